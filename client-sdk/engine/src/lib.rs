@@ -1,0 +1,1 @@
+//! The device's sync engine without IO: step(now, rng, input) -> effects.

@@ -1,0 +1,1 @@
+//! The native SDK: store, transport and a small public API.

@@ -1,0 +1,13 @@
+//! What the data mean: records, register merge, validity, conflicts, cases, record types.
+//!
+//! Pure: no clock, no randomness, no IO. The phone and the server run the same code, so what a phone shows is what
+//! the server will say.
+
+pub mod cases;
+pub mod log;
+pub mod record;
+#[cfg(feature = "replay")]
+pub mod replay;
+
+pub use log::LogState;
+pub use record::{Provenance, RecordState, Refusal, Verdict};

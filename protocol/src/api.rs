@@ -1,0 +1,132 @@
+//! The JSON bodies of the HTTP API.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
+use crate::{AreaId, DeviceId, ProjectId, RecordId};
+
+/// The media type of bundles.
+pub const BUNDLE_MEDIA_TYPE: &str = "application/vnd.fieldmerge.bundle";
+
+/// `GET /v1/capabilities`: what this server speaks and how much it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// The server's version.
+    pub server: String,
+    /// The bundle versions that it reads.
+    pub bundle_versions: Vec<u8>,
+    /// The compressions of frames that it reads.
+    pub compressions: Vec<String>,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+/// `POST /v1/enrol`: a device offers its key for a one-time code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// The one-time code.
+    pub code: String,
+    /// The device's Ed25519 public key, base64url without padding.
+    pub public_key: String,
+}
+
+/// The answer to an enrolment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolAnswer {
+    /// The project that the code belongs to.
+    pub project: ProjectId,
+    /// The project's code.
+    pub project_code: String,
+    /// The device's id.
+    pub device: DeviceId,
+    /// The device's number in the project.
+    pub number: u32,
+    /// What the device is called.
+    pub label: String,
+    /// The server's Ed25519 public key, base64url without padding.
+    pub server_key: String,
+    /// The project's root area, for reference records.
+    pub root_area: AreaId,
+    /// The server's clock, milliseconds since the epoch.
+    pub server_ms: i64,
+}
+
+/// The claims of the token that a device signs for each request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceClaims {
+    /// The device.
+    pub iss: DeviceId,
+    /// The project.
+    pub aud: ProjectId,
+    /// Issued at, seconds since the epoch by the server's clock as the device has learned it.
+    pub iat: i64,
+    /// Expires, at most five minutes after `iat`.
+    pub exp: i64,
+}
+
+/// One open or closed case, as `GET /v1/projects/{project}/cases` lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseView {
+    /// The record.
+    pub record: RecordId,
+    /// The record's type.
+    pub record_type: String,
+    /// The field.
+    pub path: String,
+    /// `field_conflict`.
+    pub kind: String,
+    /// Whether it waits for a decision.
+    pub open: bool,
+    /// The state that a decision must name, hexadecimal.
+    pub state: String,
+    /// The values that stand against each other.
+    pub candidates: Vec<CandidateView>,
+    /// The last agreed value, if there is one; used until somebody decides.
+    pub agreed: Option<serde_json::Value>,
+    /// The decided value and why, once closed by a decision.
+    pub decision: Option<DecisionView>,
+    /// When the server first saw it, milliseconds since the epoch.
+    pub opened_ms: i64,
+    /// When it was closed.
+    pub closed_ms: Option<i64>,
+}
+
+/// One value of a case with its author.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateView {
+    /// The value.
+    pub value: serde_json::Value,
+    /// The device that wrote it.
+    pub device: DeviceId,
+    /// The person on that device.
+    pub person: u16,
+    /// The device's clock when it was written, milliseconds since the epoch. For showing only.
+    pub device_ms: i64,
+    /// When the server received it.
+    pub received_ms: i64,
+}
+
+/// How a case was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecisionView {
+    /// The decided value.
+    pub value: serde_json::Value,
+    /// Who decided.
+    pub device: DeviceId,
+    /// The person on that device.
+    pub person: u16,
+    /// Why.
+    pub reason: String,
+    /// The device's clock at the decision.
+    pub device_ms: i64,
+}
+
+/// A page of cases.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CasePage {
+    /// The cases, oldest first.
+    pub cases: Vec<CaseView>,
+    /// Pass it as `after` for the next page; absent on the last.
+    pub next: Option<String>,
+}

@@ -1,0 +1,62 @@
+//! The limits that a server publishes by its capabilities and enforces on every input.
+
+use serde::{Deserialize, Serialize};
+
+/// The most bytes of one request body. A larger outbox is sent by several requests.
+pub const MAX_REQUEST_BYTES: usize = 1 << 20;
+/// The most bytes of one part of a bundle.
+pub const MAX_PART_BYTES: usize = 1 << 20;
+/// The most changes in a pushed frame.
+pub const MAX_FRAME_CHANGES: usize = 1_000;
+/// The most frames in one request.
+pub const MAX_REQUEST_FRAMES: usize = 1_000;
+/// The most bytes of a pushed frame before compression.
+pub const MAX_FRAME_RAW_BYTES: usize = 1 << 20;
+/// The most changes of one device that may be held at a time.
+pub const MAX_HELD_CHANGES: usize = 2_000;
+/// The most feeds that one hello may name.
+pub const MAX_CURSORS: usize = 4_096;
+/// The most frames that one hello may ask about again.
+pub const MAX_UNSETTLED: usize = 64;
+/// How long a device's token may live, from `iat` to `exp`, in seconds.
+pub const MAX_TOKEN_SECONDS: i64 = 300;
+/// How far a device's clock may differ after it has learned the offset, in seconds.
+pub const MAX_CLOCK_SKEW_SECONDS: i64 = 300;
+/// The feed bytes of an answer when the device states no budget.
+pub const DEFAULT_ANSWER_BYTES: u64 = 64 << 20;
+
+/// The limits as the capabilities endpoint publishes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Limits {
+    /// The most bytes of one request body.
+    pub max_request_bytes: usize,
+    /// The most changes in a pushed frame.
+    pub max_frame_changes: usize,
+    /// The most bytes of a pushed frame before compression.
+    pub max_frame_raw_bytes: usize,
+    /// The most frames in one request.
+    pub max_request_frames: usize,
+    /// The most changes of one device that may be held at a time.
+    pub max_held_changes: usize,
+    /// How long a device's token may live, in seconds.
+    pub max_token_seconds: i64,
+    /// The most operations in a change.
+    pub max_change_operations: usize,
+    /// The most bytes of a path.
+    pub max_path_bytes: usize,
+}
+
+impl Limits {
+    /// The limits of this build.
+    pub const CURRENT: Self = Self {
+        max_request_bytes: MAX_REQUEST_BYTES,
+        max_frame_changes: MAX_FRAME_CHANGES,
+        max_frame_raw_bytes: MAX_FRAME_RAW_BYTES,
+        max_request_frames: MAX_REQUEST_FRAMES,
+        max_held_changes: MAX_HELD_CHANGES,
+        max_token_seconds: MAX_TOKEN_SECONDS,
+        max_change_operations: 4_096,
+        max_path_bytes: crate::Path::MAX_BYTES,
+    };
+}

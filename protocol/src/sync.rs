@@ -1,0 +1,441 @@
+//! The messages of one sync: what a device says, and what the server answers.
+//!
+//! A sync is one HTTP request. Its body is a bundle: `Hello`, frames, `End`. Its answer is a bundle: `Welcome`,
+//! `Receipts` for each author, feed frames, `Finish`. Messages are CBOR maps with integer keys: a reader skips keys
+//! that it does not know, so keys are added and never given another meaning.
+
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+use crate::{AreaId, DeviceId, Incarnation, LogId, ProjectId, RecordClass};
+
+/// Part tags. A reader skips a part with a tag that it does not know.
+pub mod tag {
+    /// [`super::Hello`].
+    pub const HELLO: u8 = 1;
+    /// A signed frame, see `bundle::frame`.
+    pub const FRAME: u8 = 2;
+    /// The end of a request; a body without it was cut.
+    pub const END: u8 = 3;
+    /// [`super::Welcome`].
+    pub const WELCOME: u8 = 16;
+    /// [`super::Receipts`].
+    pub const RECEIPTS: u8 = 17;
+    /// [`super::FeedFrame`].
+    pub const FEED_FRAME: u8 = 18;
+    /// Nothing, every ten seconds, so that no proxy takes a slow answer for a dead one.
+    pub const KEEP_ALIVE: u8 = 19;
+    /// [`super::Finish`].
+    pub const FINISH: u8 = 20;
+    /// [`super::Problem`](crate::problem::Problem) as JSON: the answer had begun and cannot go on.
+    pub const PROBLEM: u8 = 21;
+}
+
+/// The unit of access, ordering and cursors: an area and a record class of the request's project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Feed {
+    /// The area.
+    pub area: AreaId,
+    /// The record class.
+    pub class: RecordClass,
+}
+
+/// How far a device has read a feed: it holds every change up to and including `position`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Cursor {
+    /// The feed.
+    #[n(0)]
+    pub feed: Feed,
+    /// The last position that the device has stored.
+    #[n(1)]
+    pub position: u64,
+}
+
+/// The first part of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Hello {
+    /// The incarnation that the device writes under now.
+    #[n(0)]
+    pub incarnation: Incarnation,
+    /// The number of the last frame that this incarnation ever packed, those in this request included; 0 if none.
+    /// A server that has committed a higher one speaks to a restored copy, and says so by [`Welcome::stale`].
+    #[n(1)]
+    pub packed: u64,
+    /// The highest frame number for which the device holds a receipt; above the server's own, the server was restored.
+    #[n(2)]
+    pub receipted: u64,
+    /// The log whose positions the cursors count, if the device has synced before.
+    #[n(3)]
+    pub log: Option<LogId>,
+    /// One cursor for each feed that the device has read from.
+    #[n(4)]
+    pub cursors: Vec<Cursor>,
+    /// The version of the roster that the device holds; 0 if none.
+    #[n(5)]
+    pub roster: u64,
+    /// The device's clock, milliseconds since the epoch.
+    #[n(6)]
+    pub now_ms: i64,
+    /// At most so many bytes of feed frames in the answer.
+    #[n(7)]
+    pub budget_bytes: Option<u64>,
+    /// Whether the device lost what it wrote and wants its own frames too.
+    #[n(8)]
+    pub recover: Option<bool>,
+    /// Frames with items that were held: the device asks how they stand now. At most 64.
+    #[n(9)]
+    pub unsettled: Option<Vec<FrameRef>>,
+    /// How the device fares.
+    #[n(10)]
+    pub telemetry: Option<Telemetry>,
+}
+
+/// A frame by its author's own count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(array)]
+pub struct FrameRef {
+    /// The author device's incarnation.
+    #[n(0)]
+    pub incarnation: Incarnation,
+    /// The number of the frame in that incarnation, from 1.
+    #[n(1)]
+    pub number: u64,
+}
+
+/// How a device fares, for the people who look after it. All fields are optional.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Telemetry {
+    /// Changes in the outbox.
+    #[n(0)]
+    pub outbox_changes: Option<u64>,
+    /// The device time of the oldest change that was not acknowledged.
+    #[n(1)]
+    pub oldest_unsent_ms: Option<i64>,
+    /// Free storage.
+    #[n(2)]
+    pub free_bytes: Option<u64>,
+    /// Battery charge in percent.
+    #[n(3)]
+    pub battery_percent: Option<u8>,
+    /// Name and version of the app.
+    #[n(4)]
+    pub app: Option<String>,
+    /// Learned server clock minus device clock.
+    #[n(5)]
+    pub clock_offset_ms: Option<i64>,
+}
+
+/// The first part of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Welcome {
+    /// The server's log. If it is not the one that the device named, the device starts its cursors at zero and
+    /// offers again all that it wrote.
+    #[n(0)]
+    pub log: LogId,
+    /// The server's clock, milliseconds since the epoch.
+    #[n(1)]
+    pub now_ms: i64,
+    /// The highest frame number committed for the device's incarnation, this request's frames included.
+    #[n(2)]
+    pub committed: u64,
+    /// Nothing of this request was taken: the server knows later frames of this incarnation, so the device is a
+    /// restored or cloned copy. It takes a new incarnation and syncs again.
+    #[n(3)]
+    pub stale: bool,
+    /// Who is who and what the device may read and write, when its roster is older than the server's.
+    #[n(4)]
+    pub roster: Option<Roster>,
+}
+
+/// Who writes in this project, and what the device may read and write.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Roster {
+    /// Grows with each change.
+    #[n(0)]
+    pub version: u64,
+    /// The areas that the device has to do with.
+    #[n(1)]
+    pub areas: Vec<RosterArea>,
+    /// The devices whose changes the device may see.
+    #[n(2)]
+    pub devices: Vec<RosterDevice>,
+    /// The device's own grants.
+    #[n(3)]
+    pub grants: Vec<RosterGrant>,
+}
+
+/// An area in a roster.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RosterArea {
+    /// The area.
+    #[n(0)]
+    pub area: AreaId,
+    /// Its short code, unique in the project.
+    #[n(1)]
+    pub code: String,
+    /// Its name for people.
+    #[n(2)]
+    pub name: String,
+}
+
+/// A device in a roster.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RosterDevice {
+    /// The device.
+    #[n(0)]
+    pub device: DeviceId,
+    /// Its number in the project, printed in worker numbers.
+    #[n(1)]
+    pub number: u32,
+    /// What people call it: usually the name of who carries it.
+    #[n(2)]
+    pub label: String,
+    /// Its Ed25519 public key, for exchange between phones.
+    #[n(3)]
+    #[cbor(with = "minicbor::bytes")]
+    pub key: Vec<u8>,
+    /// The roles that the device's people hold anywhere in the project: decides whose decisions count.
+    #[n(4)]
+    pub roles: Vec<String>,
+}
+
+/// One grant of the asking device.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RosterGrant {
+    /// Where.
+    #[n(0)]
+    pub area: AreaId,
+    /// The role's name.
+    #[n(1)]
+    pub role: String,
+}
+
+/// What became of the frames of one author: the durable acknowledgement.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Receipts {
+    /// A [`ReceiptList`] as CBOR, exactly as it was signed.
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub list: Vec<u8>,
+    /// Ed25519 by the server key over [`receipts_text`].
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
+}
+
+/// The signed content of [`Receipts`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ReceiptList {
+    /// The author.
+    #[n(0)]
+    pub device: DeviceId,
+    /// One receipt for each frame, in the order of arrival.
+    #[n(1)]
+    pub receipts: Vec<FrameReceipt>,
+}
+
+/// What became of one frame.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FrameReceipt {
+    /// Which frame.
+    #[n(0)]
+    pub frame: FrameRef,
+    /// The frame as a whole.
+    #[n(1)]
+    pub status: FrameStatus,
+    /// The changes that were not simply accepted.
+    #[n(2)]
+    pub exceptions: Vec<Exception>,
+    /// Why, where the whole frame is quarantined: a stable code.
+    #[n(3)]
+    pub code: Option<String>,
+}
+
+/// The outcome of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum FrameStatus {
+    /// Every change is durable and merged, but for the exceptions.
+    #[n(0)]
+    Accepted,
+    /// The whole frame is in quarantine with a code.
+    #[n(1)]
+    Quarantined,
+    /// Another frame with this number was taken before: the device is a copy of another.
+    #[n(2)]
+    Forked,
+}
+
+/// A change of a frame that was not simply accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Exception {
+    /// The index of the change in its frame.
+    #[n(0)]
+    pub index: u32,
+    /// What became of it.
+    #[n(1)]
+    pub outcome: Outcome,
+    /// Why it is in quarantine: a stable code.
+    #[n(2)]
+    pub code: Option<String>,
+}
+
+/// The outcome of one change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Outcome {
+    /// Durable and merged.
+    #[n(0)]
+    Accepted,
+    /// The server had it already.
+    #[n(1)]
+    Duplicate,
+    /// Kept until what it was made on arrives by any road.
+    #[n(2)]
+    Held,
+    /// Kept with a reason, not merged.
+    #[n(3)]
+    Quarantined,
+    /// The same author wrote another change with this number: kept, not merged; the author repairs.
+    #[n(4)]
+    Forked,
+}
+
+/// Stored changes of one feed, as the server holds them. Changes carry positions `from + 1 ..= to` in order.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FeedFrame {
+    /// The feed.
+    #[n(0)]
+    pub feed: Feed,
+    /// The position before the first change.
+    #[n(1)]
+    pub from: u64,
+    /// The position of the last change.
+    #[n(2)]
+    pub to: u64,
+    /// When the server received them, milliseconds since the epoch.
+    #[n(3)]
+    pub received_ms: i64,
+    /// The body, or nothing where the device wrote all of it itself.
+    #[n(4)]
+    pub body: Option<FeedBody>,
+}
+
+/// The body of a feed frame.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FeedBody {
+    /// 0 stored, 1 zstd.
+    #[n(0)]
+    pub compression: u8,
+    /// The dictionary that the body was compressed with; 0 if none.
+    #[n(1)]
+    pub dictionary: u32,
+    /// The length of the body before compression.
+    #[n(2)]
+    pub raw_bytes: u32,
+    /// The number of changes.
+    #[n(3)]
+    pub count: u32,
+    /// The compressed columns.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// The last part of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Finish {
+    /// There is more to pull: the budget was spent.
+    #[n(0)]
+    pub more: bool,
+    /// Ed25519 by the server key over [`answer_text`].
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
+}
+
+/// The text that the server signs for receipts.
+pub fn receipts_text(project: ProjectId, list: &[u8]) -> Vec<u8> {
+    [b"fieldmerge-receipts-v1\0".as_slice(), &project.0, list].concat()
+}
+
+/// The text that the server signs at the end of an answer: binds the answer's bytes (magic and parts before
+/// `Finish`) to the request's `Hello`, so that an old answer cannot be played again.
+pub fn answer_text(project: ProjectId, hello: &[u8], answer_digest: [u8; 32], more: bool) -> Vec<u8> {
+    let hello: [u8; 32] = Sha256::digest(hello).into();
+    [b"fieldmerge-answer-v1\0".as_slice(), &project.0, &hello, &answer_digest, &[u8::from(more)]].concat()
+}
+
+/// Encodes a message.
+pub fn encode<T: Encode<()>>(message: &T) -> Vec<u8> {
+    minicbor::to_vec(message).expect("writing to a Vec cannot fail")
+}
+
+/// Decodes a message.
+pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, SyncError> {
+    minicbor::decode(bytes).map_err(|_| SyncError)
+}
+
+/// A message that is not what its tag says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sync message does not parse")]
+pub struct SyncError;
+
+macro_rules! cbor_bytes {
+    ($($name:ident),+) => {$(
+        impl<C> Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                e.bytes(&self.0)?.ok()
+            }
+        }
+
+        impl<'b, C> Decode<'b, C> for $name {
+            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+                Self::try_from(d.bytes()?).map_err(|_| minicbor::decode::Error::message("wrong length"))
+            }
+        }
+    )+};
+}
+
+cbor_bytes!(ProjectId, AreaId, LogId, DeviceId, Incarnation);
+
+impl<C> Encode<C> for Feed {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        let mut bytes = [0; 17];
+        bytes[..16].copy_from_slice(&self.area.0);
+        bytes[16] = self.class.number();
+        e.bytes(&bytes)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Feed {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let wrong = || minicbor::decode::Error::message("not a feed");
+        let (&class, area) = d.bytes()?.split_last().ok_or_else(wrong)?;
+        let area = AreaId::try_from(area).map_err(|_| wrong())?;
+        Ok(Self { area, class: RecordClass::from_number(class).ok_or_else(wrong)? })
+    }
+}

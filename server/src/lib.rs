@@ -1,0 +1,1 @@
+//! The sync server and its command line.

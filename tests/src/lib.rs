@@ -1,0 +1,1 @@
+//! Everything that needs two crates or a process.

@@ -4,9 +4,40 @@
 //! what a flat record can hold is expressible: puts and deletes of scalars in the root map, no message, no extra
 //! bytes.
 
+mod column;
+mod decode;
+mod encode;
+mod leb;
+
 use std::fmt;
 
+pub use encode::Encoder;
+
 use crate::{Actor, Path, Value};
+
+/// The most operations of one change.
+pub const MAX_OPS: usize = 4_096;
+/// The most bytes of one change.
+pub const MAX_CHANGE_BYTES: usize = 1 << 20;
+/// The most dependencies of one change.
+pub const MAX_DEPS: usize = 64;
+/// The most predecessors of one operation.
+pub const MAX_PREDS_PER_OP: usize = 64;
+/// The most predecessors of all operations of one change together.
+pub const MAX_PREDS: usize = 16_384;
+/// The most actors that one change may name beside its author.
+pub const MAX_ACTORS: usize = 256;
+/// The greatest counter of an operation, and the greatest `seq`. Automerge keeps counters in 32 bits and panics
+/// beyond; half of that leaves room for every sum.
+pub const MAX_COUNTER: u64 = i32::MAX as u64;
+/// The greatest `time`, before and after the epoch: what a JavaScript number holds exactly. Automerge keeps the times
+/// of a document as differences in 64 bits, and panics or wraps where two lie further apart than that.
+pub const MAX_TIME: i64 = (1 << 53) - 1;
+
+/// The first bytes of every automerge chunk.
+const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+/// The chunk type of an uncompressed change.
+const TYPE_CHANGE: u8 = 1;
 
 /// The SHA-256 of a change chunk: its checksum. The identity of a change is (record, actor, seq).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +100,33 @@ pub struct Change {
     pub deps: Vec<ChangeHash>,
     /// Its operations, in order.
     pub ops: Vec<Op>,
+}
+
+impl Change {
+    /// The bytes that automerge would write for this change, and their hash; see [`Encoder::encode`] for what must
+    /// hold. Who encodes many changes keeps an [`Encoder`].
+    pub fn encode(&self) -> (Vec<u8>, ChangeHash) {
+        let mut encoder = Encoder::with_capacity(1_024);
+        let (bytes, hash) = encoder.encode(self);
+        (bytes.to_vec(), hash)
+    }
+
+    /// The change of these bytes and its hash, if they are canonical: exactly what [`Change::encode`] writes for it.
+    ///
+    /// Any input is safe: it never panics, and time and memory are bounded by the limits of this module.
+    pub fn decode(bytes: &[u8]) -> Result<(Self, ChangeHash), ChangeError> {
+        decode::decode(bytes)
+    }
+
+    /// The id of the operation at this index.
+    pub fn op_id(&self, index: usize) -> OpId {
+        OpId { counter: self.start_op.saturating_add(index as u64), actor: self.actor }
+    }
+
+    /// The counter of the last operation; that before `start_op` if there is none.
+    pub fn max_op(&self) -> u64 {
+        self.start_op.saturating_add(self.ops.len() as u64).saturating_sub(1)
+    }
 }
 
 /// Why bytes are not a canonical change of a flat record.

@@ -1,1 +1,44 @@
-//! The native SDK: store, transport and a small public API.
+//! The native SDK: records that are written offline and merge themselves.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), fieldmerge_sdk::ClientError> {
+//! use fieldmerge_sdk::{Device, NewRecord, RecordEdit, SyncOptions};
+//!
+//! let device = Device::open("device").await?;
+//! let enrolment = device.enrol("https://fieldmerge.example", "ABCD-EFGH").await?;
+//! device.sync(SyncOptions::default()).await?;
+//! let worker = device
+//!     .records()
+//!     .create(NewRecord::new("worker", enrolment.root_area).set("family_name", "Rakoto").set("sex", "male"))
+//!     .await?;
+//! device.records().edit(RecordEdit::new(worker).set("birth_year", 1991)).await?;
+//! device.sync(SyncOptions::default()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A call that writes returns when what it wrote is durable; it needs no link. [`Device::sync`] sends what has not been
+//! received and reads what is new; it may be cut at any moment.
+
+mod clock;
+mod core;
+mod device;
+mod draft;
+mod error;
+mod key;
+mod records;
+mod store;
+mod sync;
+mod transport;
+
+pub use clock::Clock;
+pub use device::{Device, Imported, Options};
+pub use draft::{IntoValue, NewRecord, RecordEdit};
+pub use error::{ClientError, ErrorKind};
+pub use records::Records;
+pub use fieldmerge_engine::{
+    CandidateView, CaseView, Edit, Enrolment, EntryView, Hit, ListQuery, LogEntry, Notice, OutboxState, OutboxView,
+    Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd, SyncOptions, SyncReport, ValueView,
+};
+pub use fieldmerge_model::types;
+pub use fieldmerge_protocol::{AreaId, DeviceId, Path, RecordClass, RecordId, Value};

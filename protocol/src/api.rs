@@ -1,15 +1,18 @@
 //! The JSON bodies of the HTTP API.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
-use crate::{AreaId, DeviceId, ProjectId, RecordId};
+use crate::{AreaId, DeviceId, LogId, ProjectId, RecordClass, RecordId};
 
 /// The media type of bundles.
 pub const BUNDLE_MEDIA_TYPE: &str = "application/vnd.fieldmerge.bundle";
 
 /// `GET /v1/capabilities`: what this server speaks and how much it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Capabilities {
     /// The server's version.
     pub server: String,
@@ -21,8 +24,17 @@ pub struct Capabilities {
     pub limits: Limits,
 }
 
+/// `GET /health` and `GET /ready`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Health {
+    /// `ok`.
+    pub status: String,
+}
+
 /// `POST /v1/enrol`: a device offers its key for a one-time code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnrolRequest {
     /// The one-time code.
@@ -33,12 +45,15 @@ pub struct EnrolRequest {
 
 /// The answer to an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnrolAnswer {
     /// The project that the code belongs to.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub project: ProjectId,
     /// The project's code.
     pub project_code: String,
     /// The device's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub device: DeviceId,
     /// The device's number in the project.
     pub number: u32,
@@ -47,6 +62,7 @@ pub struct EnrolAnswer {
     /// The server's Ed25519 public key, base64url without padding.
     pub server_key: String,
     /// The project's root area, for reference records.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub root_area: AreaId,
     /// The server's clock, milliseconds since the epoch.
     pub server_ms: i64,
@@ -54,10 +70,13 @@ pub struct EnrolAnswer {
 
 /// The claims of the token that a device signs for each request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeviceClaims {
     /// The device.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub iss: DeviceId,
     /// The project.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub aud: ProjectId,
     /// Issued at, seconds since the epoch by the server's clock as the device has learned it.
     pub iat: i64,
@@ -67,8 +86,10 @@ pub struct DeviceClaims {
 
 /// One open or closed case, as `GET /v1/projects/{project}/cases` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CaseView {
     /// The record.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub record: RecordId,
     /// The record's type.
     pub record_type: String,
@@ -90,14 +111,19 @@ pub struct CaseView {
     pub opened_ms: i64,
     /// When it was closed.
     pub closed_ms: Option<i64>,
+    /// The reader may know of the case but not see its values: they are null here, and the reason is empty.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withheld: bool,
 }
 
 /// One value of a case with its author.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CandidateView {
     /// The value.
     pub value: serde_json::Value,
     /// The device that wrote it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub device: DeviceId,
     /// The person on that device.
     pub person: u16,
@@ -109,10 +135,12 @@ pub struct CandidateView {
 
 /// How a case was decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DecisionView {
     /// The decided value.
     pub value: serde_json::Value,
     /// Who decided.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub device: DeviceId,
     /// The person on that device.
     pub person: u16,
@@ -124,9 +152,33 @@ pub struct DecisionView {
 
 /// A page of cases.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CasePage {
     /// The cases, oldest first.
     pub cases: Vec<CaseView>,
     /// Pass it as `after` for the next page; absent on the last.
     pub next: Option<String>,
+}
+
+/// The header of a dataset that says what it stands for: an [`AsOf`] as JSON.
+pub const AS_OF_HEADER: &str = "fieldmerge-as-of";
+
+/// The point of the log that a dataset stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AsOf {
+    /// The log that the positions count in.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub log: LogId,
+    /// The server's clock when it was read, milliseconds since the epoch.
+    pub now_ms: i64,
+    /// The record class whose feeds were read.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub class: RecordClass,
+    /// How many changes the feeds hold together.
+    pub changes: u64,
+    /// The last position of each area's feed; absent where it would make the header too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<std::collections::BTreeMap<String, u64>>))]
+    pub positions: Option<BTreeMap<AreaId, u64>>,
 }

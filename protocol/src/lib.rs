@@ -4,6 +4,7 @@
 //! reads a clock or draws a random number.
 
 pub mod api;
+pub mod bundle;
 pub mod change;
 pub mod id;
 pub mod limits;

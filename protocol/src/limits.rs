@@ -56,7 +56,7 @@ impl Limits {
         max_request_frames: MAX_REQUEST_FRAMES,
         max_held_changes: MAX_HELD_CHANGES,
         max_token_seconds: MAX_TOKEN_SECONDS,
-        max_change_operations: 4_096,
+        max_change_operations: crate::change::MAX_OPS,
         max_path_bytes: crate::Path::MAX_BYTES,
     };
 }

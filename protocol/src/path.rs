@@ -29,14 +29,18 @@ impl Path {
         }
         let mut segments = text.split('/');
         let first = segments.next().unwrap_or_default();
-        if first.is_empty() || !first.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        if first.is_empty()
+            || !first.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        {
             return Err(PathError);
         }
         let judged = matches!(first, "_decision" | "_proposal");
         let mut count = 1;
         for segment in segments {
             count += 1;
-            if segment.is_empty() || !segment.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+            if segment.is_empty()
+                || !segment.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            {
                 return Err(PathError);
             }
         }
@@ -118,7 +122,9 @@ mod tests {
 
     #[test]
     fn the_grammar_accepts_our_names_and_refuses_others() {
-        for good in ["sex", "languages/mlg", "kids/0f-A_1/name", "e/0", "_id", "_decision/a/b/c/d/e", "a/b/c/d/e"] {
+        for good in
+            ["sex", "languages/mlg", "kids/0f-A_1/name", "e/0", "_id", "_decision/a/b/c/d/e", "a/b/c/d/e"]
+        {
             assert!(Path::new(good).is_ok(), "{good}");
         }
         for bad in ["", "/", "Sex", "a//b", "a/", "a b", "é", "a/b/c/d/e/f", "_decision", "a/é", "a.b"] {

@@ -93,7 +93,9 @@ impl ProblemCode {
         match self {
             Self::InvalidRequest => "The request is not well formed.",
             Self::MalformedBundle => "The bundle cannot be read.",
-            Self::UnsupportedVersion => "This version of the bundle is not supported; update the app or the server.",
+            Self::UnsupportedVersion => {
+                "This version of the bundle is not supported; update the app or the server."
+            }
             Self::Unauthenticated => "The request is not signed by a known device.",
             Self::ClockSkew => "The device's clock differs too much from the server's.",
             Self::DeviceRevoked => "This device has been revoked.",
@@ -103,7 +105,9 @@ impl ProblemCode {
             Self::LengthRequired => "The request must state its length.",
             Self::PayloadTooLarge => "The request is larger than this server takes.",
             Self::UnsupportedMediaType => "The request has a media type that is not taken here.",
-            Self::EnrolmentCodeInvalid => "This enrolment code is unknown, used or expired; ask for a new one.",
+            Self::EnrolmentCodeInvalid => {
+                "This enrolment code is unknown, used or expired; ask for a new one."
+            }
             Self::TooManyRequests => "Too many requests; wait a little.",
             Self::RequestTimeout => "The request took too long to arrive.",
             Self::Unavailable => "The server cannot answer now; try again later.",

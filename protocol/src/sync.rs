@@ -275,6 +275,10 @@ pub enum FrameStatus {
     /// Another frame with this number was taken before: the device is a copy of another.
     #[n(2)]
     Forked,
+    /// Nothing of it was taken: a short dependency is unknown here. The number is spent; the device packs the
+    /// changes again in a new frame, with full hashes.
+    #[n(3)]
+    Unresolved,
 }
 
 /// A change of a frame that was not simply accepted.

@@ -1,1 +1,6 @@
-//! Everything that needs two crates or a process.
+//! Everything that needs two crates or a process: what the tests and benches share.
+
+pub mod database;
+pub mod postgres;
+pub mod synthetic;
+pub mod world;

@@ -3,11 +3,16 @@
 //! Pure: no clock, no randomness, no IO. The phone and the server run the same code, so what a phone shows is what
 //! the server will say.
 
+pub mod access;
 pub mod cases;
+pub mod dataset;
+pub mod form_rules;
 pub mod log;
 pub mod record;
 #[cfg(feature = "replay")]
 pub mod replay;
+pub mod typed;
+pub mod types;
 
 pub use log::LogState;
 pub use record::{Provenance, RecordState, Refusal, Verdict};

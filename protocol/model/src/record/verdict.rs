@@ -1,12 +1,10 @@
 //! The answer to "may this change join?".
 
-use std::fmt;
-
 use fieldmerge_protocol::{ChangeHash, Incarnation};
 
 /// How a change came to be stored. It depends on the road that the change took, so two states with the same
 /// changes may differ in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provenance {
     /// The incarnation of the device that signed the frame; with the number it leads to the proof.
     pub incarnation: Incarnation,
@@ -16,6 +14,13 @@ pub struct Provenance {
     pub position: u64,
     /// When the server received it, in milliseconds since the epoch. A device leaves 0.
     pub received_ms: i64,
+}
+
+impl Default for Provenance {
+    /// What a device knows of its own unsent changes: nothing.
+    fn default() -> Self {
+        Self { incarnation: Incarnation([0; 4]), frame: 0, position: 0, received_ms: 0 }
+    }
 }
 
 /// What became of a change that was offered to a record or log.

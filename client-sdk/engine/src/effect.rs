@@ -1,0 +1,163 @@
+//! What the engine asks its host to do, and what it tells.
+
+use fieldmerge_protocol::sync::Feed;
+use fieldmerge_protocol::{ProjectId, RecordId};
+
+use crate::{Batch, Failure, Ticket};
+
+/// Something for the host to do or to pass on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Write the batch; answer with [`crate::Input::Stored`] or [`crate::Input::StoreFailed`].
+    Store(Batch),
+    /// Sign with the device key; answer with [`crate::Input::Signed`] or [`crate::Input::SignFailed`].
+    Sign(SignRequest),
+    /// Post the request; answer with [`crate::Input::Received`] for each piece of a 200 answer's body and then
+    /// [`crate::Input::Ended`], or with [`crate::Input::Refused`], or with [`crate::Input::Cut`].
+    Send(Request),
+    /// Give up reading the answer to a request: nothing more of it is wanted.
+    Cancel {
+        /// [`Request::id`].
+        request: u64,
+    },
+    /// A request of the host is done or has failed.
+    Done {
+        /// The host's own number.
+        ticket: Ticket,
+        /// What came of it.
+        result: Result<Outcome, Failure>,
+    },
+    /// These records look different now; views of them should be read again.
+    Changed {
+        /// The records, ascending, without duplicates.
+        records: Vec<RecordId>,
+    },
+    /// The sync is over, with or without success.
+    SyncEnded(SyncReport),
+}
+
+/// Texts to sign with the device's Ed25519 key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignRequest {
+    /// Names the request in the answer.
+    pub id: u64,
+    /// The texts.
+    pub messages: Vec<Vec<u8>>,
+}
+
+/// A `POST` to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Names the request in the answers.
+    pub id: u64,
+    /// The project, for the address: `/v1/projects/{project}/sync`.
+    pub project: ProjectId,
+    /// The value of the header `Authorization`.
+    pub authorization: String,
+    /// The value of the header `Content-Type`.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What came of a request of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The device belongs to the project.
+    Enrolled,
+    /// Every edit is durable, in the order in which they were given.
+    Saved(Vec<SavedEdit>),
+    /// The outbox or the notices are as the person wants them.
+    Settled,
+    /// The bundle file.
+    Exported {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// Frames in it, own and carried.
+        frames: usize,
+        /// Receipts in it, for other devices.
+        receipts: usize,
+    },
+    /// The bundle file was taken.
+    Imported {
+        /// Frames that are carried from now on and were not before.
+        frames: usize,
+        /// Receipts that concern this device and were applied.
+        receipts: usize,
+        /// Parts that were left out: of other projects, own frames, unreadable, wrongly signed.
+        skipped: usize,
+    },
+}
+
+/// What one edit of a save wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SavedEdit {
+    /// A record was made or changed.
+    Record(RecordId),
+    /// Entries were added: log and number of each, in the order in which they were given.
+    Entries(Vec<(RecordId, u64)>),
+}
+
+/// How a sync went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncReport {
+    /// How it ended.
+    pub end: SyncEnd,
+    /// Requests that were sent.
+    pub requests: u32,
+    /// Bytes of request bodies.
+    pub bytes_up: u64,
+    /// Bytes of answer bodies.
+    pub bytes_down: u64,
+    /// Own changes in the frames that were sent.
+    pub sent: u64,
+    /// Own changes that left the outbox because the server has them.
+    pub accepted: u64,
+    /// Own changes that the server holds until what they depend on arrives.
+    pub held: u64,
+    /// Own changes that the server put into quarantine.
+    pub quarantined: u64,
+    /// Changes of others that were merged.
+    pub received: u64,
+    /// Frames of other devices that the server acknowledged.
+    pub delivered: u64,
+    /// Own changes that were written anew under a new incarnation.
+    pub repaired: u64,
+    /// What was ignored or could not be merged; nothing of it was lost.
+    pub problems: Vec<SyncProblem>,
+}
+
+/// Something in an answer that was not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncProblem {
+    /// A stable code: `unsigned-receipts`, `unreadable-frame`, `missing-dependencies`, `refused-change`, `gap`.
+    pub code: &'static str,
+    /// The feed, if it concerns one.
+    pub feed: Option<Feed>,
+}
+
+/// How a sync ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SyncEnd {
+    /// Everything was sent and everything was read.
+    #[default]
+    Complete,
+    /// The link failed; what arrived before counts, and the next sync goes on from there.
+    Offline,
+    /// The server refused; the code of its problem document where it gave one.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The problem's code.
+        code: Option<fieldmerge_protocol::problem::ProblemCode>,
+        /// How long to wait.
+        retry_after_seconds: Option<u32>,
+    },
+    /// The answer does not parse, ends without its last part, or is not signed by the project's server.
+    Untrusted {
+        /// A stable code: `malformed-answer`, `answer-not-signed`, `later-version`.
+        code: &'static str,
+    },
+    /// The engine could not go on.
+    Failed(Failure),
+}

@@ -1,0 +1,198 @@
+//! Memory: the rows of the store, decoded as far as searches and the outbox need.
+//!
+//! It is only ever changed by applying writes, on opening and after each durable batch alike, so that memory is what
+//! reopening the store would give.
+
+pub(crate) mod record_row;
+pub(crate) mod rows;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use fieldmerge_model::access::{Grant, Role, Roles};
+use fieldmerge_protocol::sync::{self, Feed, Roster};
+use fieldmerge_protocol::{Actor, AreaId, DeviceId, RecordClass, RecordId};
+use smol_str::SmolStr;
+
+use crate::store::{Snapshot, Table, Write};
+use crate::{Enrolment, OpenError};
+use record_row::RecordRow;
+use rows::{EnrolmentRow, FrameKey, FrameRow, NoticeRow, OutboxRow, State};
+
+/// The rows of `meta`.
+pub(crate) const ENROLMENT: &[u8] = b"enrolment";
+pub(crate) const STATE: &[u8] = b"state";
+pub(crate) const ROSTER: &[u8] = b"roster";
+
+/// Whose log, where, of what, of which month.
+pub(crate) type LogKey = (Actor, AreaId, RecordClass, SmolStr);
+
+/// Everything that the device knows.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) enrolment: Option<Enrolment>,
+    pub(crate) state: Option<State>,
+    pub(crate) roster: Roster,
+    pub(crate) grants: Vec<Grant>,
+    /// The roles that the people of a device hold.
+    pub(crate) roles: HashMap<DeviceId, Roles>,
+    pub(crate) records: BTreeMap<RecordId, RecordRow>,
+    pub(crate) logs: HashMap<LogKey, RecordId>,
+    pub(crate) log_entries: BTreeMap<(RecordId, u64), Arc<[u8]>>,
+    pub(crate) outbox: BTreeMap<u64, OutboxRow>,
+    /// The outbox numbers of each record.
+    pub(crate) outgoing: HashMap<RecordId, BTreeSet<u64>>,
+    pub(crate) frames: BTreeMap<FrameKey, FrameRow>,
+    pub(crate) cursors: BTreeMap<Feed, u64>,
+    pub(crate) carried: BTreeMap<Vec<u8>, Arc<[u8]>>,
+    pub(crate) receipts: BTreeMap<Vec<u8>, Arc<[u8]>>,
+    pub(crate) notices: BTreeMap<u64, NoticeRow>,
+}
+
+impl Memory {
+    /// Reads a snapshot.
+    pub(crate) fn open(snapshot: Snapshot) -> Result<Self, OpenError> {
+        let mut memory = Self::default();
+        for (table, key, value) in snapshot.rows {
+            memory.apply(table, &key, Some(&value))?;
+        }
+        Ok(memory)
+    }
+
+    /// Applies the writes of a durable batch.
+    pub(crate) fn commit(&mut self, writes: &[Write]) -> Result<(), OpenError> {
+        writes.iter().try_for_each(|write| self.apply(write.table, &write.key, write.value.as_ref()))
+    }
+
+    fn apply(&mut self, table: Table, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<(), OpenError> {
+        let corrupt = || OpenError::Corrupt { table: table.name() };
+        match table {
+            Table::Meta => return self.apply_meta(key, value),
+            Table::Records => {
+                let record = RecordId::try_from(key).map_err(|_| corrupt())?;
+                self.apply_record(record, value.map(RecordRow::read).transpose()?);
+            }
+            Table::LogEntries => {
+                let (record, seq) = key.split_at_checked(16).ok_or_else(corrupt)?;
+                let record = RecordId::try_from(record).map_err(|_| corrupt())?;
+                put(&mut self.log_entries, (record, number(seq).ok_or_else(corrupt)?), value.map(Arc::clone));
+            }
+            Table::Outbox => {
+                let number = number(key).ok_or_else(corrupt)?;
+                let row: Option<OutboxRow> = value.map(|value| rows::read(table.name(), value)).transpose()?;
+                self.apply_outgoing(number, row);
+            }
+            Table::Frames => {
+                let key = rows::read_frame_key(key).ok_or_else(corrupt)?;
+                put(&mut self.frames, key, value.map(|value| rows::read(table.name(), value)).transpose()?);
+            }
+            Table::Cursors => {
+                let feed: Feed = rows::read(table.name(), key)?;
+                let position = value.map(|value| number(value).ok_or_else(corrupt)).transpose()?;
+                put(&mut self.cursors, feed, position);
+            }
+            Table::Carried => put(&mut self.carried, key.to_vec(), value.map(Arc::clone)),
+            Table::Receipts => put(&mut self.receipts, key.to_vec(), value.map(Arc::clone)),
+            Table::Notices => {
+                let number = number(key).ok_or_else(corrupt)?;
+                put(&mut self.notices, number, value.map(|value| rows::read(table.name(), value)).transpose()?);
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_meta(&mut self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<(), OpenError> {
+        let Some(value) = value else { return Ok(()) };
+        match key {
+            ENROLMENT => self.enrolment = Some(rows::read::<EnrolmentRow>("meta", value)?.into()),
+            STATE => self.state = Some(rows::read("meta", value)?),
+            ROSTER => {
+                let roster: Roster = sync::decode(value).map_err(|_| OpenError::Corrupt { table: "meta" })?;
+                self.set_roster(roster);
+            }
+            // A later version may keep more; it is left alone.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set_roster(&mut self, roster: Roster) {
+        self.grants = grants(&roster);
+        self.roles = roles(&roster);
+        self.roster = roster;
+    }
+
+    fn apply_record(&mut self, record: RecordId, row: Option<RecordRow>) {
+        let before = match row {
+            Some(row) => {
+                if let Some(key) = log_key(&row) {
+                    self.logs.insert(key, record);
+                }
+                self.records.insert(record, row)
+            }
+            None => self.records.remove(&record),
+        };
+        // A log keeps its key for as long as it lives; only a deleted one has to be forgotten.
+        if let Some(key) = before.as_ref().and_then(log_key)
+            && !self.records.contains_key(&record)
+            && self.logs.get(&key) == Some(&record)
+        {
+            self.logs.remove(&key);
+        }
+    }
+
+    fn apply_outgoing(&mut self, number: u64, row: Option<OutboxRow>) {
+        let before = match row {
+            Some(row) => {
+                self.outgoing.entry(row.record).or_default().insert(number);
+                self.outbox.insert(number, row)
+            }
+            None => self.outbox.remove(&number),
+        };
+        if let Some(before) = before
+            && !self.outbox.contains_key(&number)
+            && let Some(numbers) = self.outgoing.get_mut(&before.record)
+        {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.outgoing.remove(&before.record);
+            }
+        }
+    }
+
+    /// Whether a change of this record has no final receipt.
+    pub(crate) fn is_pending(&self, record: RecordId) -> bool {
+        self.outgoing.contains_key(&record)
+    }
+}
+
+/// The grants of a roster; a role that this build does not know grants nothing here.
+pub(crate) fn grants(roster: &Roster) -> Vec<Grant> {
+    let known = |grant: &sync::RosterGrant| Some(Grant { area: grant.area, role: grant.role.parse().ok()? });
+    roster.grants.iter().filter_map(known).collect()
+}
+
+/// The roles of the devices of a roster.
+pub(crate) fn roles(roster: &Roster) -> HashMap<DeviceId, Roles> {
+    let all = |names: &[String]| {
+        let known = names.iter().filter_map(|name| name.parse::<Role>().ok());
+        known.fold(Roles::NONE, |all, role| all.union(Roles::of(role)))
+    };
+    roster.devices.iter().map(|device| (device.device, all(&device.roles))).collect()
+}
+
+fn log_key(row: &RecordRow) -> Option<LogKey> {
+    let log = row.header.log.clone()?;
+    Some((log.writer, row.header.feed.area, row.header.feed.class, log.month))
+}
+
+fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}
+
+fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
+}

@@ -1,0 +1,349 @@
+//! The rows of the store: how each is written as bytes.
+//!
+//! Rows are CBOR maps with integer keys, so a later version adds keys. The one exception is a row of `records`: a small
+//! CBOR array, then the merged state as it is, so that opening a device reads the array and leaves the state alone.
+
+use std::sync::Arc;
+
+use fieldmerge_protocol::sync::Feed;
+use fieldmerge_protocol::{
+    Actor, AreaId, ChangeHash, DeviceId, Incarnation, LogId, ProjectId, RecordId,
+};
+use minicbor::{Decode, Encode};
+use smol_str::SmolStr;
+
+use crate::{Enrolment, OpenError, OutboxState};
+
+/// Ids of the protocol that are plain bytes in a row.
+pub(crate) trait IdBytes: Sized {
+    fn bytes(&self) -> &[u8];
+    fn read(bytes: &[u8]) -> Option<Self>;
+}
+
+macro_rules! id_bytes {
+    ($($name:ident),+) => {$(
+        impl IdBytes for $name {
+            fn bytes(&self) -> &[u8] {
+                &self.0
+            }
+            fn read(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map($name)
+            }
+        }
+    )+};
+}
+
+id_bytes!(RecordId, Actor, ChangeHash);
+
+/// Encodes and decodes [`IdBytes`] and vectors of them, for `#[cbor(with)]`.
+pub(crate) mod id {
+    use minicbor::decode::{Decoder, Error};
+    use minicbor::encode::{self, Encoder, Write};
+
+    use super::IdBytes;
+
+    pub(crate) fn encode<C, T: IdBytes, W: Write>(
+        id: &T,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.bytes(id.bytes())?.ok()
+    }
+
+    pub(crate) fn decode<C, T: IdBytes>(d: &mut Decoder<'_>, _: &mut C) -> Result<T, Error> {
+        T::read(d.bytes()?).ok_or_else(|| Error::message("wrong length"))
+    }
+}
+
+/// The same for lists of ids.
+pub(crate) mod ids {
+    use minicbor::decode::{Decoder, Error};
+    use minicbor::encode::{self, Encoder, Write};
+
+    use super::IdBytes;
+
+    pub(crate) fn encode<C, T: IdBytes, W: Write>(
+        ids: &[T],
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.array(ids.len() as u64)?;
+        for id in ids {
+            e.bytes(id.bytes())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn decode<C, T: IdBytes>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<T>, Error> {
+        let count = d.array()?.ok_or_else(|| Error::message("indefinite"))?;
+        (0..count).map(|_| T::read(d.bytes()?).ok_or_else(|| Error::message("wrong length"))).collect()
+    }
+}
+
+/// What a device keeps of its enrolment.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct EnrolmentRow {
+    #[n(0)]
+    project: ProjectId,
+    #[n(1)]
+    project_code: String,
+    #[n(2)]
+    device: DeviceId,
+    #[n(3)]
+    number: u32,
+    #[n(4)]
+    label: String,
+    #[n(5)]
+    #[cbor(with = "minicbor::bytes")]
+    server_key: [u8; 32],
+    #[n(6)]
+    root_area: AreaId,
+    #[n(7)]
+    address: String,
+    #[n(8)]
+    server_ms: i64,
+}
+
+impl From<&Enrolment> for EnrolmentRow {
+    fn from(enrolment: &Enrolment) -> Self {
+        let Enrolment { project, project_code, device, number, label, server_key, root_area, address, server_ms } =
+            enrolment.clone();
+        Self { project, project_code, device, number, label, server_key, root_area, address, server_ms }
+    }
+}
+
+impl From<EnrolmentRow> for Enrolment {
+    fn from(row: EnrolmentRow) -> Self {
+        let EnrolmentRow { project, project_code, device, number, label, server_key, root_area, address, server_ms } =
+            row;
+        Self { project, project_code, device, number, label, server_key, root_area, address, server_ms }
+    }
+}
+
+/// Counters and flags of the device.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct State {
+    /// What changes are written under now.
+    #[n(0)]
+    pub(crate) incarnation: Incarnation,
+    /// The number of the last frame of this incarnation.
+    #[n(1)]
+    pub(crate) packed: u64,
+    /// The same for earlier incarnations of this store whose changes may have to be packed again.
+    #[n(2)]
+    pub(crate) earlier: Vec<(Incarnation, u64)>,
+    /// The highest frame number of this incarnation that has a receipt.
+    #[n(3)]
+    pub(crate) receipted: u64,
+    /// The server's log that the cursors count in.
+    #[n(4)]
+    pub(crate) log: Option<LogId>,
+    /// The next number of an outbox row.
+    #[n(5)]
+    pub(crate) next_outgoing: u64,
+    /// The next number of a notice.
+    #[n(6)]
+    pub(crate) next_notice: u64,
+    /// The next number of a receipt carried for another device.
+    #[n(7)]
+    pub(crate) next_receipt: u64,
+    /// The counter of the last worker number that was given.
+    #[n(8)]
+    pub(crate) worker_counter: u32,
+    /// The server's clock minus the device's.
+    #[n(9)]
+    pub(crate) offset_ms: i64,
+    /// Nothing is known of what the server holds: name every dependency by its whole hash.
+    #[n(10)]
+    pub(crate) full_hashes: bool,
+    /// The next sync asks for the device's own changes too.
+    #[n(11)]
+    pub(crate) recover: bool,
+    /// The server knows another copy of this device: once everything was read, what is in the outbox of earlier
+    /// incarnations is written anew.
+    #[n(12)]
+    pub(crate) repairing: bool,
+    /// Frames that could not be used: feed, and the position before them. For each the feed was read again from its
+    /// beginning once; doing so at each sync would cost more than it gives.
+    #[n(13)]
+    pub(crate) reread: Vec<(Feed, u64)>,
+}
+
+impl State {
+    pub(crate) fn new(incarnation: Incarnation) -> Self {
+        Self {
+            incarnation,
+            packed: 0,
+            earlier: Vec::new(),
+            receipted: 0,
+            log: None,
+            next_outgoing: 1,
+            next_notice: 1,
+            next_receipt: 1,
+            worker_counter: 0,
+            offset_ms: 0,
+            full_hashes: false,
+            recover: false,
+            repairing: false,
+            reread: Vec::new(),
+        }
+    }
+
+    /// The number of the last frame of an incarnation.
+    pub(crate) fn last_frame(&self, incarnation: Incarnation) -> u64 {
+        if incarnation == self.incarnation {
+            return self.packed;
+        }
+        self.earlier.iter().find(|(known, _)| *known == incarnation).map_or(0, |(_, packed)| *packed)
+    }
+
+    /// States the number of the last frame of an incarnation.
+    pub(crate) fn set_last_frame(&mut self, incarnation: Incarnation, number: u64) {
+        if incarnation == self.incarnation {
+            self.packed = number;
+        } else {
+            self.earlier.retain(|(known, _)| *known != incarnation);
+            self.earlier.push((incarnation, number));
+        }
+    }
+
+    /// Begins a new incarnation.
+    pub(crate) fn begin(&mut self, incarnation: Incarnation) {
+        self.earlier.push((self.incarnation, self.packed));
+        self.incarnation = incarnation;
+        self.packed = 0;
+        self.receipted = 0;
+    }
+}
+
+/// Where an outgoing change stands.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Standing {
+    #[n(0)]
+    Waiting,
+    #[n(1)]
+    Sent,
+    #[n(2)]
+    Held,
+    #[n(3)]
+    Quarantined(#[n(0)] String),
+    #[n(4)]
+    Forked,
+}
+
+impl Standing {
+    pub(crate) fn view(&self) -> OutboxState {
+        match self {
+            Self::Waiting => OutboxState::Waiting,
+            Self::Sent => OutboxState::Sent,
+            Self::Held => OutboxState::Held,
+            Self::Quarantined(code) => OutboxState::Quarantined { code: SmolStr::new(code) },
+            Self::Forked => OutboxState::Forked,
+        }
+    }
+}
+
+/// A change of this device without a final receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct OutboxRow {
+    #[n(0)]
+    #[cbor(with = "id")]
+    pub(crate) record: RecordId,
+    #[n(1)]
+    pub(crate) feed: Feed,
+    #[n(2)]
+    #[cbor(with = "id")]
+    pub(crate) actor: Actor,
+    #[n(3)]
+    pub(crate) seq: u64,
+    #[n(4)]
+    #[cbor(with = "id")]
+    pub(crate) hash: ChangeHash,
+    /// The device's clock when a person saved it.
+    #[n(5)]
+    pub(crate) time: i64,
+    /// The change's own bytes.
+    #[n(6)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) change: Vec<u8>,
+    #[n(7)]
+    pub(crate) standing: Standing,
+    /// Its next frame names every dependency by its whole hash.
+    #[n(8)]
+    pub(crate) full_hashes: bool,
+    /// How often it was written anew because the server refused it.
+    #[n(9)]
+    pub(crate) repairs: u8,
+}
+
+/// The key of a frame: incarnation and number.
+pub(crate) type FrameKey = (Incarnation, u64);
+
+pub(crate) fn frame_key((incarnation, number): FrameKey) -> Vec<u8> {
+    [incarnation.0.as_slice(), &number.to_be_bytes()].concat()
+}
+
+pub(crate) fn read_frame_key(key: &[u8]) -> Option<FrameKey> {
+    let (incarnation, number) = key.split_at_checked(4)?;
+    Some((Incarnation(incarnation.try_into().ok()?), u64::from_be_bytes(number.try_into().ok()?)))
+}
+
+/// Where an own frame stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub(crate) enum FrameStanding {
+    /// To be sent, again and again, until its receipt comes.
+    #[n(0)]
+    Sent,
+    /// Received; some of its changes are held, so the device asks how they stand.
+    #[n(1)]
+    Unsettled,
+    /// Received and done with; kept so that it can be offered to a server that was restored.
+    #[n(2)]
+    Kept,
+}
+
+/// An own frame.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct FrameRow {
+    /// The payload of the frame part, as it was sent.
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) bytes: Vec<u8>,
+    /// The outbox numbers of its changes, by their index in the frame.
+    #[n(1)]
+    pub(crate) changes: Vec<u64>,
+    #[n(2)]
+    pub(crate) standing: FrameStanding,
+    #[n(3)]
+    pub(crate) full_hashes: bool,
+}
+
+/// What a person should know.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct NoticeRow {
+    #[n(0)]
+    pub(crate) at_ms: i64,
+    #[n(1)]
+    pub(crate) code: String,
+    #[n(2)]
+    pub(crate) count: u64,
+    #[n(3)]
+    #[cbor(with = "ids")]
+    pub(crate) records: Vec<RecordId>,
+}
+
+/// The bytes of a row.
+pub(crate) fn bytes<T: Encode<()>>(row: &T) -> Arc<[u8]> {
+    fieldmerge_protocol::sync::encode(row).into()
+}
+
+/// Reads the bytes of a row.
+pub(crate) fn read<'b, T: Decode<'b, ()>>(table: &'static str, bytes: &'b [u8]) -> Result<T, OpenError> {
+    minicbor::decode(bytes).map_err(|_| OpenError::Corrupt { table })
+}

@@ -1,0 +1,88 @@
+//! What the engine shows, read from memory.
+
+mod cases;
+mod find;
+mod record;
+
+use fieldmerge_protocol::RecordId;
+
+use crate::engine::Engine;
+use crate::memory::record_row::RecordRow;
+use crate::{Notice, OutboxView, Outgoing, Status, Summary};
+use smol_str::SmolStr;
+
+impl Engine {
+    /// Own changes without a final receipt, and what is carried for others.
+    pub fn outbox(&self) -> OutboxView {
+        let changes = self.memory.outbox.iter().map(|(number, row)| {
+            let record = self.memory.records.get(&row.record);
+            Outgoing {
+                number: *number,
+                record: row.record,
+                record_type: record.map(|record| record.header.record_type.clone()).unwrap_or_default(),
+                title: record.map(|record| self.title(record)).unwrap_or_default(),
+                feed: row.feed,
+                device_ms: row.time,
+                state: row.standing.view(),
+            }
+        });
+        OutboxView {
+            changes: changes.collect(),
+            carried_frames: self.memory.carried.len(),
+            carried_receipts: self.memory.receipts.len(),
+        }
+    }
+
+    /// What the engine did on its own and nobody has read.
+    pub fn notices(&self) -> Vec<Notice> {
+        let notices = self.memory.notices.iter().map(|(number, row)| Notice {
+            number: *number,
+            at_ms: row.at_ms,
+            code: SmolStr::new(&row.code),
+            count: row.count,
+            records: row.records.clone(),
+        });
+        notices.collect()
+    }
+
+    /// What the device knows of itself.
+    pub fn status(&self) -> Status {
+        let memory = &self.memory;
+        let state = memory.state.as_ref();
+        Status {
+            enrolment: memory.enrolment.clone(),
+            incarnation: state.map(|state| state.incarnation),
+            records: memory.records.len(),
+            outbox: memory.outbox.len(),
+            roster: memory.roster.version,
+            areas: memory.roster.areas.clone(),
+            devices: memory.roster.devices.clone(),
+            grants: memory.roster.grants.clone(),
+            cursors: memory.cursors.iter().map(|(feed, position)| (*feed, *position)).collect(),
+            clock_offset_ms: state.map_or(0, |state| state.offset_ms),
+            open_cases: memory.records.values().map(|row| row.header.open_cases as usize).sum(),
+        }
+    }
+
+    /// One line about a record.
+    pub(crate) fn summary(&self, record: RecordId, row: &RecordRow) -> Summary {
+        Summary {
+            record,
+            record_type: row.header.record_type.clone(),
+            feed: row.header.feed,
+            subject: row.header.subject,
+            title: self.title(row),
+            open_cases: row.header.open_cases,
+            pending: self.memory.is_pending(record),
+        }
+    }
+
+    /// What a person calls a record: its own name, else that of the person it is about.
+    pub(crate) fn title(&self, row: &RecordRow) -> String {
+        let subject = row.header.subject.and_then(|subject| self.memory.records.get(&subject));
+        match subject.filter(|_| row.header.title.is_empty()) {
+            Some(subject) => subject.header.title.to_string(),
+            None => row.header.title.to_string(),
+        }
+    }
+}

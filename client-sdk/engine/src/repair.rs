@@ -1,0 +1,283 @@
+//! The one repair: own changes that the server cannot take as they are, are written anew.
+//!
+//! It serves a restored backup and a cloned phone (another copy of this device wrote other changes under the same
+//! numbers), a change whose structure the server refuses, and a person who gives a change up. The device takes a new
+//! incarnation, so no number is ever used twice; own changes that the server has not refused are offered as they are,
+//! for the server says of each whether it has it; those that lost are taken out of the record and written again on the
+//! merged state, with the time at which the person saved them.
+
+mod log;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fieldmerge_model::record::{Identity, NewRecord, RecordState, Save};
+use fieldmerge_model::{LogState, Refusal};
+use fieldmerge_protocol::{Action, Actor, Change, ChangeHash, Incarnation, RecordId};
+
+use crate::doc::{Body, Doc};
+use crate::engine::{Engine, Staged, Turn, new_incarnation};
+use crate::memory::rows::{FrameStanding, OutboxRow, Standing};
+use crate::stage::Stage;
+use crate::{Failure, Settlement};
+
+type Row = (u64, OutboxRow);
+
+/// Takes a new incarnation.
+pub(crate) fn begin_incarnation(stage: &mut Stage<'_>, turn: &mut Turn<'_>) {
+    stage.state.begin(new_incarnation(turn.rng));
+}
+
+/// Another copy of this device writes under this incarnation. Says whether the device had to begin a new one.
+pub(crate) fn copy_found(stage: &mut Stage<'_>, incarnation: Incarnation, turn: &mut Turn<'_>) -> bool {
+    let current = incarnation == stage.state.incarnation;
+    if current {
+        begin_incarnation(stage, turn);
+        stage.notify(turn.now_ms, "copy-found", 0, Vec::new());
+    }
+    stage.state.repairing = true;
+    stage.state.recover = true;
+    current
+}
+
+/// Marks the unreceived changes of a record as having lost against another copy's; they were taken out of its state.
+pub(crate) fn mark_forked(stage: &mut Stage<'_>, record: RecordId, turn: &mut Turn<'_>) {
+    for (number, row) in stage.outgoing_of(record) {
+        copy_found(stage, row.actor.incarnation(), turn);
+        if !matches!(row.standing, Standing::Quarantined(_)) {
+            stage.set_outgoing(number, Some(OutboxRow { standing: Standing::Forked, ..row }));
+        }
+    }
+}
+
+/// The record without the device's own unreceived changes; `None` if it has none, or none can be taken out.
+pub(crate) fn without_outgoing(stage: &Stage<'_>, record: RecordId, doc: &Doc) -> Result<Option<Doc>, Failure> {
+    let outgoing: BTreeSet<ChangeHash> = stage.outgoing_of(record).into_iter().map(|(_, row)| row.hash).collect();
+    let (base, kept) = without(stage, record, doc, &outgoing)?;
+    Ok((!outgoing.is_empty() && kept.len() < outgoing.len()).then_some(base))
+}
+
+/// The record without these changes, and those of them that had to stay because others build on them.
+fn without(
+    stage: &Stage<'_>,
+    record: RecordId,
+    doc: &Doc,
+    leave_out: &BTreeSet<ChangeHash>,
+) -> Result<(Doc, BTreeSet<ChangeHash>), Failure> {
+    let (body, kept) = match &doc.body {
+        Body::Record(state) => {
+            let (state, kept) = record_without(state, leave_out)?;
+            (Body::Record(Box::new(state)), kept)
+        }
+        Body::Log(log) => {
+            (Body::Log(Box::new(log_without(stage, record, log, leave_out)?)), BTreeSet::new())
+        }
+    };
+    Ok((Doc { feed: doc.feed, body }, kept))
+}
+
+fn record_without(
+    state: &RecordState,
+    leave_out: &BTreeSet<ChangeHash>,
+) -> Result<(RecordState, BTreeSet<ChangeHash>), Failure> {
+    let changes: Vec<_> = state.changes().collect();
+    let mut needed: BTreeSet<ChangeHash> = BTreeSet::new();
+    for stored in changes.iter().rev() {
+        if needed.contains(&stored.hash) || !leave_out.contains(&stored.hash) {
+            needed.extend(&stored.change.deps);
+        }
+    }
+    let stays = |hash: &ChangeHash| !leave_out.contains(hash) || needed.contains(hash);
+    let mut base = RecordState::new(state.id());
+    for stored in changes.iter().filter(|stored| stays(&stored.hash)) {
+        if base.accept(&stored.change, stored.hash, stored.provenance) != fieldmerge_model::Verdict::Applied {
+            return Err(Failure::Bug("a record cannot be rebuilt"));
+        }
+    }
+    Ok((base, leave_out.intersection(&needed).copied().collect()))
+}
+
+/// A log is a chain: what stands after a change that is left out goes too.
+fn log_without(
+    stage: &Stage<'_>,
+    record: RecordId,
+    log: &LogState,
+    leave_out: &BTreeSet<ChangeHash>,
+) -> Result<LogState, Failure> {
+    let broken = || Failure::Bug("a log cannot be rebuilt");
+    let mut base = LogState::new(record);
+    for seq in 1..=log.last_seq() {
+        let first = log.entries_of(seq).start;
+        let entries = stage.entries(record, seq);
+        let entry = |n: u64| entries.get(usize::try_from(n - first).ok()?).cloned();
+        let stored = log.change(seq, entry).ok_or_else(broken)?;
+        if leave_out.contains(&stored.hash) {
+            break;
+        }
+        if base.accept(&stored.change, stored.hash, stored.provenance) != fieldmerge_model::Verdict::Applied {
+            return Err(broken());
+        }
+    }
+    Ok(base)
+}
+
+/// Whether a change is to be written anew without asking a person.
+fn is_due(row: &OutboxRow) -> bool {
+    match &row.standing {
+        Standing::Forked => true,
+        Standing::Quarantined(code) => row.repairs == 0 && Refusal::from_code(code).is_some(),
+        _ => false,
+    }
+}
+
+/// Writes anew what lost or was refused for its structure, after everything was read. Gives the number of changes.
+pub(crate) fn rewrite(stage: &mut Stage<'_>, turn: &mut Turn<'_>) -> Result<u64, Failure> {
+    let mut due: BTreeMap<RecordId, u64> = BTreeMap::new();
+    for (number, row) in stage.outbox() {
+        if is_due(row) {
+            due.entry(row.record).or_insert(number);
+        }
+    }
+    let mut moved = log::Moved::default();
+    let mut count = 0;
+    let records: Vec<RecordId> = due.keys().copied().collect();
+    for (record, from) in due {
+        let rows = rows_from(stage, record, from);
+        count += redo(stage, turn, record, rows, None, &mut moved)?;
+    }
+    if count > 0 {
+        stage.notify(turn.now_ms, "rewritten", usize::try_from(count).unwrap_or(usize::MAX), records);
+    }
+    settle_frames(stage);
+    Ok(count)
+}
+
+/// The unreceived changes of a record from a number on: the later ones build on the first.
+fn rows_from(stage: &Stage<'_>, record: RecordId, from: u64) -> Vec<Row> {
+    stage.outgoing_of(record).into_iter().filter(|(number, _)| *number >= from).collect()
+}
+
+/// Takes these changes out of a record and writes them again, but for one that a person gave up (`chosen`), and for
+/// those that a person has yet to settle.
+fn redo(
+    stage: &mut Stage<'_>,
+    turn: &mut Turn<'_>,
+    record: RecordId,
+    rows: Vec<Row>,
+    chosen: Option<(u64, Settlement)>,
+    moved: &mut log::Moved,
+) -> Result<u64, Failure> {
+    let Some(first) = rows.first() else { return Ok(0) };
+    let feed = first.1.feed;
+    let doc = stage.doc(record)?.unwrap_or_else(|| Doc::new(record, feed));
+    let leave_out: BTreeSet<ChangeHash> = rows.iter().map(|(_, row)| row.hash).collect();
+    let (base, kept) = without(stage, record, &doc, &leave_out)?;
+    let mut past = log::Past::of(&doc);
+    if past.is_some() {
+        rows.iter().for_each(|(_, row)| stage.drop_entries(record, row.seq));
+    }
+    if base.is_empty() { stage.forget(record) } else { stage.set_doc(record, Some(base)) }
+    let mut count = 0;
+    for (number, row) in rows {
+        let change = Change::decode(&row.change).map_err(|_| Failure::Bug("an own change does not read"))?.0;
+        if let Some(past) = &mut past {
+            past.learn(&change);
+        }
+        let is_chosen = chosen.is_some_and(|(chosen, _)| chosen == number);
+        let waits = matches!(&row.standing, Standing::Quarantined(_)) && !is_due(&row) && !is_chosen;
+        if waits && !kept.contains(&row.hash) {
+            continue;
+        }
+        stage.set_outgoing(number, None);
+        // What others build on the server has, whatever became of the receipt.
+        if kept.contains(&row.hash) || chosen == Some((number, Settlement::Dismiss)) {
+            continue;
+        }
+        let written = match &past {
+            Some(past) => log::write_again(stage, turn, past, &row, &change, moved),
+            None => write_again(stage, record, &row, &change),
+        };
+        match written {
+            Ok(()) => count += 1,
+            Err(Failure::NothingToWrite) => {}
+            Err(Failure::Bug(what)) => return Err(Failure::Bug(what)),
+            Err(_) => {
+                let standing = Standing::Quarantined("unrepairable".to_owned());
+                stage.set_outgoing(number, Some(OutboxRow { standing, ..row }));
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// Writes what a change wrote once more, on the record as it is now, under the present incarnation.
+fn write_again(stage: &mut Stage<'_>, record: RecordId, row: &OutboxRow, change: &Change) -> Result<(), Failure> {
+    let actor = present_actor(stage, row.actor)?;
+    let fixed = ["_id", "_type", "_area", "_subject"];
+    let mut puts = Vec::new();
+    let mut deletes = Vec::new();
+    for op in change.ops.iter().filter(|op| !fixed.contains(&op.path.as_str())) {
+        match &op.action {
+            Action::Put(value) => puts.push((op.path.clone(), value.clone())),
+            Action::Delete => deletes.push(op.path.clone()),
+        }
+    }
+    let refused = |_| Failure::TooLarge;
+    let (mut doc, again) = match stage.doc(record)? {
+        Some(doc) => {
+            let Body::Record(state) = &doc.body else { return Err(Failure::Bug("a log was opened as a record")) };
+            let save = Save { actor, time: row.time, puts, deletes };
+            let change = match state.build(&save) {
+                Err(fieldmerge_model::record::BuildError::NothingToWrite) => return Err(Failure::NothingToWrite),
+                built => built.map_err(refused)?,
+            };
+            (doc, change)
+        }
+        None => {
+            let identity = Identity::read(change).ok_or(Failure::UnknownRecord(record))?;
+            let Identity { id, record_type, area, subject } = identity;
+            let new = NewRecord { actor, time: row.time, id, record_type, area, subject, puts };
+            (Doc::new(record, row.feed), new.build().map_err(refused)?)
+        }
+    };
+    stage.save(record, &mut doc, &again, row.repairs.saturating_add(1))?;
+    stage.set_doc(record, Some(doc));
+    Ok(())
+}
+
+/// The same person on this device, under the present incarnation.
+fn present_actor(stage: &Stage<'_>, actor: Actor) -> Result<Actor, Failure> {
+    Ok(Actor::new(stage.enrolment()?.device, actor.person(), stage.state.incarnation))
+}
+
+/// Frames whose changes have all left the outbox are done with.
+fn settle_frames(stage: &mut Stage<'_>) {
+    for key in stage.frame_keys() {
+        let Some(frame) = stage.frame(key) else { continue };
+        let alive = frame.changes.iter().any(|number| stage.outgoing(*number).is_some());
+        if alive || frame.changes.is_empty() || frame.standing == FrameStanding::Kept {
+            continue;
+        }
+        stage.set_frame(key, None);
+    }
+}
+
+impl Engine {
+    /// A person gives a change up, or has it written anew.
+    pub(crate) fn settle(&self, number: u64, how: Settlement, turn: &mut Turn<'_>) -> Result<Staged, Failure> {
+        let mut stage = Stage::new(&self.memory)?;
+        if self.session.is_some() || self.export.is_some() {
+            return Err(Failure::Busy);
+        }
+        let row = stage.outgoing(number).ok_or(Failure::NotSettleable)?;
+        let record = row.record;
+        if !matches!(row.standing, Standing::Quarantined(_) | Standing::Held) {
+            return Err(Failure::NotSettleable);
+        }
+        // The server knows the numbers of these changes, so what is written now needs others.
+        begin_incarnation(&mut stage, turn);
+        let rows = rows_from(&stage, record, number);
+        redo(&mut stage, turn, record, rows, Some((number, how)), &mut log::Moved::default())?;
+        settle_frames(&mut stage);
+        stage.finish()
+    }
+}

@@ -1,0 +1,315 @@
+//! A stage: changes of state that are not durable yet, laid over memory.
+//!
+//! Whoever works on a stage sees its own writes. Memory stays as it is until the batch that a stage gives has been
+//! stored; a stage that is dropped leaves nothing behind.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use fieldmerge_model::Refusal;
+use fieldmerge_model::access::Roles;
+use fieldmerge_model::record::{Provenance, Verdict};
+use fieldmerge_protocol::change::MAX_DEPS;
+use fieldmerge_protocol::sync::{self, Feed, Roster};
+use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, RecordId};
+
+use crate::doc::{self, Doc};
+use crate::header;
+use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, OutboxRow, Standing, State};
+use crate::memory::{self, LogKey, Memory};
+use crate::store::{Table, Write};
+use crate::{Enrolment, Failure};
+
+/// The most bytes of one change: what a phone may save in one form.
+const MAX_CHANGE_BYTES: usize = 256 << 10;
+/// The most records that a notice names.
+const MAX_NOTICE_RECORDS: usize = 100;
+
+/// Changes of state over memory.
+#[derive(Debug)]
+pub(crate) struct Stage<'m> {
+    pub(crate) memory: &'m Memory,
+    /// Counters and flags, to be changed in place.
+    pub(crate) state: State,
+    docs: BTreeMap<RecordId, Option<Doc>>,
+    /// Records that look different without having changed: what left the outbox.
+    touched: BTreeSet<RecordId>,
+    outbox: BTreeMap<u64, Option<OutboxRow>>,
+    frames: BTreeMap<FrameKey, Option<FrameRow>>,
+    cursors: BTreeMap<Feed, Option<u64>>,
+    log_entries: BTreeMap<(RecordId, u64), Option<Arc<[u8]>>>,
+    roster: Option<(Roster, HashMap<DeviceId, Roles>)>,
+    rest: BTreeMap<(Table, Vec<u8>), Option<Arc<[u8]>>>,
+}
+
+impl<'m> Stage<'m> {
+    /// Begins a stage on an enrolled device.
+    pub(crate) fn new(memory: &'m Memory) -> Result<Self, Failure> {
+        let state = memory.state.clone().ok_or(Failure::NotEnrolled)?;
+        Ok(Self::with_state(memory, state))
+    }
+
+    /// Begins a stage with a first state.
+    pub(crate) fn with_state(memory: &'m Memory, state: State) -> Self {
+        Self {
+            memory,
+            state,
+            docs: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            outbox: BTreeMap::new(),
+            frames: BTreeMap::new(),
+            cursors: BTreeMap::new(),
+            log_entries: BTreeMap::new(),
+            roster: None,
+            rest: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn enrolment(&self) -> Result<&'m Enrolment, Failure> {
+        self.memory.enrolment.as_ref().ok_or(Failure::NotEnrolled)
+    }
+
+    /// A copy of a record as it is on this stage.
+    pub(crate) fn doc(&self, record: RecordId) -> Result<Option<Doc>, Failure> {
+        match self.docs.get(&record) {
+            Some(staged) => Ok(staged.clone()),
+            None => self.memory.records.get(&record).map(Doc::decode).transpose(),
+        }
+    }
+
+    pub(crate) fn set_doc(&mut self, record: RecordId, doc: Option<Doc>) {
+        self.docs.insert(record, doc);
+    }
+
+    /// The log of a writer, an area, a class and a month.
+    pub(crate) fn find_log(&self, key: &LogKey) -> Option<RecordId> {
+        let (writer, area, class, month) = key;
+        let staged = self.docs.iter().find(|(_, doc)| {
+            let heading = doc.as_ref().and_then(|doc| Some((doc.feed, doc.heading()?)));
+            heading.is_some_and(|(feed, heading)| {
+                heading.actor == *writer && feed == Feed { area: *area, class: *class } && heading.month == *month
+            })
+        });
+        let kept = || self.memory.logs.get(key).filter(|log| !self.docs.contains_key(log)).copied();
+        staged.map(|(log, _)| *log).or_else(kept)
+    }
+
+    /// Removes a record with everything that stands beside it.
+    pub(crate) fn forget(&mut self, record: RecordId) {
+        self.docs.insert(record, None);
+        for seq in self.log_entry_rows(record) {
+            self.log_entries.insert((record, seq), None);
+        }
+    }
+
+    fn log_entry_rows(&self, record: RecordId) -> BTreeSet<u64> {
+        let range = (record, 0)..=(record, u64::MAX);
+        let kept = self.memory.log_entries.range(range.clone()).map(|((_, seq), _)| *seq);
+        kept.chain(self.log_entries.range(range).map(|((_, seq), _)| *seq)).collect()
+    }
+
+    /// The entries that a change put into a log.
+    pub(crate) fn entries(&self, record: RecordId, seq: u64) -> Vec<Vec<u8>> {
+        let row = match self.log_entries.get(&(record, seq)) {
+            Some(staged) => staged.as_ref(),
+            None => self.memory.log_entries.get(&(record, seq)),
+        };
+        row.map(|row| doc::read_entries(row)).unwrap_or_default()
+    }
+
+    /// Keeps the entries that a change puts, if it is one of a log.
+    pub(crate) fn keep_entries(&mut self, record: RecordId, feed: Feed, change: &Change) {
+        if feed.class.is_log() {
+            self.log_entries.insert((record, change.seq), Some(doc::entries_row(change).into()));
+        }
+    }
+
+    pub(crate) fn drop_entries(&mut self, record: RecordId, seq: u64) {
+        self.log_entries.insert((record, seq), None);
+    }
+
+    /// Applies a change that a person made here, and puts it into the outbox.
+    pub(crate) fn save(&mut self, record: RecordId, doc: &mut Doc, change: &Change, repairs: u8) -> Result<u64, Failure> {
+        let (bytes, hash) = change.encode();
+        if bytes.len() > MAX_CHANGE_BYTES || change.deps.len() > MAX_DEPS {
+            return Err(Failure::TooLarge);
+        }
+        match doc.accept(change, hash, Provenance::default()) {
+            Verdict::Applied => {}
+            Verdict::Refused(Refusal::TooLarge) => return Err(Failure::TooLarge),
+            _ => return Err(Failure::Bug("an own change does not fit its record")),
+        }
+        self.keep_entries(record, doc.feed, change);
+        Ok(self.enqueue(OutboxRow {
+            record,
+            feed: doc.feed,
+            actor: change.actor,
+            seq: change.seq,
+            hash,
+            time: change.time,
+            change: bytes,
+            standing: Standing::Waiting,
+            full_hashes: false,
+            repairs,
+        }))
+    }
+
+    /// Puts a row at the end of the outbox.
+    pub(crate) fn enqueue(&mut self, row: OutboxRow) -> u64 {
+        let number = self.state.next_outgoing;
+        self.state.next_outgoing += 1;
+        self.set_outgoing(number, Some(row));
+        number
+    }
+
+    pub(crate) fn outgoing(&self, number: u64) -> Option<&OutboxRow> {
+        match self.outbox.get(&number) {
+            Some(staged) => staged.as_ref(),
+            None => self.memory.outbox.get(&number),
+        }
+    }
+
+    pub(crate) fn set_outgoing(&mut self, number: u64, row: Option<OutboxRow>) {
+        if let Some(before) = self.outgoing(number) {
+            let record = before.record;
+            self.touched.insert(record);
+        }
+        self.outbox.insert(number, row);
+    }
+
+    /// The whole outbox, in order.
+    pub(crate) fn outbox(&self) -> BTreeMap<u64, &OutboxRow> {
+        let mut rows: BTreeMap<u64, &OutboxRow> = self.memory.outbox.iter().map(|(number, row)| (*number, row)).collect();
+        for (number, row) in &self.outbox {
+            match row {
+                Some(row) => rows.insert(*number, row),
+                None => rows.remove(number),
+            };
+        }
+        rows
+    }
+
+    /// The outbox rows of one record, in order.
+    pub(crate) fn outgoing_of(&self, record: RecordId) -> Vec<(u64, OutboxRow)> {
+        let kept = self.memory.outgoing.get(&record).into_iter().flatten().copied();
+        let staged = self.outbox.iter().filter_map(|(number, row)| (row.as_ref()?.record == record).then_some(*number));
+        let numbers: BTreeSet<u64> = kept.chain(staged).collect();
+        numbers.into_iter().filter_map(|number| Some((number, self.outgoing(number)?.clone()))).collect()
+    }
+
+    /// The outbox row of a change, if it has no final receipt.
+    pub(crate) fn outgoing_number(&self, record: RecordId, actor: Actor, seq: u64) -> Option<u64> {
+        let rows = self.outgoing_of(record).into_iter();
+        rows.filter(|(_, row)| row.actor == actor && row.seq == seq).map(|(number, _)| number).next_back()
+    }
+
+    pub(crate) fn frame(&self, key: FrameKey) -> Option<&FrameRow> {
+        match self.frames.get(&key) {
+            Some(staged) => staged.as_ref(),
+            None => self.memory.frames.get(&key),
+        }
+    }
+
+    pub(crate) fn set_frame(&mut self, key: FrameKey, row: Option<FrameRow>) {
+        self.frames.insert(key, row);
+    }
+
+    /// Every own frame, in order.
+    pub(crate) fn frame_keys(&self) -> Vec<FrameKey> {
+        let keys: BTreeSet<FrameKey> = self.memory.frames.keys().chain(self.frames.keys()).copied().collect();
+        keys.into_iter().filter(|key| self.frame(*key).is_some()).collect()
+    }
+
+    pub(crate) fn cursor(&self, feed: Feed) -> u64 {
+        match self.cursors.get(&feed) {
+            Some(staged) => staged.unwrap_or_default(),
+            None => self.memory.cursors.get(&feed).copied().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn set_cursor(&mut self, feed: Feed, position: Option<u64>) {
+        self.cursors.insert(feed, position);
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        self.roster.as_ref().map_or(&self.memory.roster, |(roster, _)| roster)
+    }
+
+    /// The roles that the people of each device hold.
+    pub(crate) fn roles(&self) -> &HashMap<DeviceId, Roles> {
+        self.roster.as_ref().map_or(&self.memory.roles, |(_, roles)| roles)
+    }
+
+    /// Takes a roster. Whose decisions count may change with it, so records with a case are looked at again.
+    pub(crate) fn set_roster(&mut self, roster: Roster) -> Result<(), Failure> {
+        let roles = memory::roles(&roster);
+        if roles != *self.roles() {
+            let judged = self.memory.records.iter().filter(|(_, row)| row.header.judged);
+            for record in judged.map(|(record, _)| *record).collect::<Vec<_>>() {
+                let doc = self.doc(record)?;
+                self.set_doc(record, doc);
+            }
+        }
+        self.roster = Some((roster, roles));
+        Ok(())
+    }
+
+    /// Writes a row of a table that no part of the engine reads back on the same stage.
+    pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Option<Arc<[u8]>>) {
+        self.rest.insert((table, key), value);
+    }
+
+    /// Tells the person something.
+    pub(crate) fn notify(&mut self, at_ms: i64, code: &str, count: usize, mut records: Vec<RecordId>) {
+        records.sort_unstable();
+        records.dedup();
+        records.truncate(MAX_NOTICE_RECORDS);
+        let row = NoticeRow { at_ms, code: code.to_owned(), count: count as u64, records };
+        let number = self.state.next_notice;
+        self.state.next_notice += 1;
+        self.put(Table::Notices, number.to_be_bytes().to_vec(), Some(rows::bytes(&row)));
+    }
+
+    /// Whether a change with this hash stands on this device and the server has acknowledged it: who wrote it.
+    pub(crate) fn acknowledged(&self, doc: &Doc, record: RecordId, hash: &ChangeHash) -> Option<(Actor, u64)> {
+        let (actor, seq) = doc.author(hash)?;
+        self.outgoing_number(record, actor, seq).is_none().then_some((actor, seq))
+    }
+
+    /// The writes of this stage, and the records that look different after them.
+    pub(crate) fn finish(mut self) -> Result<(Vec<Write>, Vec<RecordId>), Failure> {
+        let mut writes = Vec::new();
+        let mut write = |table, key: Vec<u8>, value| writes.push(Write { table, key, value });
+        let docs = std::mem::take(&mut self.docs);
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.extend(docs.keys());
+        for (record, doc) in docs {
+            let row = doc.map(|doc| header::row(&self, record, &doc)).transpose()?;
+            write(Table::Records, record.0.to_vec(), row);
+        }
+        for ((record, seq), value) in self.log_entries {
+            write(Table::LogEntries, [record.0.as_slice(), &seq.to_be_bytes()].concat(), value);
+        }
+        for (number, row) in &self.outbox {
+            write(Table::Outbox, number.to_be_bytes().to_vec(), row.as_ref().map(rows::bytes));
+        }
+        for (key, row) in &self.frames {
+            write(Table::Frames, rows::frame_key(*key), row.as_ref().map(rows::bytes));
+        }
+        for (feed, position) in &self.cursors {
+            let value = position.map(|position| position.to_be_bytes().as_slice().into());
+            write(Table::Cursors, sync::encode(feed), value);
+        }
+        if let Some((roster, _)) = &self.roster {
+            write(Table::Meta, memory::ROSTER.to_vec(), Some(rows::bytes(roster)));
+        }
+        if self.memory.state.as_ref() != Some(&self.state) {
+            write(Table::Meta, memory::STATE.to_vec(), Some(rows::bytes(&self.state)));
+        }
+        for ((table, key), value) in self.rest {
+            write(table, key, value);
+        }
+        Ok((writes, touched.into_iter().collect()))
+    }
+}
+

@@ -1,0 +1,316 @@
+//! Reads an answer as it arrives. What a piece holds is merged in one batch, with its cursors and receipts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use fieldmerge_protocol::bundle::{BundleError, Part, PartReader};
+use fieldmerge_protocol::limits::MAX_PART_BYTES;
+use fieldmerge_protocol::problem::Problem;
+use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Welcome, tag};
+
+use super::{MAX_RESTARTS, Phase};
+use crate::engine::{Engine, Then, Turn};
+use crate::stage::Stage;
+use crate::{Effect, Enrolment, Failure, SyncEnd, SyncProblem, SyncReport, carry, repair};
+
+/// So many changes are merged in one batch: a cut costs at most these, and saves wait no longer than for these.
+const MAX_BATCH_CHANGES: usize = 2_000;
+
+/// An answer on its way.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) request: u64,
+    hello: Vec<u8>,
+    /// Whether the device asked for its own changes too.
+    pub(crate) recover: bool,
+    reader: PartReader,
+    /// The host has nothing more: whether the server was reached.
+    over: Option<bool>,
+    /// The last part was read and its signature holds: whether there is more to pull.
+    finished: Option<bool>,
+    /// Feeds of which nothing more is taken from this answer.
+    pub(crate) blocked: BTreeSet<Feed>,
+    /// Where the cursors stood before this answer.
+    pub(crate) before: BTreeMap<Feed, u64>,
+    /// Whether anything new came.
+    pub(crate) progress: bool,
+}
+
+impl Answer {
+    pub(crate) fn new(request: u64, hello: Vec<u8>, recover: bool) -> Self {
+        Self {
+            request,
+            hello,
+            recover,
+            reader: PartReader::new(MAX_PART_BYTES),
+            over: None,
+            finished: None,
+            blocked: BTreeSet::new(),
+            before: BTreeMap::new(),
+            progress: false,
+        }
+    }
+
+    /// Whether the host has stopped reading it already.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.is_some()
+    }
+}
+
+/// What is to be done when what was read is durable.
+#[derive(Debug)]
+pub(crate) enum AfterAnswer {
+    /// Read on.
+    ReadOn,
+    /// Leave the rest of the answer and begin a round anew: the device has a new incarnation.
+    Restart,
+    /// The sync ends here.
+    End(SyncEnd),
+    /// The round is complete; go on with the next, or end.
+    Next {
+        /// There is more to pull.
+        more: bool,
+    },
+}
+
+/// One pass over what has arrived.
+pub(crate) struct Reading<'a, 'm, 't> {
+    pub(crate) stage: Stage<'m>,
+    pub(crate) answer: &'a mut Answer,
+    pub(crate) report: &'a mut SyncReport,
+    pub(crate) reread: &'a mut BTreeSet<Feed>,
+    pub(crate) enrolment: &'m Enrolment,
+    pub(crate) turn: &'a mut Turn<'t>,
+    /// Changes merged in this pass.
+    pub(crate) merged: usize,
+}
+
+impl Engine {
+    pub(crate) fn received(&mut self, request: u64, bytes: &[u8]) {
+        let Some(session) = self.session.as_mut().filter(|session| session.reads(request)) else { return };
+        session.report.bytes_down += bytes.len() as u64;
+        if let Phase::Answer(answer) = &mut session.phase {
+            answer.reader.feed(bytes);
+        }
+    }
+
+    pub(crate) fn answer_over(&mut self, request: u64, reached: bool) {
+        let Some(session) = self.session.as_mut().filter(|session| session.reads(request)) else { return };
+        if let Phase::Answer(answer) = &mut session.phase {
+            answer.over = Some(reached);
+        }
+        if reached {
+            self.link.tried = true;
+        }
+    }
+
+    /// Merges what has arrived; says whether there was something to do.
+    pub(crate) fn read_answer(&mut self, turn: &mut Turn<'_>) -> bool {
+        match self.read_parts(turn) {
+            Ok(Some((staged, after))) => {
+                self.write(staged, Then::Answered(after), turn);
+                true
+            }
+            Ok(None) => false,
+            Err(failure) => {
+                self.end_sync(Some(SyncEnd::Failed(failure)), turn);
+                true
+            }
+        }
+    }
+
+    fn read_parts(&mut self, turn: &mut Turn<'_>) -> Result<Option<(crate::engine::Staged, AfterAnswer)>, Failure> {
+        let Some(session) = &mut self.session else { return Ok(None) };
+        let Phase::Answer(answer) = &mut session.phase else { return Ok(None) };
+        let mut reading = Reading {
+            stage: Stage::new(&self.memory)?,
+            answer,
+            report: &mut session.report,
+            reread: &mut session.reread,
+            enrolment: self.memory.enrolment.as_ref().ok_or(Failure::NotEnrolled)?,
+            turn,
+            merged: 0,
+        };
+        let mut after = AfterAnswer::ReadOn;
+        let mut parts = 0;
+        while reading.answer.finished.is_none() && reading.merged < MAX_BATCH_CHANGES {
+            let part = match reading.answer.reader.next_part() {
+                Ok(Some(part)) => part,
+                Ok(None) => break,
+                Err(error) => {
+                    after = AfterAnswer::End(SyncEnd::Untrusted { code: code_of(&error) });
+                    break;
+                }
+            };
+            parts += 1;
+            after = reading.part(&part)?;
+            if !matches!(after, AfterAnswer::ReadOn) {
+                break;
+            }
+        }
+        if parts == 0 && matches!(after, AfterAnswer::ReadOn) {
+            after = match (reading.answer.over, reading.answer.finished) {
+                (Some(_), Some(more)) => AfterAnswer::Next { more },
+                (Some(_), None) => AfterAnswer::End(SyncEnd::Offline),
+                (None, _) => return Ok(None),
+            };
+        }
+        Ok(Some((reading.stage.finish()?, after)))
+    }
+
+    /// What was read is durable.
+    pub(crate) fn answered(&mut self, after: AfterAnswer, turn: &mut Turn<'_>) {
+        match after {
+            AfterAnswer::ReadOn => {}
+            AfterAnswer::End(end) => self.end_sync(Some(end), turn),
+            AfterAnswer::Restart => self.restart(turn),
+            AfterAnswer::Next { more } => {
+                if let Err(failure) = self.next_round(more, turn) {
+                    self.end_sync(Some(SyncEnd::Failed(failure)), turn);
+                }
+            }
+        }
+    }
+
+    fn restart(&mut self, turn: &mut Turn<'_>) {
+        let Some(session) = &mut self.session else { return };
+        session.restarts += 1;
+        if session.restarts > MAX_RESTARTS {
+            self.end_sync(Some(SyncEnd::Failed(Failure::Bug("too many copies of this device"))), turn);
+            return;
+        }
+        if let Phase::Answer(answer) = &session.phase
+            && !answer.is_over()
+        {
+            turn.effects.push(Effect::Cancel { request: answer.request });
+        }
+        session.proven = true;
+        session.sent.clear();
+        session.carried.clear();
+        session.phase = Phase::Pack;
+    }
+
+    /// A round is complete: repairs what the answer asked for, and goes on or ends.
+    fn next_round(&mut self, more: bool, turn: &mut Turn<'_>) -> Result<(), Failure> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let Phase::Answer(answer) = &session.phase else { return Ok(()) };
+        let (recovered, stalled) = (answer.recover, more && !answer.progress);
+        session.proven = true;
+        session.phase = Phase::Pack;
+        self.link.grow();
+        if more && !stalled {
+            return Ok(());
+        }
+        let mut stage = Stage::new(&self.memory)?;
+        if stage.state.recover && !recovered && !stalled {
+            // The next round asks for what was lost.
+            return Ok(());
+        }
+        if recovered && !stalled {
+            stage.state.recover = false;
+            if std::mem::take(&mut stage.state.repairing) {
+                session.report.repaired += repair::rewrite(&mut stage, turn)?;
+            }
+        }
+        let staged = stage.finish()?;
+        self.write(staged, Then::RoundDone { stalled }, turn);
+        Ok(())
+    }
+
+    /// Goes on with what is left to send, or ends the sync.
+    pub(crate) fn round_done(&mut self, stalled: bool, turn: &mut Turn<'_>) {
+        if self.has_unsent() {
+            return;
+        }
+        if let Some(session) = self.session.as_mut().filter(|_| stalled) {
+            session.report.problems.push(SyncProblem { code: "no-progress", feed: None });
+        }
+        if let Err(failure) = self.tidy(turn) {
+            self.end_sync(Some(SyncEnd::Failed(failure)), turn);
+        }
+    }
+
+    /// Everything was sent and read: forgets what the device may not hold any more, and ends the sync.
+    fn tidy(&mut self, turn: &mut Turn<'_>) -> Result<(), Failure> {
+        let mut stage = Stage::new(&self.memory)?;
+        if self.memory.outbox.is_empty() {
+            stage.state.full_hashes = false;
+        }
+        super::restored::purge(&mut stage, turn.now_ms)?;
+        if let Some(session) = &mut self.session {
+            session.phase = Phase::Store;
+            carry::drop_strangers(&mut stage, &session.carried);
+        }
+        let staged = stage.finish()?;
+        self.write(staged, Then::Over, turn);
+        Ok(())
+    }
+}
+
+impl Reading<'_, '_, '_> {
+    fn part(&mut self, part: &Part) -> Result<AfterAnswer, Failure> {
+        match part.tag {
+            tag::WELCOME => match sync::decode::<Welcome>(&part.payload) {
+                Ok(welcome) => self.welcome(welcome),
+                Err(_) => Ok(malformed()),
+            },
+            tag::RECEIPTS => match sync::decode::<Receipts>(&part.payload) {
+                Ok(receipts) => self.receipts(&part.payload, &receipts),
+                Err(_) => Ok(malformed()),
+            },
+            tag::FEED_FRAME => match sync::decode(&part.payload) {
+                Ok(frame) => self.feed_frame(frame).map(|()| AfterAnswer::ReadOn),
+                Err(_) => Ok(malformed()),
+            },
+            tag::FINISH => Ok(self.finish(&part.payload)),
+            tag::PROBLEM => Ok(AfterAnswer::End(problem(&part.payload))),
+            // Signs of life, and what a later server may add.
+            _ => Ok(AfterAnswer::ReadOn),
+        }
+    }
+
+    fn finish(&mut self, payload: &[u8]) -> AfterAnswer {
+        let Ok(finish) = sync::decode::<Finish>(payload) else { return malformed() };
+        let digest = self.answer.reader.digest_before();
+        let text = sync::answer_text(self.enrolment.project, &self.answer.hello, digest, finish.more);
+        if !is_signed(self.enrolment, &text, &finish.signature) {
+            // What was merged obeys the rules of merging, but who sent it is unknown: read the feeds again.
+            for (feed, position) in std::mem::take(&mut self.answer.before) {
+                self.stage.set_cursor(feed, Some(position));
+            }
+            return AfterAnswer::End(SyncEnd::Untrusted { code: "answer-not-signed" });
+        }
+        self.answer.finished = Some(finish.more);
+        AfterAnswer::ReadOn
+    }
+
+    pub(crate) fn problem(&mut self, code: &'static str, feed: Option<Feed>) {
+        self.report.problems.push(SyncProblem { code, feed });
+    }
+}
+
+fn malformed() -> AfterAnswer {
+    AfterAnswer::End(SyncEnd::Untrusted { code: "malformed-answer" })
+}
+
+fn problem(payload: &[u8]) -> SyncEnd {
+    match serde_json::from_slice::<Problem>(payload) {
+        Ok(problem) => {
+            SyncEnd::Refused { status: problem.status, code: Some(problem.code), retry_after_seconds: None }
+        }
+        Err(_) => SyncEnd::Refused { status: 500, code: None, retry_after_seconds: None },
+    }
+}
+
+fn code_of(error: &BundleError) -> &'static str {
+    match error {
+        BundleError::UnknownVersion { .. } => "later-version",
+        _ => "malformed-answer",
+    }
+}
+
+/// Whether the project's server signed this text.
+pub(crate) fn is_signed(enrolment: &Enrolment, text: &[u8], signature: &[u8]) -> bool {
+    let Ok(key) = VerifyingKey::from_bytes(&enrolment.server_key) else { return false };
+    Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(text, &signature).is_ok())
+}

@@ -1,0 +1,318 @@
+//! One sync: rounds of a request and its answer, until nothing is left to send or to read.
+
+mod answer;
+mod feed;
+pub(crate) mod pack;
+pub(crate) mod receipts;
+mod request;
+mod restored;
+mod token;
+
+use std::collections::BTreeSet;
+
+use fieldmerge_protocol::api::BUNDLE_MEDIA_TYPE;
+use fieldmerge_protocol::limits::{MAX_REQUEST_BYTES, MAX_REQUEST_FRAMES};
+use fieldmerge_protocol::problem::ProblemCode;
+
+use crate::engine::{Engine, Then, Turn};
+use crate::memory::rows::{FrameKey, Standing};
+use crate::stage::Stage;
+use crate::{Effect, Failure, Refused, Request, SignRequest, SyncEnd, SyncOptions, SyncReport};
+pub(crate) use answer::{AfterAnswer, Answer};
+use pack::{Draft, Room};
+use request::Body;
+
+/// A request is never made smaller than this by a bad link.
+const MIN_ROOM: usize = 64 << 10;
+/// More rounds than any sync needs; a server that always has more is not read for ever.
+const MAX_ROUNDS: u32 = 10_000;
+/// How often a sync may begin anew because the server knows another copy of this device.
+const MAX_RESTARTS: u32 = 8;
+
+/// What the link has been giving.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    /// The most bytes of the next request.
+    room: usize,
+    /// Whether the server was reached since the room was last made smaller.
+    tried: bool,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self { room: MAX_REQUEST_BYTES, tried: false }
+    }
+}
+
+impl Link {
+    fn shrink(&mut self) {
+        self.tried = false;
+        self.room = (self.room / 2).max(MIN_ROOM);
+    }
+
+    fn grow(&mut self) {
+        self.room = (self.room * 2).min(MAX_REQUEST_BYTES);
+    }
+}
+
+/// A sync that is running.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) options: SyncOptions,
+    pub(crate) report: SyncReport,
+    phase: Phase,
+    /// Own frames that were sent in this session.
+    pub(crate) sent: BTreeSet<FrameKey>,
+    /// Carried frames that were sent in this session.
+    pub(crate) carried: BTreeSet<Vec<u8>>,
+    /// A request of this session was answered: the link works.
+    pub(crate) proven: bool,
+    skew_retried: bool,
+    restarts: u32,
+    /// The feeds that were asked for again from their beginning in this session.
+    pub(crate) reread: BTreeSet<fieldmerge_protocol::sync::Feed>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The next round is to be packed.
+    Pack,
+    /// New frames are being signed.
+    SignFrames { id: u64, drafts: Vec<Draft> },
+    /// New frames are being stored.
+    Store,
+    /// The token is being signed.
+    SignToken { id: u64, token: String, body: Box<Body> },
+    /// The request was sent.
+    Answer(Box<Answer>),
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Body").field("bytes", &self.bytes.len()).field("frames", &self.frames.len()).finish()
+    }
+}
+
+impl Engine {
+    /// Begins a sync. One that is under way was given up by its host and ends here.
+    pub(crate) fn begin_sync(&mut self, options: SyncOptions, turn: &mut Turn<'_>) {
+        if self.session.is_some() {
+            self.end_sync(Some(SyncEnd::Offline), turn);
+        }
+        let refused = if self.memory.enrolment.is_none() { Some(Failure::NotEnrolled) } else { None };
+        let refused = refused.or_else(|| self.export.is_some().then_some(Failure::Busy));
+        if let Some(failure) = refused {
+            let report = SyncReport { end: SyncEnd::Failed(failure), ..SyncReport::default() };
+            turn.effects.push(Effect::SyncEnded(report));
+            return;
+        }
+        self.session = Some(Session {
+            options,
+            report: SyncReport::default(),
+            phase: Phase::Pack,
+            sent: BTreeSet::new(),
+            carried: BTreeSet::new(),
+            proven: false,
+            skew_retried: false,
+            restarts: 0,
+            reread: BTreeSet::new(),
+        });
+    }
+
+    /// Goes on with the sync if it waits for nothing; says whether there was something to do.
+    pub(crate) fn advance(&mut self, turn: &mut Turn<'_>) -> bool {
+        match self.session.as_ref().map(|session| &session.phase) {
+            Some(Phase::Pack) => {
+                if let Err(failure) = self.pack(turn) {
+                    self.end_sync(Some(SyncEnd::Failed(failure)), turn);
+                }
+                true
+            }
+            Some(Phase::Answer(_)) => self.read_answer(turn),
+            _ => false,
+        }
+    }
+
+    /// Packs new frames, if this round may, and has them signed.
+    fn pack(&mut self, turn: &mut Turn<'_>) -> Result<(), Failure> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        if session.report.requests >= MAX_ROUNDS {
+            return Err(Failure::Bug("a sync without an end"));
+        }
+        let unsent = request::unsent(&self.memory, session).len();
+        session.phase = Phase::Store;
+        // A frame that is packed stays as it is. While nobody knows whether the link works, no more of them are made
+        // than wait already, or a bad day would leave hundreds of frames of one change.
+        if unsent > 0 && !session.proven {
+            self.request_token(turn);
+            return Ok(());
+        }
+        let bytes = request::room(&self.memory, session, self.link.room);
+        let frames = MAX_REQUEST_FRAMES.saturating_sub(unsent);
+        let frame_bytes = pack::MAX_FRAME_BYTES.min(self.link.room / 2);
+        let room = Room { bytes, frame_bytes, frames, nothing_else: unsent == 0, full_hashes: false };
+        let mut stage = Stage::new(&self.memory)?;
+        let plan = pack::plan(&stage, room)?;
+        if !plan.unpackable.is_empty() {
+            pack::set_aside(&mut stage, &plan.unpackable);
+            session.report.quarantined += plan.unpackable.len() as u64;
+            session.phase = Phase::Pack;
+            let staged = stage.finish()?;
+            self.write(staged, Then::Again, turn);
+            return Ok(());
+        }
+        if plan.drafts.is_empty() {
+            self.request_token(turn);
+            return Ok(());
+        }
+        let id = self.next_id();
+        let messages = plan.drafts.iter().map(|draft| draft.draft.signing_bytes()).collect();
+        if let Some(session) = &mut self.session {
+            session.phase = Phase::SignFrames { id, drafts: plan.drafts };
+        }
+        turn.effects.push(Effect::Sign(SignRequest { id, messages }));
+        Ok(())
+    }
+
+    /// The device key has signed, or cannot.
+    pub(crate) fn signed(&mut self, id: u64, signatures: Option<Vec<[u8; 64]>>, turn: &mut Turn<'_>) {
+        if self.export.as_ref().is_some_and(|export| export.waits_for(id)) {
+            self.sign_export(signatures, turn);
+            return;
+        }
+        let expected = match self.session.as_ref().map(|session| &session.phase) {
+            Some(Phase::SignFrames { id, .. } | Phase::SignToken { id, .. }) => Some(*id),
+            _ => None,
+        };
+        if expected != Some(id) {
+            return;
+        }
+        let done = match signatures {
+            Some(signatures) => self.use_signatures(&signatures, turn),
+            None => Err(Failure::SignFailed),
+        };
+        if let Err(failure) = done {
+            self.end_sync(Some(SyncEnd::Failed(failure)), turn);
+        }
+    }
+
+    fn use_signatures(&mut self, signatures: &[[u8; 64]], turn: &mut Turn<'_>) -> Result<(), Failure> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        match std::mem::replace(&mut session.phase, Phase::Store) {
+            Phase::SignFrames { drafts, .. } => {
+                let mut stage = Stage::new(&self.memory)?;
+                pack::seal(&mut stage, drafts, signatures)?;
+                let staged = stage.finish()?;
+                self.write(staged, Then::Packed, turn);
+                Ok(())
+            }
+            Phase::SignToken { token, body, .. } => {
+                let signature = signatures.first().ok_or(Failure::SignFailed)?;
+                self.send(&token::authorization(&token, signature), *body, turn)
+            }
+            other => {
+                session.phase = other;
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the request and has its token signed.
+    pub(crate) fn request_token(&mut self, turn: &mut Turn<'_>) {
+        let id = self.next_id();
+        let (Some(session), Some(enrolment), Some(state)) =
+            (&mut self.session, &self.memory.enrolment, &self.memory.state)
+        else {
+            return;
+        };
+        let server_ms = turn.now_ms.saturating_add(state.offset_ms);
+        let token = token::signing_input(enrolment, server_ms);
+        let body = request::body(&self.memory, state, session, self.link.room, turn.now_ms);
+        turn.effects.push(Effect::Sign(SignRequest { id, messages: vec![token.clone().into_bytes()] }));
+        session.phase = Phase::SignToken { id, token, body: Box::new(body) };
+    }
+
+    fn send(&mut self, authorization: &str, body: Body, turn: &mut Turn<'_>) -> Result<(), Failure> {
+        let request = self.next_id();
+        let project = self.memory.enrolment.as_ref().ok_or(Failure::NotEnrolled)?.project;
+        let Some(session) = &mut self.session else { return Ok(()) };
+        session.report.requests += 1;
+        session.report.bytes_up += body.bytes.len() as u64;
+        session.report.sent += body.changes;
+        session.sent.extend(body.frames.iter().copied());
+        session.carried.extend(body.carried);
+        session.phase = Phase::Answer(Box::new(Answer::new(request, body.hello, body.recover)));
+        turn.effects.push(Effect::Send(Request {
+            id: request,
+            project,
+            authorization: authorization.to_owned(),
+            content_type: BUNDLE_MEDIA_TYPE,
+            body: body.bytes,
+        }));
+        Ok(())
+    }
+
+    /// The server answered with another status than success.
+    pub(crate) fn refused(&mut self, request: u64, refused: &Refused, turn: &mut Turn<'_>) {
+        let Some(session) = self.session.as_mut().filter(|session| session.reads(request)) else { return };
+        let retry = match refused.code {
+            Some(ProblemCode::ClockSkew) if !session.skew_retried => {
+                session.skew_retried = true;
+                refused.server_ms.is_some()
+            }
+            Some(ProblemCode::PayloadTooLarge) => self.link.room > MIN_ROOM,
+            _ => false,
+        };
+        if !retry {
+            let Refused { status, code, retry_after_seconds, .. } = *refused;
+            self.end_sync(Some(SyncEnd::Refused { status, code, retry_after_seconds }), turn);
+            return;
+        }
+        session.sent.clear();
+        session.carried.clear();
+        session.phase = Phase::Pack;
+        if refused.code == Some(ProblemCode::PayloadTooLarge) {
+            self.link.shrink();
+            return;
+        }
+        let offset_ms = refused.server_ms.unwrap_or(turn.now_ms).saturating_sub(turn.now_ms);
+        let learned = Stage::new(&self.memory).and_then(|mut stage| {
+            stage.state.offset_ms = offset_ms;
+            stage.finish()
+        });
+        match learned {
+            Ok(staged) => self.write(staged, Then::Again, turn),
+            Err(failure) => self.end_sync(Some(SyncEnd::Failed(failure)), turn),
+        }
+    }
+
+    /// Whether the outbox holds something that this session has not sent.
+    fn has_unsent(&self) -> bool {
+        let Some(session) = &self.session else { return false };
+        let waiting = self.memory.outbox.values().any(|row| row.standing == Standing::Waiting);
+        let carried = self.memory.carried.keys().any(|key| !session.carried.contains(key));
+        waiting || carried || !request::unsent(&self.memory, session).is_empty()
+    }
+
+    /// Ends the sync; `None` if everything was sent and read.
+    pub(crate) fn end_sync(&mut self, end: Option<SyncEnd>, turn: &mut Turn<'_>) {
+        let Some(mut session) = self.session.take() else { return };
+        if let Phase::Answer(answer) = &session.phase
+            && !answer.is_over()
+        {
+            turn.effects.push(Effect::Cancel { request: answer.request });
+        }
+        if end == Some(SyncEnd::Offline) && self.link.tried {
+            self.link.shrink();
+        }
+        session.report.end = end.unwrap_or_default();
+        turn.effects.push(Effect::SyncEnded(session.report));
+    }
+}
+
+impl Session {
+    /// Whether the session waits for the answer to this request.
+    fn reads(&self, request: u64) -> bool {
+        matches!(&self.phase, Phase::Answer(answer) if answer.request == request)
+    }
+}

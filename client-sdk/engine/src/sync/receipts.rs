@@ -1,0 +1,176 @@
+//! Applies receipts: what became of the frames that were sent.
+
+use std::collections::BTreeMap;
+
+use fieldmerge_model::Refusal;
+use fieldmerge_protocol::RecordClass;
+use fieldmerge_protocol::sync::{self, FrameReceipt, FrameStatus, Outcome, ReceiptList, Receipts};
+
+use super::answer::{AfterAnswer, Reading, is_signed};
+use crate::engine::Turn;
+use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, Standing};
+use crate::stage::Stage;
+use crate::{Enrolment, Failure, SyncReport, carry, repair};
+
+/// The receipts in a part, if the project's server signed them.
+pub(crate) fn verified(enrolment: &Enrolment, receipts: &Receipts) -> Option<ReceiptList> {
+    let text = sync::receipts_text(enrolment.project, &receipts.list);
+    if !is_signed(enrolment, &text, &receipts.signature) {
+        return None;
+    }
+    sync::decode(&receipts.list).ok()
+}
+
+impl Reading<'_, '_, '_> {
+    /// Applies the receipts of this device, and keeps those of others to be carried back.
+    pub(crate) fn receipts(&mut self, payload: &[u8], receipts: &Receipts) -> Result<AfterAnswer, Failure> {
+        let Some(list) = verified(self.enrolment, receipts) else {
+            self.problem("unsigned-receipts", None);
+            return Ok(AfterAnswer::ReadOn);
+        };
+        if list.device != self.enrolment.device {
+            self.report.delivered += list.receipts.len() as u64;
+            carry::keep_receipts(&mut self.stage, &list, payload);
+            return Ok(AfterAnswer::ReadOn);
+        }
+        let mut applied = Applied { stage: &mut self.stage, report: self.report, turn: self.turn };
+        if applied.all(&list)? { Ok(AfterAnswer::Restart) } else { Ok(AfterAnswer::ReadOn) }
+    }
+
+    /// The server has this own change.
+    pub(crate) fn accepted(&mut self, number: u64) {
+        Applied { stage: &mut self.stage, report: self.report, turn: self.turn }.accepted(number);
+    }
+}
+
+/// Where receipts are applied.
+pub(crate) struct Applied<'a, 'm, 't> {
+    pub(crate) stage: &'a mut Stage<'m>,
+    pub(crate) report: &'a mut SyncReport,
+    pub(crate) turn: &'a mut Turn<'t>,
+}
+
+impl Applied<'_, '_, '_> {
+    /// Applies every receipt; says whether another copy of this device was noticed.
+    pub(crate) fn all(&mut self, list: &ReceiptList) -> Result<bool, Failure> {
+        let mut copied = false;
+        for receipt in &list.receipts {
+            copied |= self.receipt(receipt)?;
+        }
+        Ok(copied)
+    }
+
+    fn receipt(&mut self, receipt: &FrameReceipt) -> Result<bool, Failure> {
+        let key: FrameKey = (receipt.frame.incarnation, receipt.frame.number);
+        let Some(frame) = self.stage.frame(key).filter(|frame| frame.standing != FrameStanding::Kept).cloned() else {
+            return Ok(false);
+        };
+        if key.0 == self.stage.state.incarnation {
+            self.stage.state.receipted = self.stage.state.receipted.max(key.1);
+        }
+        let quarantined = |code: Option<&str>| (Outcome::Quarantined, code.unwrap_or("quarantined").to_owned());
+        match receipt.status {
+            FrameStatus::Accepted => {
+                let exceptions = receipt.exceptions.iter();
+                let outcomes: BTreeMap<u32, (Outcome, String)> = exceptions
+                    .map(|exception| (exception.index, (exception.outcome, exception.code.clone().unwrap_or_default())))
+                    .collect();
+                self.settle(key, frame, |index| outcomes.get(&index).cloned())
+            }
+            // Short forms that name other changes than the author meant are cured by whole hashes.
+            FrameStatus::Quarantined if receipt.code.as_deref() == Some("digest-mismatch") && !frame.full_hashes => {
+                self.pack_again(key, &frame, true);
+                Ok(false)
+            }
+            FrameStatus::Quarantined => {
+                let outcome = quarantined(receipt.code.as_deref());
+                self.settle(key, frame, |_| Some(outcome.clone()))
+            }
+            FrameStatus::Unresolved => {
+                self.pack_again(key, &frame, true);
+                Ok(false)
+            }
+            FrameStatus::Forked => {
+                // Another copy used this number. Nothing was taken; what the changes themselves are worth the server
+                // says when they come under another number.
+                self.pack_again(key, &frame, false);
+                Ok(repair::copy_found(self.stage, key.0, self.turn))
+            }
+        }
+    }
+
+    /// Gives each change of a frame its outcome. Where `exception` says nothing the change was accepted.
+    fn settle(
+        &mut self,
+        key: FrameKey,
+        mut frame: FrameRow,
+        exception: impl Fn(u32) -> Option<(Outcome, String)>,
+    ) -> Result<bool, Failure> {
+        let (mut held, mut copied, mut secret) = (false, false, false);
+        for (index, number) in (0_u32..).zip(&frame.changes) {
+            let Some(mut row) = self.stage.outgoing(*number).cloned() else { continue };
+            if !matches!(row.standing, Standing::Sent | Standing::Held) {
+                continue;
+            }
+            secret |= row.feed.class == RecordClass::Observation;
+            let (outcome, code) = exception(index).unwrap_or((Outcome::Accepted, String::new()));
+            row.standing = match outcome {
+                Outcome::Accepted | Outcome::Duplicate => {
+                    self.accepted(*number);
+                    continue;
+                }
+                Outcome::Held => {
+                    held = true;
+                    self.report.held += u64::from(row.standing == Standing::Sent);
+                    Standing::Held
+                }
+                Outcome::Quarantined => {
+                    self.report.quarantined += 1;
+                    // A structure that the server refuses is written anew, once.
+                    if Refusal::from_code(&code).is_some() && row.repairs == 0 {
+                        self.stage.state.repairing = true;
+                        self.stage.state.recover = true;
+                        if row.actor.incarnation() == self.stage.state.incarnation {
+                            repair::begin_incarnation(self.stage, self.turn);
+                        }
+                    }
+                    Standing::Quarantined(code)
+                }
+                Outcome::Forked => {
+                    copied |= repair::copy_found(self.stage, row.actor.incarnation(), self.turn);
+                    Standing::Forked
+                }
+            };
+            self.stage.set_outgoing(*number, Some(row));
+        }
+        frame.standing = if held { FrameStanding::Unsettled } else { FrameStanding::Kept };
+        // What may not be read back is not kept in a frame either.
+        let forget = secret && !held;
+        if !held {
+            frame.changes.clear();
+        }
+        self.stage.set_frame(key, (!forget).then_some(frame));
+        Ok(copied)
+    }
+
+    /// The server has this change: it leaves the outbox, and an observation leaves the device.
+    pub(crate) fn accepted(&mut self, number: u64) {
+        let Some(row) = self.stage.outgoing(number).cloned() else { return };
+        self.report.accepted += 1;
+        self.stage.set_outgoing(number, None);
+        if row.feed.class == RecordClass::Observation && self.stage.outgoing_of(row.record).is_empty() {
+            self.stage.forget(row.record);
+        }
+    }
+
+    fn pack_again(&mut self, key: FrameKey, frame: &FrameRow, full_hashes: bool) {
+        for number in &frame.changes {
+            if let Some(mut row) = self.stage.outgoing(*number).filter(|row| row.standing == Standing::Sent).cloned() {
+                row.standing = Standing::Waiting;
+                row.full_hashes |= full_hashes;
+                self.stage.set_outgoing(*number, Some(row));
+            }
+        }
+        self.stage.set_frame(key, None);
+    }
+}

@@ -1,0 +1,124 @@
+//! The body of a request: what the device says of itself, and the frames that it brings.
+
+use fieldmerge_protocol::bundle::BundleWriter;
+use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
+use fieldmerge_protocol::sync::{self, Cursor, FrameRef, Hello, Telemetry, tag};
+
+use super::Session;
+use crate::SyncOptions;
+use crate::memory::Memory;
+use crate::memory::rows::{FrameKey, FrameStanding, State};
+
+/// From this many bytes of unacknowledged frames on, a device asks what was committed before it sends them again.
+const PROBE_BYTES: usize = 64 << 10;
+/// Tag and length of a part.
+const PART_BYTES: usize = 6;
+
+/// A body, and what of it has to be remembered.
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    /// The hello's bytes, which the answer's signature covers.
+    pub(crate) hello: Vec<u8>,
+    pub(crate) recover: bool,
+    pub(crate) frames: Vec<FrameKey>,
+    pub(crate) carried: Vec<Vec<u8>>,
+    /// Own changes in the frames.
+    pub(crate) changes: u64,
+}
+
+/// Own frames without a receipt that this session has not sent yet, those of earlier incarnations first.
+pub(crate) fn unsent(memory: &Memory, session: &Session) -> Vec<FrameKey> {
+    let current = memory.state.as_ref().map(|state| state.incarnation);
+    let mut keys: Vec<FrameKey> = memory
+        .frames
+        .iter()
+        .filter(|(key, row)| row.standing == FrameStanding::Sent && !session.sent.contains(key))
+        .map(|(key, _)| *key)
+        .collect();
+    keys.sort_by_key(|(incarnation, number)| (Some(*incarnation) == current, *incarnation, *number));
+    keys
+}
+
+/// Whether so much was sent in vain that asking first is cheaper than sending it again.
+pub(crate) fn probes(memory: &Memory, session: &Session) -> bool {
+    let bytes: usize = unsent(memory, session).iter().map(|key| memory.frames[key].bytes.len()).sum();
+    !session.proven && bytes > PROBE_BYTES
+}
+
+/// How many bytes of new frames fit into the next request.
+pub(crate) fn room(memory: &Memory, session: &Session, room: usize) -> usize {
+    let taken: usize =
+        unsent(memory, session).iter().map(|key| memory.frames[key].bytes.len() + PART_BYTES).sum();
+    let cursors = memory.cursors.len().min(MAX_CURSORS) * 28;
+    room.saturating_sub(taken + cursors + 2_048)
+}
+
+/// Makes the body of the next request.
+pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usize, now_ms: i64) -> Body {
+    let probing = probes(memory, session);
+    let unsent = unsent(memory, session);
+    let hello = sync::encode(&hello(memory, state, session, if probing { &unsent } else { &[] }, now_ms));
+    let mut writer = BundleWriter::new();
+    writer.part(tag::HELLO, &hello);
+    let mut body =
+        Body { bytes: Vec::new(), hello, recover: state.recover, frames: Vec::new(), carried: Vec::new(), changes: 0 };
+    if !probing {
+        for key in unsent {
+            let row = &memory.frames[&key];
+            // The first frame goes in any case: one that never fits would never be sent.
+            let fits = writer.bytes().len() + row.bytes.len() + 2 * PART_BYTES <= room || body.frames.is_empty();
+            if !fits || body.frames.len() == MAX_REQUEST_FRAMES {
+                break;
+            }
+            writer.part(tag::FRAME, &row.bytes);
+            body.changes += row.changes.len() as u64;
+            body.frames.push(key);
+        }
+        for (key, frame) in memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key)) {
+            let full = body.frames.len() + body.carried.len() == MAX_REQUEST_FRAMES;
+            if full || writer.bytes().len() + frame.len() + 2 * PART_BYTES > room {
+                break;
+            }
+            writer.part(tag::FRAME, frame);
+            body.carried.push(key.clone());
+        }
+    }
+    writer.part(tag::END, &[]);
+    body.bytes = writer.into_bytes();
+    body
+}
+
+fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], now_ms: i64) -> Hello {
+    let cursors = memory.cursors.iter().map(|(feed, position)| Cursor { feed: *feed, position: *position });
+    let unsettled = memory.frames.iter().filter(|(_, row)| row.standing == FrameStanding::Unsettled);
+    let unsettled: Vec<FrameRef> = asked
+        .iter()
+        .chain(unsettled.map(|(key, _)| key))
+        .take(MAX_UNSETTLED)
+        .map(|(incarnation, number)| FrameRef { incarnation: *incarnation, number: *number })
+        .collect();
+    Hello {
+        incarnation: state.incarnation,
+        packed: state.packed,
+        receipted: state.receipted,
+        log: state.log,
+        cursors: cursors.take(MAX_CURSORS).collect(),
+        roster: memory.roster.version,
+        now_ms,
+        budget_bytes: session.options.budget_bytes,
+        recover: state.recover.then_some(true),
+        unsettled: (!unsettled.is_empty()).then_some(unsettled),
+        telemetry: Some(telemetry(memory, state, &session.options)),
+    }
+}
+
+fn telemetry(memory: &Memory, state: &State, options: &SyncOptions) -> Telemetry {
+    Telemetry {
+        outbox_changes: Some(memory.outbox.len() as u64),
+        oldest_unsent_ms: memory.outbox.values().map(|row| row.time).min(),
+        free_bytes: options.free_bytes,
+        battery_percent: options.battery_percent,
+        app: options.app.clone(),
+        clock_offset_ms: Some(state.offset_ms),
+    }
+}

@@ -1,0 +1,152 @@
+//! The beginning of an answer: who the server is, whether it went back in time, and what the device may read now.
+
+use std::collections::BTreeSet;
+
+use fieldmerge_model::access;
+use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, changes_digest, decode_body, resolve};
+use fieldmerge_protocol::sync::{Feed, Welcome};
+
+use super::answer::{AfterAnswer, Reading};
+use crate::memory::rows::{FrameKey, FrameStanding, OutboxRow, Standing};
+use crate::stage::Stage;
+use crate::{Failure, repair};
+
+/// A clock offset that differs by less is not worth a write.
+const MIN_OFFSET_CHANGE_MS: i64 = 2_000;
+
+impl Reading<'_, '_, '_> {
+    pub(crate) fn welcome(&mut self, welcome: Welcome) -> Result<AfterAnswer, Failure> {
+        let now_ms = self.turn.now_ms;
+        let state = &mut self.stage.state;
+        let offset_ms = welcome.now_ms.saturating_sub(now_ms);
+        if offset_ms.abs_diff(state.offset_ms) >= MIN_OFFSET_CHANGE_MS.unsigned_abs() {
+            state.offset_ms = offset_ms;
+        }
+        if welcome.stale {
+            // The server has frames of this incarnation that this store never wrote: another copy did. The frames
+            // that stand here keep their author; what is packed from now on counts on from what the server has.
+            state.packed = state.packed.max(welcome.committed);
+            let incarnation = state.incarnation;
+            repair::copy_found(&mut self.stage, incarnation, self.turn);
+            return Ok(AfterAnswer::Restart);
+        }
+        let other_log = state.log.is_some_and(|log| log != welcome.log);
+        if other_log || welcome.committed < state.receipted {
+            restored(&mut self.stage, welcome.committed, now_ms)?;
+        }
+        self.stage.state.log = Some(welcome.log);
+        if let Some(roster) = welcome.roster {
+            self.stage.set_roster(roster)?;
+        }
+        Ok(AfterAnswer::ReadOn)
+    }
+}
+
+/// The server was restored and has lost what came after its backup: reads every feed from its beginning, and offers
+/// again every own frame that it is not known to hold. Nothing is known of what else it holds, so every dependency is
+/// named by its whole hash until the outbox is empty.
+fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Failure> {
+    for feed in stage.memory.cursors.keys() {
+        stage.set_cursor(*feed, None);
+    }
+    let current = stage.state.incarnation;
+    let lost = |key: &FrameKey| key.0 != current || key.1 > committed;
+    let mut offered = Vec::new();
+    for key in stage.frame_keys().into_iter().filter(lost) {
+        let Some(frame) = stage.frame(key).filter(|frame| frame.standing != FrameStanding::Sent).cloned() else {
+            continue;
+        };
+        let rows: Vec<OutboxRow> = frame.changes.iter().filter_map(|number| stage.outgoing(*number).cloned()).collect();
+        for number in &frame.changes {
+            stage.set_outgoing(*number, None);
+        }
+        // A frame that was done with names no changes any more; they are read back from its bytes.
+        let rows = if rows.is_empty() { unpack(stage, &frame.bytes)? } else { rows };
+        offered.extend(rows);
+        stage.set_frame(key, None);
+    }
+    let count = offered.len();
+    let records = offered.iter().map(|row| row.record).collect();
+    // What waits now may depend on what is offered again, so it goes behind.
+    let waiting = stage.outbox().into_iter().filter(|(_, row)| row.standing == Standing::Waiting);
+    let waiting: Vec<(u64, OutboxRow)> = waiting.map(|(number, row)| (number, row.clone())).collect();
+    for (number, _) in &waiting {
+        stage.set_outgoing(*number, None);
+    }
+    for row in offered.into_iter().chain(waiting.into_iter().map(|(_, row)| row)) {
+        stage.enqueue(OutboxRow { standing: Standing::Waiting, full_hashes: true, ..row });
+    }
+    stage.state.full_hashes = true;
+    stage.state.receipted = stage.state.receipted.min(committed);
+    stage.notify(now_ms, "server-restored", count, records);
+    Ok(())
+}
+
+/// The changes of an own frame.
+fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<Vec<OutboxRow>, Failure> {
+    let unreadable = |_| Failure::Bug("an own frame does not read");
+    let frame = Frame::parse(bytes).map_err(unreadable)?;
+    let raw = frame.inflate(&[], MAX_RAW_BYTES).map_err(unreadable)?;
+    let packed = decode_body(&raw).map_err(unreadable)?;
+    let mut docs = std::collections::BTreeMap::new();
+    let changes = resolve(packed, &mut |record, actor, seq| {
+        let doc = docs.entry(record).or_insert_with(|| stage.doc(record).ok().flatten());
+        doc.as_ref()?.find(actor, seq)
+    });
+    let origin = frame.header.origin;
+    let feed = Feed { area: origin.area, class: origin.class };
+    // Records that the device may not hold any more are gone, and their later changes with them.
+    let whole = changes.iter().all(|change| change.hash.is_some());
+    if !whole || changes_digest(changes.iter().filter_map(|change| change.hash)) != frame.header.changes_digest {
+        return Ok(Vec::new());
+    }
+    let row = |change: fieldmerge_protocol::bundle::Resolved| {
+        let (bytes, hash) = change.change.encode();
+        OutboxRow {
+            record: change.record,
+            feed,
+            actor: change.change.actor,
+            seq: change.change.seq,
+            hash,
+            time: change.change.time,
+            change: bytes,
+            standing: Standing::Waiting,
+            full_hashes: true,
+            repairs: 0,
+        }
+    };
+    Ok(changes.into_iter().map(row).collect())
+}
+
+/// Forgets the records of feeds that the device may neither read nor write any more, once nothing of them waits in the
+/// outbox.
+pub(crate) fn purge(stage: &mut Stage<'_>, now_ms: i64) -> Result<(), Failure> {
+    if stage.memory.roster.version == 0 {
+        return Ok(());
+    }
+    let root = stage.enrolment()?.root_area;
+    let (grants, memory) = (&stage.memory.grants, stage.memory);
+    let may = |feed: &Feed| {
+        access::may_read(grants, root, feed.area, feed.class) || access::may_write(grants, root, feed.area, feed.class)
+    };
+    let waiting: BTreeSet<Feed> = memory.outbox.values().map(|row| row.feed).collect();
+    let gone = |feed: &Feed| !may(feed) && !waiting.contains(feed);
+    let feeds: BTreeSet<Feed> = memory.cursors.keys().copied().filter(|feed| gone(feed)).collect();
+    for feed in feeds {
+        stage.set_cursor(feed, None);
+    }
+    let records: Vec<_> = memory
+        .records
+        .iter()
+        .filter(|(record, row)| gone(&row.header.feed) && !memory.is_pending(**record))
+        .map(|(record, _)| *record)
+        .collect();
+    for record in &records {
+        stage.forget(*record);
+    }
+    if !records.is_empty() {
+        let count = records.len();
+        stage.notify(now_ms, "feed-withdrawn", count, records);
+    }
+    Ok(())
+}

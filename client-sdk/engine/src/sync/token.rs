@@ -1,0 +1,28 @@
+//! The token of a request: a short JWT that the device itself signs.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fieldmerge_protocol::api::DeviceClaims;
+use fieldmerge_protocol::limits::MAX_TOKEN_SECONDS;
+
+use crate::Enrolment;
+
+const HEADER: &str = r#"{"alg":"EdDSA","typ":"JWT"}"#;
+
+/// What the device key signs. `server_ms` is the server's clock as the device has learned it.
+pub(crate) fn signing_input(enrolment: &Enrolment, server_ms: i64) -> String {
+    let iat = server_ms.div_euclid(1_000);
+    let claims = DeviceClaims {
+        iss: enrolment.device,
+        aud: enrolment.project,
+        iat,
+        exp: iat.saturating_add(MAX_TOKEN_SECONDS),
+    };
+    let claims = serde_json::to_vec(&claims).expect("ids and numbers are always JSON");
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(claims))
+}
+
+/// The value of the header `Authorization`.
+pub(crate) fn authorization(signing_input: &str, signature: &[u8; 64]) -> String {
+    format!("Bearer {signing_input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}

@@ -1,0 +1,3 @@
+//! A device without a screen, for demonstrations, scripts and tests.
+
+fn main() {}

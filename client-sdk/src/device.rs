@@ -1,0 +1,271 @@
+//! The device: the engine with a store, a key, a clock and a link.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fieldmerge_engine::{
+    CaseView, Edit, Engine, Enrolment, Input, LogEntry, Notice, Outcome, OutboxView, SavedEdit, Settlement, Status,
+    SyncOptions, SyncReport,
+};
+use fieldmerge_protocol::api::EnrolRequest;
+use fieldmerge_protocol::{AreaId, PersonNumber, RecordId, Value};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use tokio::sync::Mutex;
+
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::error::{ClientError, Error};
+use crate::records::Records;
+use crate::store::Store;
+use crate::transport::Transport;
+use crate::{key, sync};
+
+/// How a device is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What time the device believes it is.
+    pub clock: Clock,
+    /// The seed of everything random; `None` takes one from the operating system. A seed makes a device that can be
+    /// replayed, and guessed: it is for tests.
+    pub seed: Option<[u8; 32]>,
+}
+
+/// A device and its folder. Clones share it; every method may be called from any task.
+///
+/// The folder holds `device.db`, the records and the outbox, and `device.key`, the device's key.
+#[derive(Clone)]
+pub struct Device {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Arc<Mutex<Core>>,
+    /// Held while a sync runs, so that there is one at a time.
+    syncing: Mutex<()>,
+    transport: Transport,
+}
+
+impl Device {
+    /// Opens the device in this folder, or makes a new one.
+    pub async fn open(folder: impl AsRef<Path>) -> Result<Self, ClientError> {
+        Self::open_with(folder, Options::default()).await
+    }
+
+    /// Opens the device in this folder with a clock and a source of randomness.
+    pub async fn open_with(folder: impl AsRef<Path>, options: Options) -> Result<Self, ClientError> {
+        Ok(Self::assemble(folder.as_ref(), options).await?)
+    }
+
+    async fn assemble(folder: &Path, options: Options) -> Result<Self, Error> {
+        let mut rng = ChaCha20Rng::from_seed(match options.seed {
+            Some(seed) => seed,
+            None => system_seed()?,
+        });
+        std::fs::create_dir_all(folder)?;
+        let mut store = Store::open(&folder.join("device.db")).await?;
+        let key = key::open(&folder.join("device.key"), &mut rng)?;
+        let engine = Engine::open(store.load().await?)?;
+        let core = Core::new(engine, store, key, options.clock, rng);
+        let inner = Inner {
+            core: Arc::new(Mutex::new(core)),
+            syncing: Mutex::new(()),
+            transport: Transport::new()?,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Offers the device's key to a server for a one-time code, and joins its project.
+    pub async fn enrol(&self, address: &str, code: &str) -> Result<Enrolment, ClientError> {
+        Ok(self.join(address, code).await?)
+    }
+
+    async fn join(&self, address: &str, code: &str) -> Result<Enrolment, Error> {
+        let public_key = {
+            let core = self.inner.core.lock().await;
+            if core.engine.status().enrolment.is_some() {
+                return Err(Error::Engine(fieldmerge_engine::Failure::AlreadyEnrolled));
+            }
+            URL_SAFE_NO_PAD.encode(core.key.verifying_key().as_bytes())
+        };
+        let offer = EnrolRequest { code: code.to_owned(), public_key };
+        let answer = self.inner.transport.enrol(address, &offer).await?;
+        let server_key = URL_SAFE_NO_PAD.decode(&answer.server_key).map_err(|_| Error::BadAnswer)?;
+        let enrolment = Enrolment {
+            project: answer.project,
+            project_code: answer.project_code,
+            device: answer.device,
+            number: answer.number,
+            label: answer.label,
+            server_key: server_key.try_into().map_err(|_| Error::BadAnswer)?,
+            root_area: answer.root_area,
+            address: address.to_owned(),
+            server_ms: answer.server_ms,
+        };
+        let given = enrolment.clone();
+        self.ask(|ticket| Input::Enrolled { ticket, enrolment: given }).await?;
+        Ok(enrolment)
+    }
+
+    /// Records: make, edit, read, list, find.
+    pub fn records(&self) -> Records<'_> {
+        Records::of(self)
+    }
+
+    /// Saves several edits as one: all of them become durable, or none.
+    pub async fn save(&self, edits: Vec<Edit>) -> Result<Vec<SavedEdit>, ClientError> {
+        Ok(self.save_edits(edits).await?)
+    }
+
+    /// Adds an entry to this device's log of the area and month; answers with the log and the entry's number.
+    pub async fn add_entry(&self, area: AreaId, entry: LogEntry) -> Result<(RecordId, u64), ClientError> {
+        let entries = self.add_entries(area, vec![entry]).await?;
+        Ok(entries.first().copied().ok_or(Error::NoOutcome)?)
+    }
+
+    /// Adds entries, a signed sheet for example, in one save.
+    pub async fn add_entries(
+        &self,
+        area: AreaId,
+        entries: Vec<LogEntry>,
+    ) -> Result<Vec<(RecordId, u64)>, ClientError> {
+        let saved = self.save_edits(vec![Edit::Append { area, person: 0, entries }]).await?;
+        match saved.into_iter().next() {
+            Some(SavedEdit::Entries(entries)) => Ok(entries),
+            _ => Err(Error::NoOutcome.into()),
+        }
+    }
+
+    /// The open conflicts on this device.
+    pub async fn conflicts(&self) -> Vec<CaseView> {
+        self.read(Engine::conflicts).await
+    }
+
+    /// Decides an open conflict. `seen` is the case as the person saw it: if it has changed since, nothing is decided.
+    pub async fn decide(&self, seen: &CaseView, value: Value, reason: &str) -> Result<(), ClientError> {
+        self.judge(seen, 0, value, reason, false).await
+    }
+
+    /// Proposes a value where two persons have to agree.
+    pub async fn propose(&self, seen: &CaseView, value: Value, reason: &str) -> Result<(), ClientError> {
+        self.judge(seen, 0, value, reason, true).await
+    }
+
+    async fn judge(
+        &self,
+        seen: &CaseView,
+        person: PersonNumber,
+        value: Value,
+        reason: &str,
+        proposes: bool,
+    ) -> Result<(), ClientError> {
+        let (record, path, state) = (seen.record, seen.path.clone(), Some(seen.state));
+        let reason = reason.to_owned();
+        let edit = if proposes {
+            Edit::Propose { record, person, path, value, state, reason }
+        } else {
+            Edit::Decide { record, person, path, value, state, reason }
+        };
+        self.save_edits(vec![edit]).await?;
+        Ok(())
+    }
+
+    /// Own changes that have no final receipt, and what is carried for others.
+    pub async fn outbox(&self) -> OutboxView {
+        self.read(Engine::outbox).await
+    }
+
+    /// Settles a change of the outbox that was not accepted.
+    pub async fn settle(&self, number: u64, how: Settlement) -> Result<(), ClientError> {
+        self.ask(|ticket| Input::Settle { ticket, number, how }).await?;
+        Ok(())
+    }
+
+    /// What the device did on its own and nobody has read.
+    pub async fn notices(&self) -> Vec<Notice> {
+        self.read(Engine::notices).await
+    }
+
+    /// Marks a notice as read.
+    pub async fn mark_read(&self, notice: u64) -> Result<(), ClientError> {
+        self.ask(|ticket| Input::Read { ticket, notice }).await?;
+        Ok(())
+    }
+
+    /// What the device knows of itself and of its project.
+    pub async fn status(&self) -> Status {
+        self.read(Engine::status).await
+    }
+
+    /// Sends what has not been received and reads what is new. A sync that fails loses nothing, and the report of what
+    /// was reached before is in the error's place only where the link itself failed: see [`Device::try_sync`].
+    pub async fn sync(&self, options: SyncOptions) -> Result<SyncReport, ClientError> {
+        let report = self.try_sync(options).await?;
+        match ClientError::of_sync(&report.end) {
+            None => Ok(report),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Syncs and reports how far it came, whether or not it came to the end.
+    pub async fn try_sync(&self, options: SyncOptions) -> Result<SyncReport, ClientError> {
+        let _alone = self.inner.syncing.lock().await;
+        Ok(sync::run(&self.inner.core, &self.inner.transport, options).await?)
+    }
+
+    /// A bundle file with everything that this device has for the server: own frames, carried frames, and receipts for
+    /// other devices. Any other device, or the server, may import it.
+    pub async fn export_bundle(&self) -> Result<Vec<u8>, ClientError> {
+        match self.ask(|ticket| Input::Export { ticket }).await? {
+            Outcome::Exported { bytes, .. } => Ok(bytes),
+            _ => Err(Error::NoOutcome.into()),
+        }
+    }
+
+    /// Takes a bundle file of another device: its frames are carried to the server with the next sync, and receipts
+    /// for this device are applied.
+    pub async fn import_bundle(&self, bytes: Vec<u8>) -> Result<Imported, ClientError> {
+        match self.ask(|ticket| Input::Import { ticket, bytes }).await? {
+            Outcome::Imported { frames, receipts, skipped } => Ok(Imported { frames, receipts, skipped }),
+            _ => Err(Error::NoOutcome.into()),
+        }
+    }
+
+    pub(crate) async fn save_edits(&self, edits: Vec<Edit>) -> Result<Vec<SavedEdit>, Error> {
+        match self.ask(|ticket| Input::Save { ticket, edits }).await? {
+            Outcome::Saved(saved) => Ok(saved),
+            _ => Err(Error::NoOutcome),
+        }
+    }
+
+    /// Reads from memory.
+    pub(crate) async fn read<T>(&self, read: impl FnOnce(&Engine) -> T) -> T {
+        read(&self.inner.core.lock().await.engine)
+    }
+
+    /// Runs in a task of its own: a caller that gives up must not leave the engine waiting for its store.
+    async fn ask(&self, request: impl FnOnce(u64) -> Input + Send + 'static) -> Result<Outcome, Error> {
+        let core = Arc::clone(&self.inner.core);
+        let asked = tokio::spawn(async move { core.lock().await.ask(request).await });
+        asked.await.map_err(|_| Error::NoOutcome)?
+    }
+}
+
+/// What an imported bundle file held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Imported {
+    /// Frames that are carried from now on and were not before.
+    pub frames: usize,
+    /// Receipts for this device.
+    pub receipts: usize,
+    /// Parts that were left out.
+    pub skipped: usize,
+}
+
+fn system_seed() -> Result<[u8; 32], Error> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| Error::NoRandomness)?;
+    Ok(seed)
+}

@@ -1,0 +1,111 @@
+//! The link to the server: HTTP with JSON for enrolment and bundles for sync.
+
+use std::time::Duration;
+
+use fieldmerge_engine::{Refused, Request};
+use fieldmerge_protocol::api::{EnrolAnswer, EnrolRequest};
+use fieldmerge_protocol::problem::Problem;
+use reqwest::{Client, Response, StatusCode, Url, header};
+
+use crate::error::Error;
+
+/// A server says something at least every ten seconds; a link that is silent for so long is dead.
+const SILENCE: Duration = Duration::from_secs(45);
+const CONNECT: Duration = Duration::from_secs(30);
+/// The most bytes of a problem document that are read.
+const MAX_PROBLEM_BYTES: usize = 64 << 10;
+
+/// An HTTP client with its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Transport {
+    client: Client,
+}
+
+impl Transport {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let client = Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .user_agent(concat!("fieldmerge-sdk/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(Error::Link)?;
+        Ok(Self { client })
+    }
+
+    /// Offers the device's key for a one-time code.
+    pub(crate) async fn enrol(&self, address: &str, offer: &EnrolRequest) -> Result<EnrolAnswer, Error> {
+        let body = serde_json::to_vec(offer).map_err(|_| Error::BadAnswer)?;
+        let request = self.client.post(url(address, "v1/enrol")?).header(header::CONTENT_TYPE, "application/json");
+        let response = request.body(body).send().await.map_err(Error::Link)?;
+        if response.status().is_success() {
+            let body = response.bytes().await.map_err(Error::Link)?;
+            return serde_json::from_slice(&body).map_err(|_| Error::BadAnswer);
+        }
+        let retry_after = retry_after(&response);
+        let status = response.status().as_u16();
+        match problem(response).await {
+            Some(problem) => Err(Error::Problem { problem: Box::new(problem), retry_after }),
+            None => Err(Error::Status { status, retry_after }),
+        }
+    }
+
+    /// Sends a sync request; the answer's body is still to be read.
+    pub(crate) async fn send(&self, address: &str, request: Request) -> Result<Answer, Error> {
+        let to = url(address, &format!("v1/projects/{}/sync", request.project))?;
+        let sent = self
+            .client
+            .post(to)
+            .header(header::AUTHORIZATION, request.authorization)
+            .header(header::CONTENT_TYPE, request.content_type)
+            .body(request.body)
+            .send()
+            .await
+            .map_err(Error::Link)?;
+        if sent.status() == StatusCode::OK {
+            return Ok(Answer::Body(sent));
+        }
+        let retry_after_seconds = retry_after(&sent);
+        let status = sent.status().as_u16();
+        let problem = problem(sent).await;
+        Ok(Answer::Refused(Refused {
+            status,
+            code: problem.as_ref().map(|problem| problem.code),
+            server_ms: problem.and_then(|problem| problem.server_ms),
+            retry_after_seconds,
+        }))
+    }
+}
+
+/// What a server says to a sync request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Success: a bundle, to be read piece by piece.
+    Body(Response),
+    /// Anything else.
+    Refused(Refused),
+}
+
+fn url(address: &str, path: &str) -> Result<Url, Error> {
+    let base = Url::parse(address).map_err(|_| Error::BadAddress)?;
+    if !matches!(base.scheme(), "http" | "https") {
+        return Err(Error::BadAddress);
+    }
+    let text = format!("{}/{path}", base.as_str().trim_end_matches('/'));
+    Url::parse(&text).map_err(|_| Error::BadAddress)
+}
+
+fn retry_after(response: &Response) -> Option<u32> {
+    response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// The problem document of a refusal, if there is one that this build understands.
+async fn problem(mut response: Response) -> Option<Problem> {
+    let mut body = Vec::new();
+    while let Ok(Some(piece)) = response.chunk().await {
+        body.extend_from_slice(&piece);
+        if body.len() > MAX_PROBLEM_BYTES {
+            return None;
+        }
+    }
+    serde_json::from_slice(&body).ok()
+}

@@ -1,0 +1,101 @@
+//! The built-in record types: what a record of each type may hold, and how each value merges.
+//!
+//! Two tables are the data, `fields.psv` and `codelists.psv`; both are read once, on first use. Forms that a
+//! programme publishes take their place later and give the same [`RecordType`].
+
+mod codes;
+pub mod date;
+pub mod entry;
+mod field;
+mod refused;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use fieldmerge_protocol::RecordClass;
+
+pub use codes::{Code, CodeList, Shape, code_list, code_lists};
+pub use field::{Field, Kind, Policy, Range, Sensitivity};
+pub use refused::refused_name;
+pub use table::TableError;
+
+/// What records of one type hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordType {
+    /// The name that `_type` of a record carries.
+    pub name: &'static str,
+    /// The class, and so the feed, of its records.
+    pub class: RecordClass,
+    /// Whether a record is about a person, named by its `_subject`.
+    pub about_person: bool,
+    /// Its fields, in the order of the form and of the dataset.
+    pub fields: Vec<Field>,
+}
+
+/// The record types by name: class, and whether a record names a person in `_subject`.
+const RECORD_TYPES: [(&str, RecordClass, bool); 17] = [
+    ("project", RecordClass::Reference, false),
+    ("site", RecordClass::Reference, false),
+    ("worker", RecordClass::Core, false),
+    ("observation", RecordClass::Observation, true),
+    ("accommodation", RecordClass::Accommodation, true),
+    ("household", RecordClass::Household, false),
+    ("consent", RecordClass::Consent, true),
+    ("assignment", RecordClass::Assignment, true),
+    ("identity", RecordClass::Identity, true),
+    ("attendance", RecordClass::Attendance, false),
+    ("childcare", RecordClass::Childcare, false),
+    ("training", RecordClass::Training, false),
+    ("payment", RecordClass::Payment, false),
+    ("incident", RecordClass::Incident, true),
+    ("migration", RecordClass::Migration, true),
+    ("firm", RecordClass::Firm, false),
+    ("expenditure", RecordClass::Expenditure, false),
+];
+
+static TYPES: LazyLock<Vec<RecordType>> = LazyLock::new(|| {
+    table::parse_fields(include_str!("fields.psv"))
+        .expect("the table is part of the program, a test reads each line")
+});
+
+/// Every built-in record type.
+pub fn record_types() -> &'static [RecordType] {
+    &TYPES
+}
+
+/// The record type of this name.
+pub fn record_type(name: &str) -> Option<&'static RecordType> {
+    TYPES.iter().find(|kind| kind.name == name)
+}
+
+impl RecordType {
+    /// The field of this name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The field that a path belongs to, if the path has the form that this field's kind asks for: `sex`,
+    /// `languages/mlg`, `title/fr`, `national_id/sealed`. Entries, persons and names that begin with `_` are
+    /// no fields.
+    pub fn field_at(&self, path: &str) -> Option<&Field> {
+        let (head, below) = match path.split_once('/') {
+            Some((head, below)) => (head, Some(below)),
+            None => (path, None),
+        };
+        self.field(head).filter(|field| field.kind.takes(below))
+    }
+
+    /// How concurrent values of a path merge; `None` for a path that no field has.
+    ///
+    /// The two halves of a sealed value differ: equal values have equal tags but never equal ciphertexts, so
+    /// a case can only be seen on the tag.
+    pub fn policy(&self, path: &str) -> Option<Policy> {
+        let field = self.field_at(path)?;
+        if field.kind == Kind::Sealed && path.ends_with("/sealed") {
+            return Some(Policy::Automatic);
+        }
+        Some(field.policy)
+    }
+}

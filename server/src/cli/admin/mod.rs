@@ -1,0 +1,54 @@
+//! `fieldmerge admin`.
+
+mod area;
+mod device;
+mod grant;
+mod key;
+mod person;
+mod project;
+mod qr;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{Failure, Output};
+use crate::App;
+
+/// What an administrator does.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Make and list projects.
+    #[command(subcommand)]
+    Project(project::ProjectCommand),
+    /// Make and list the areas (sites) of a project.
+    #[command(subcommand)]
+    Area(area::AreaCommand),
+    /// Add and list the people who write.
+    #[command(subcommand)]
+    Person(person::PersonCommand),
+    /// Invite, list and revoke devices.
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
+    /// Say what a device may read and write.
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
+    /// Make, list and revoke keys of headquarters.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+}
+
+impl Admin {
+    /// Does it.
+    pub async fn run(self, app: &App, output: &Output) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Project(command) => command.run(app, output).await?,
+            Self::Area(command) => command.run(app, output).await?,
+            Self::Person(command) => command.run(app, output).await?,
+            Self::Device(command) => command.run(app, output).await?,
+            Self::Grant(command) => command.run(app, output).await?,
+            Self::Key(command) => command.run(app, output).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

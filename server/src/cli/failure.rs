@@ -1,0 +1,75 @@
+//! How a command fails: what it says, and the code that it exits with.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use fieldmerge_store::StoreError;
+
+use super::Output;
+use crate::admin::AdminError;
+use crate::dataset::DatasetError;
+use crate::http::problem::Chain;
+use crate::ids::NoRandomness;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub struct Failure {
+    exit: u8,
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+/// The command failed.
+const FAILED: u8 = 1;
+/// The command was not asked rightly.
+const USAGE: u8 = 2;
+/// Something that was named does not exist.
+const NOT_FOUND: u8 = 3;
+/// Something that was to be made exists.
+const EXISTS: u8 = 4;
+
+impl Failure {
+    /// A wrong use of the command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { exit: USAGE, cause: message.into().into() }
+    }
+
+    /// Says it on standard error, and gives the exit code.
+    pub fn report(&self, output: &Output) -> ExitCode {
+        output.fail(&Chain(Some(&*self.cause)).to_string());
+        ExitCode::from(self.exit)
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        let exit = match &error {
+            AdminError::NotFound { .. } => NOT_FOUND,
+            AdminError::Exists { .. } => EXISTS,
+            AdminError::Invalid(_) => USAGE,
+            AdminError::Store(_) | AdminError::Key(_) => FAILED,
+        };
+        Self { exit, cause: error.into() }
+    }
+}
+
+impl From<DatasetError> for Failure {
+    fn from(error: DatasetError) -> Self {
+        let exit = match &error {
+            DatasetError::UnknownType | DatasetError::Forbidden => USAGE,
+            _ => FAILED,
+        };
+        Self { exit, cause: error.into() }
+    }
+}
+
+macro_rules! failed {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self { exit: FAILED, cause: error.into() }
+            }
+        }
+    )+};
+}
+
+failed!(StoreError, std::io::Error, NoRandomness, serde_json::Error, crate::verify::VerifyError, crate::demo::DemoError);

@@ -1,0 +1,53 @@
+//! What an operator may set. Every value has a default, so that a bare `fieldmerge serve` works.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// The configuration of a running server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where the metrics listen, if anywhere. They have a listener of their own, so that nobody publishes them by
+    /// publishing the API.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The address by which devices reach the server, for enrolment codes.
+    pub public_url: Option<String>,
+    /// How long a request may take until its answer begins.
+    pub request_timeout: Duration,
+    /// How long the body of a request may take to arrive.
+    pub body_deadline: Duration,
+    /// How long the requests that are under way may take after the server was told to stop.
+    pub drain_timeout: Duration,
+    /// How many connections may be open at a time; the rest wait in the system's queue.
+    pub max_connections: usize,
+    /// How many bytes of request bodies may be in memory at a time. Beyond it devices are told to come back.
+    pub max_body_memory_bytes: usize,
+    /// How many datasets may be read at a time.
+    pub max_datasets: usize,
+    /// How many wrong enrolment codes one address may offer in a minute.
+    pub max_wrong_codes_per_minute: u32,
+}
+
+/// Where the API listens unless told otherwise: this machine only, so that a first try publishes nothing.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7400);
+
+/// The database unless told otherwise: a file in the working directory.
+pub const DEFAULT_DATABASE: &str = "sqlite:fieldmerge.db";
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: DEFAULT_LISTEN,
+            metrics_listen: None,
+            public_url: None,
+            request_timeout: Duration::from_secs(120),
+            body_deadline: Duration::from_secs(90),
+            drain_timeout: Duration::from_secs(30),
+            max_connections: 4_096,
+            max_body_memory_bytes: 64 << 20,
+            max_datasets: 4,
+            max_wrong_codes_per_minute: 20,
+        }
+    }
+}

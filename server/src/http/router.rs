@@ -1,0 +1,32 @@
+//! The whole API on one page.
+
+use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::ApiError;
+use super::{capabilities, cases, dataset, enrol, health, layers, openapi, sync};
+use crate::state::App;
+use fieldmerge_protocol::problem::ProblemCode;
+
+/// Every route with its documentation.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(capabilities::show))
+        .routes(routes!(enrol::enrol))
+        .routes(routes!(sync::sync))
+        .routes(routes!(cases::list))
+        .routes(routes!(dataset::read))
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+        .routes(routes!(openapi::show))
+}
+
+/// The API, ready to serve.
+pub fn router(app: &App) -> Router {
+    let (router, _) = routes().split_for_parts();
+    let router = router
+        .fallback(|| async { ApiError::new(ProblemCode::NotFound) })
+        .method_not_allowed_fallback(|| async { ApiError::new(ProblemCode::MethodNotAllowed) });
+    layers::apply(router.with_state(app.clone()), app)
+}

@@ -1,0 +1,77 @@
+//! `POST /v1/projects/{project}/sync`: one request is a whole sync.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use fieldmerge_protocol::api::BUNDLE_MEDIA_TYPE;
+use fieldmerge_protocol::limits::MAX_REQUEST_BYTES;
+use fieldmerge_protocol::problem::{Problem, ProblemCode};
+
+use super::ApiError;
+use super::extract::{content_length, media_type, read_body};
+use crate::failpoint::failpoint;
+use crate::auth::AuthedDevice;
+use crate::state::App;
+
+/// Takes what the device has written, and answers with receipts and with what it lacks.
+#[utoipa::path(
+    post, path = "/v1/projects/{project}/sync", tag = "devices",
+    params(("project" = String, Path, description = "The project's id")),
+    request_body(content_type = "application/vnd.fieldmerge.bundle",
+        description = "A bundle: `Hello`, frames, `End`. PROTOCOL.md describes it"),
+    responses(
+        (status = 200, content_type = "application/vnd.fieldmerge.bundle",
+            description = "A bundle: `Welcome`, `Receipts`, feed frames, `Finish`"),
+        (status = 400, description = "`malformed-bundle`, `unsupported-version`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated`, `clock-skew`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 403, description = "`device-revoked`", body = Problem, content_type = "application/problem+json"),
+        (status = 411, description = "`length-required`", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`payload-too-large`", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported-media-type`", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`", body = Problem,
+            content_type = "application/problem+json"),
+    ),
+    security(("device" = [])),
+)]
+pub async fn sync(
+    State(app): State<App>,
+    device: AuthedDevice,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let length = stated_length(&request)?;
+    let room = app.reserve_body(length)?;
+    let body = read_body(request, length).await?;
+    failpoint("body-read");
+    app.metrics().sync.received_bytes.inc_by(body.len() as u64);
+    let answer = crate::sync::answer(&app, device, body).await?;
+    drop(room);
+    Ok(bundle(answer))
+}
+
+/// The length of a body that may be read: a bundle that says how long it is, and is not too long.
+fn stated_length(request: &Request) -> Result<usize, ApiError> {
+    if media_type(request.headers().get(CONTENT_TYPE)) != Some(BUNDLE_MEDIA_TYPE) {
+        let detail = format!("send {BUNDLE_MEDIA_TYPE}");
+        return Err(ApiError::new(ProblemCode::UnsupportedMediaType).detail(detail));
+    }
+    match content_length(request) {
+        None => Err(ApiError::new(ProblemCode::LengthRequired)),
+        Some(length) if length > MAX_REQUEST_BYTES => Err(ApiError::new(ProblemCode::PayloadTooLarge)),
+        Some(length) => Ok(length),
+    }
+}
+
+/// Proxies must hand the answer on as it comes.
+fn bundle(answer: Body) -> Response {
+    const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+    let mut response = answer.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(BUNDLE_MEDIA_TYPE));
+    headers.insert(BUFFERING, HeaderValue::from_static("no"));
+    response
+}

@@ -1,0 +1,107 @@
+//! What every request may use: the store, the clock, the source of ids, the configuration, the measures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fieldmerge_protocol::problem::ProblemCode;
+use fieldmerge_store::Store;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::auth::attempts::Attempts;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::ApiError;
+use crate::ids::Ids;
+use crate::metrics::Metrics;
+
+/// The running server. Cloning it is cheap, and all clones are one.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    config: Config,
+    metrics: Metrics,
+    /// A permit for each byte of request bodies that may be in memory.
+    body_memory: Arc<Semaphore>,
+    /// A permit for each dataset that may be read at a time.
+    datasets: Arc<Semaphore>,
+    wrong_codes: Attempts,
+    stopping: AtomicBool,
+}
+
+impl App {
+    /// Joins the parts of a server.
+    pub fn new(store: Store, clock: Clock, ids: Ids, config: Config, metrics: Metrics) -> Self {
+        let body_memory = Arc::new(Semaphore::new(config.max_body_memory_bytes.min(Semaphore::MAX_PERMITS)));
+        let datasets = Arc::new(Semaphore::new(config.max_datasets));
+        let wrong_codes = Attempts::new(config.max_wrong_codes_per_minute);
+        let stopping = AtomicBool::new(false);
+        Self(Arc::new(Inner { store, clock, ids, config, metrics, body_memory, datasets, wrong_codes, stopping }))
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Milliseconds since the epoch by the server's clock.
+    pub fn now_ms(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+
+    /// The source of ids and secrets.
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The measures.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// The wrong enrolment codes of the last minute.
+    pub fn wrong_codes(&self) -> &Attempts {
+        &self.0.wrong_codes
+    }
+
+    /// Takes room for the body of a request; it is given back when the permit is dropped. A server that is full sends
+    /// devices away at once: they hold their outbox and come back, and the memory stays bounded.
+    pub fn reserve_body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.0.body_memory).try_acquire_many_owned(permits);
+        room.map_err(|_| ApiError::later(ProblemCode::TooManyRequests, 5))
+    }
+
+    /// Takes one of the places for datasets: each holds a snapshot and a connection for as long as it is read.
+    pub fn reserve_dataset(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let place = Arc::clone(&self.0.datasets).try_acquire_owned();
+        place.map_err(|_| ApiError::later(ProblemCode::TooManyRequests, 30))
+    }
+
+    /// Whether the server takes requests: it was not told to stop, and its database answers.
+    pub async fn check_ready(&self) -> Result<(), ApiError> {
+        if self.0.stopping.load(Ordering::Relaxed) {
+            return Err(ApiError::later(ProblemCode::Unavailable, 5));
+        }
+        self.0.store.ping().await.map_err(|error| ApiError::later(ProblemCode::Unavailable, 5).because(error))
+    }
+
+    /// From now on the server is not ready: whoever routes sends new requests elsewhere.
+    pub fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+    }
+}

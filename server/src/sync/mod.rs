@@ -1,0 +1,168 @@
+//! One sync: takes what a device brings, then streams what it lacks.
+
+pub mod judgement;
+pub mod pull;
+pub mod push;
+mod request;
+pub mod roster;
+mod writer;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use ed25519_dalek::VerifyingKey;
+use fieldmerge_model::access;
+use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
+use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
+use fieldmerge_protocol::AreaId;
+use fieldmerge_store::{StoreError, devices, projects, proofs};
+
+use self::pull::Pull;
+use self::push::{Push, Pushed, receipts_again};
+use self::request::Request;
+use self::writer::Answer;
+use crate::failpoint::failpoint;
+use crate::auth::AuthedDevice;
+use crate::http::ApiError;
+use crate::keys::ServerSigner;
+use crate::state::App;
+
+/// Answers the body of a sync request by the body of its answer. What the device brought is durable, and its receipts
+/// stand in the answer, before the first byte of the answer is sent.
+pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body, ApiError> {
+    let request = Request::parse(&body).map_err(|error| ApiError::new(error.code()).because(error))?;
+    drop(body);
+    failpoint("request-parsed");
+    let AuthedDevice { project, device } = authed;
+    let hello = &request.hello;
+
+    let mut tx = app.store().read().await?;
+    let signer = ServerSigner::load(&mut tx, project.id).await.map_err(ApiError::internal)?;
+    let areas: BTreeSet<AreaId> =
+        projects::list_areas(&mut tx, project.id).await?.into_iter().map(|area| area.id).collect();
+    let highest = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
+    let mut keys = BTreeMap::new();
+    for author in push::frames::authors(&request.frames) {
+        if let Some(found) = devices::find(&mut tx, project.id, author).await?
+            && let Ok(key) = VerifyingKey::from_bytes(&found.public_key)
+            && found.revoked_ms.is_none()
+        {
+            keys.insert(author, key);
+        }
+    }
+    tx.rollback().await?;
+
+    let stale = highest > hello.packed;
+    let push = Push {
+        project: project.id,
+        root: project.root_area,
+        areas: &areas,
+        sender: device.id,
+        keys: &keys,
+        frames: &request.frames,
+        received_ms: app.now_ms(),
+        ids: app.ids(),
+    };
+    let pushed = if stale { Pushed::default() } else { take(app, &push, hello).await? };
+    failpoint("committed");
+    count(app, &pushed);
+
+    let mut tx = app.store().read().await?;
+    let committed = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
+    let mut receipts = pushed.receipts;
+    receipts.extend(
+        receipts_again(&mut tx, project.id, device.id, hello.unsettled.as_deref().unwrap_or_default()).await?,
+    );
+    let project = projects::find(&mut tx, project.id).await?.unwrap_or(project);
+    let roster = if hello.roster == project.roster_version {
+        None
+    } else {
+        Some(roster::of_device(&mut tx, project.id, device.id, project.roster_version).await?)
+    };
+    let grants = roster::grants_by_device(&mut tx, project.id).await?.remove(&device.id).unwrap_or_default();
+    tx.rollback().await?;
+
+    let welcome = Welcome { log: project.log_id, now_ms: app.now_ms(), committed, stale, roster };
+    let areas: Vec<AreaId> = areas.into_iter().collect();
+    let feeds = access::readable(&grants, project.root_area, &areas);
+    let pull = Pull {
+        project: project.id,
+        feeds: cursors(hello, project.log_id, feeds),
+        budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
+        own: (!hello.recover.unwrap_or(false)).then_some(device.id),
+    };
+    let mut answer = Answer::new(project.id, signer, request.hello_bytes);
+    answer.begin(&welcome, receipts);
+    Ok(answer.stream(app.clone(), pull))
+}
+
+/// Merges and writes the frames, and notes the device's visit, in one transaction.
+async fn take(app: &App, push: &Push<'_>, hello: &Hello) -> Result<Pushed, ApiError> {
+    let telemetry = hello.telemetry.as_ref().map(telemetry_json);
+    if push.frames.is_empty() {
+        app.store().write(async |mut tx| note(&mut tx, push, telemetry.as_deref()).await).await?;
+        return Ok(Pushed::default());
+    }
+    // A transaction that lost against another begins again, with frames that are checked again: rarely, so that they
+    // need not be copied always.
+    let checked = Mutex::new(Some(push.check()));
+    failpoint("frames-checked");
+    let pushed = app
+        .store()
+        .write(async |mut tx| {
+            let first = checked.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let frames = first.unwrap_or_else(|| push.check());
+            note(&mut tx, push, telemetry.as_deref()).await?;
+            push.run(&mut tx, frames).await
+        })
+        .await?;
+    Ok(pushed)
+}
+
+async fn note(
+    tx: &mut fieldmerge_store::Tx,
+    push: &Push<'_>,
+    telemetry: Option<&str>,
+) -> Result<(), StoreError> {
+    devices::note_seen(tx, push.project, push.sender, push.received_ms, telemetry).await
+}
+
+fn telemetry_json(telemetry: &Telemetry) -> String {
+    serde_json::json!({
+        "outbox_changes": telemetry.outbox_changes,
+        "oldest_unsent_ms": telemetry.oldest_unsent_ms,
+        "free_bytes": telemetry.free_bytes,
+        "battery_percent": telemetry.battery_percent,
+        "app": telemetry.app.as_deref().map(|app| app.chars().take(64).collect::<String>()),
+        "clock_offset_ms": telemetry.clock_offset_ms,
+    })
+    .to_string()
+}
+
+fn count(app: &App, pushed: &Pushed) {
+    let sync = &app.metrics().sync;
+    sync.count_changes("accepted", pushed.accepted);
+    sync.count_changes("held", pushed.held);
+    sync.count_changes("quarantined", pushed.quarantined);
+}
+
+/// Where the device stands in each feed that it may read: at the beginning where it names none, or counts the
+/// positions of another log.
+fn cursors(
+    hello: &Hello,
+    log: fieldmerge_protocol::LogId,
+    feeds: Vec<(AreaId, fieldmerge_protocol::RecordClass)>,
+) -> Vec<Cursor> {
+    let known: BTreeMap<Feed, u64> = if hello.log == Some(log) {
+        hello.cursors.iter().map(|cursor| (cursor.feed, cursor.position)).collect()
+    } else {
+        BTreeMap::new()
+    };
+    feeds
+        .into_iter()
+        .map(|(area, class)| Feed { area, class })
+        .map(|feed| Cursor { feed, position: known.get(&feed).copied().unwrap_or_default() })
+        .collect()
+}
+

@@ -1,0 +1,90 @@
+//! Reads what a device lacks, feed by feed, as the frames stand in the store.
+
+use fieldmerge_protocol::sync::{Cursor, Feed, FeedBody, FeedFrame};
+use fieldmerge_protocol::{DeviceId, ProjectId};
+use fieldmerge_store::segments::{self, SegmentHead};
+use fieldmerge_store::{Store, StoreError};
+
+/// How many bytes of bodies are read at a time: what one answer holds in memory.
+const PAGE_BYTES: u64 = 512 << 10;
+
+/// What is left to read for one answer.
+#[derive(Debug)]
+pub struct Pull {
+    /// The project.
+    pub project: ProjectId,
+    /// The feeds that the device may read, and how far it has read them.
+    pub feeds: Vec<Cursor>,
+    /// How many bytes of bodies may still be sent.
+    pub budget_bytes: u64,
+    /// The device whose own frames are told as ranges only.
+    pub own: Option<DeviceId>,
+}
+
+impl Pull {
+    /// The next frames, a page at most; nothing when the device has all, or the budget is spent.
+    ///
+    /// Each page is a snapshot of its own: positions are given in commit order, so what is committed later stands behind
+    /// every position that was read.
+    pub async fn next_page(&mut self, store: &Store) -> Result<Vec<FeedFrame>, StoreError> {
+        while let Some(cursor) = self.feeds.last().copied() {
+            if self.budget_bytes == 0 {
+                break;
+            }
+            let mut tx = store.read().await?;
+            let limit = PAGE_BYTES.min(self.budget_bytes);
+            let page =
+                segments::after(&mut tx, self.project, cursor.feed, cursor.position, limit, self.own).await?;
+            tx.rollback().await?;
+            match (page.more, page.segments.last(), self.feeds.last_mut()) {
+                (true, Some((head, _)), Some(cursor)) => cursor.position = head.to,
+                _ => _ = self.feeds.pop(),
+            }
+            let frames = frames(page.segments);
+            if !frames.is_empty() {
+                let bytes: u64 = frames.iter().filter_map(|frame| Some(frame.body.as_ref()?.bytes.len() as u64)).sum();
+                self.budget_bytes = self.budget_bytes.saturating_sub(bytes);
+                return Ok(frames);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Whether the budget was spent before every feed was read to its end.
+    pub fn has_more(&self) -> bool {
+        !self.feeds.is_empty()
+    }
+}
+
+/// Frames of a page; neighbouring stretches of the device's own changes become one.
+fn frames(segments: Vec<(SegmentHead, Option<Vec<u8>>)>) -> Vec<FeedFrame> {
+    let mut frames: Vec<FeedFrame> = Vec::with_capacity(segments.len());
+    for (head, body) in segments {
+        if body.is_none()
+            && let Some(last) = frames.last_mut()
+            && last.body.is_none()
+            && last.feed == head.feed
+        {
+            last.to = head.to;
+            continue;
+        }
+        frames.push(frame(head.feed, &head, body));
+    }
+    frames
+}
+
+fn frame(feed: Feed, head: &SegmentHead, body: Option<Vec<u8>>) -> FeedFrame {
+    FeedFrame {
+        feed,
+        from: head.from,
+        to: head.to,
+        received_ms: head.received_ms,
+        body: body.map(|bytes| FeedBody {
+            compression: head.compression,
+            dictionary: head.dictionary,
+            raw_bytes: head.raw_bytes,
+            count: head.count,
+            bytes,
+        }),
+    }
+}

@@ -1,0 +1,105 @@
+//! Reads, under locks, what the merge needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fieldmerge_model::log::LogState;
+use fieldmerge_model::record::RecordState;
+use fieldmerge_protocol::bundle::{decode_body, resolve};
+use fieldmerge_protocol::sync::FrameRef;
+use fieldmerge_protocol::{DeviceId, Incarnation, ProjectId, RecordId};
+use fieldmerge_store::held::HeldChange;
+use fieldmerge_store::proofs::Proof;
+use fieldmerge_store::records::RecordRow;
+use fieldmerge_store::{StoreError, Tx, held, proofs as store_proofs, records};
+
+use super::Push;
+use super::frames::{Checked, Envelope};
+use super::merge::{Incoming, Item, Merge, Slot, Source, Working};
+use crate::sync::roster;
+
+/// The proofs of those frames of a request that were taken before.
+pub async fn proofs(
+    tx: &mut Tx,
+    project: ProjectId,
+    checked: &[Checked],
+) -> Result<BTreeMap<(DeviceId, FrameRef), Proof>, StoreError> {
+    let mut ranges: BTreeMap<(DeviceId, Incarnation), (u64, u64)> = BTreeMap::new();
+    for frame in checked {
+        if let Checked::Good(envelope, _) = frame {
+            let Source { device, frame, .. } = envelope.source;
+            let range = ranges.entry((device, frame.incarnation)).or_insert((frame.number, frame.number));
+            *range = (range.0.min(frame.number), range.1.max(frame.number));
+        }
+    }
+    let mut known = BTreeMap::new();
+    for ((device, incarnation), (first, last)) in ranges {
+        for proof in store_proofs::between(tx, project, device, incarnation, first, last).await? {
+            known.insert((device, FrameRef { incarnation, number: proof.source.frame }), proof);
+        }
+    }
+    Ok(known)
+}
+
+/// Locks and loads every record that the frames name, what is held for them, and what their authors may do.
+pub async fn merge<'a>(
+    tx: &mut Tx,
+    push: &Push<'a>,
+    good: &[(Box<Envelope>, Incoming)],
+) -> Result<Merge<'a>, StoreError> {
+    let ids: BTreeSet<RecordId> =
+        good.iter().flat_map(|(_, incoming)| incoming.packed.iter().map(|packed| packed.record)).collect();
+    let ids: Vec<RecordId> = ids.into_iter().collect();
+    let mut records: BTreeMap<RecordId, Working> =
+        ids.iter().map(|id| (*id, Working { slot: Slot::Absent, feed: None, changed: false, position: 0, row: None })).collect();
+    for row in records::load_for_update(tx, push.project, &ids).await? {
+        let slot = slot_of(&row)?;
+        let feed = Some(row.feed);
+        let position = row.position;
+        records.insert(row.id, Working { slot, feed, changed: false, position, row: Some(row) });
+    }
+    let mut waiting = Vec::new();
+    for held in held::of_records(tx, push.project, &ids).await? {
+        waiting.push(unpack(&held)?);
+    }
+    let mut held_counts = BTreeMap::new();
+    for device in push.keys.keys() {
+        let count = held::count_of_device(tx, push.project, *device).await?;
+        held_counts.insert(*device, usize::try_from(count).unwrap_or(usize::MAX));
+    }
+    Ok(Merge {
+        root: push.root,
+        areas: push.areas,
+        grants: roster::grants_by_device(tx, push.project).await?,
+        records,
+        held: waiting,
+        held_counts,
+        runs: Vec::new(),
+        newly_held: Vec::new(),
+        settled: Vec::new(),
+        refused: Vec::new(),
+    })
+}
+
+/// The merged state that a row holds.
+fn slot_of(row: &RecordRow) -> Result<Slot, StoreError> {
+    let corrupt = || StoreError::Corrupt { table: "records", column: "state", key: row.id.to_string() };
+    Ok(if row.feed.class.is_log() {
+        Slot::Log(Box::new(LogState::from_bytes(&row.state).map_err(|_| corrupt())?))
+    } else {
+        Slot::Record(Box::new(RecordState::from_bytes(&row.state).map_err(|_| corrupt())?))
+    })
+}
+
+/// A held change is stored as a body of one change with full hashes, so it needs nobody's state.
+fn unpack(held: &HeldChange) -> Result<Item, StoreError> {
+    let corrupt = || StoreError::Corrupt { table: "held", column: "body", key: held.record.to_string() };
+    let packed = decode_body(&held.body).map_err(|_| corrupt())?;
+    let resolved = resolve(packed, &mut |_, _, _| None).pop().ok_or_else(corrupt)?;
+    let source = Source {
+        device: held.source.device,
+        frame: FrameRef { incarnation: held.source.incarnation, number: held.source.frame },
+        received_ms: held.received_ms,
+    };
+    let hash = resolved.hash.ok_or_else(corrupt)?;
+    Ok(Item { record: held.record, change: resolved.change, hash, source, place: held.frame_index })
+}

@@ -1,0 +1,144 @@
+//! What follows from merged records: their rows, the rows of log entries, their cases.
+
+use std::collections::BTreeMap;
+
+use fieldmerge_model::log::{self, LogState};
+use fieldmerge_model::record::RecordState;
+use fieldmerge_protocol::sync::Feed;
+use fieldmerge_protocol::{Actor, RecordId, Value};
+use fieldmerge_store::StoreError;
+use fieldmerge_store::cases::CaseRow;
+use fieldmerge_store::entries::EntryRun;
+use fieldmerge_store::records::{RecordRow, ValuedRecord};
+
+use super::Push;
+use super::merge::{Merge, Slot, Working};
+use crate::entries;
+use crate::sync::judgement;
+
+/// Rows to be written.
+#[derive(Default)]
+pub struct Derived {
+    /// Records that changed.
+    pub records: Vec<ValuedRecord>,
+    /// Entries that were added.
+    pub entries: Vec<EntryRun>,
+    /// Cases that opened, changed or closed.
+    pub cases: Vec<CaseRow>,
+}
+
+/// Derives the rows of every record that changed.
+pub fn derive(push: &Push<'_>, merge: &Merge<'_>, known: Vec<CaseRow>) -> Result<Derived, StoreError> {
+    let mut cases_of: BTreeMap<RecordId, Vec<CaseRow>> = BTreeMap::new();
+    for case in known {
+        cases_of.entry(case.record).or_default().push(case);
+    }
+    let mut derived = Derived { entries: entry_runs(merge), ..Derived::default() };
+    for (id, working) in merge.records.iter().filter(|(_, working)| working.changed) {
+        let Some(feed) = working.feed else { continue };
+        match &working.slot {
+            Slot::Absent => {}
+            Slot::Log(state) => derived.records.push(log_row(push, *id, feed, working, state)),
+            Slot::Record(state) => {
+                let before = cases_of.remove(id).unwrap_or_default();
+                let judged = judgement::of_record(push.received_ms, feed, state, before, &merge.grants);
+                let row = record_row(push, *id, feed, working, state, judged.open);
+                derived.records.push(row);
+                derived.cases.extend(judged.rows);
+            }
+        }
+    }
+    Ok(derived)
+}
+
+fn record_row(
+    push: &Push<'_>,
+    id: RecordId,
+    feed: Feed,
+    working: &Working,
+    state: &RecordState,
+    open_case_count: u32,
+) -> ValuedRecord {
+    let identity = state.identity();
+    let first = state.changes().next();
+    let row = RecordRow {
+        id,
+        version: working.row.as_ref().map_or(0, |row| row.version),
+        feed,
+        record_type: identity.as_ref().map_or_else(String::new, |identity| identity.record_type.to_string()),
+        subject: identity.and_then(|identity| identity.subject),
+        author: first.as_ref().map_or(Actor([0; 16]), |first| first.change.actor),
+        created_ms: first.map_or(0, |first| first.change.time),
+        updated_ms: push.received_ms,
+        position: working.position,
+        change_count: state.change_count() as u64,
+        open_case_count,
+        state: state.to_bytes(),
+    };
+    ValuedRecord { row, current_values: current_values(state) }
+}
+
+fn log_row(push: &Push<'_>, id: RecordId, feed: Feed, working: &Working, state: &LogState) -> ValuedRecord {
+    let heading = state.heading();
+    let row = RecordRow {
+        id,
+        version: working.row.as_ref().map_or(0, |row| row.version),
+        feed,
+        record_type: heading.map_or_else(String::new, |heading| heading.record_type.to_string()),
+        subject: None,
+        author: heading.map_or(Actor([0; 16]), |heading| heading.actor),
+        created_ms: working.row.as_ref().map_or(push.received_ms, |row| row.created_ms),
+        updated_ms: push.received_ms,
+        position: working.position,
+        change_count: state.change_count() as u64,
+        open_case_count: 0,
+        state: state.to_bytes(),
+    };
+    ValuedRecord { row, current_values: "{}".to_owned() }
+}
+
+/// The winners of a record as a JSON object from path to value, without Fieldmerge's own paths. Whoever shows a field
+/// with an open case asks the case, not this.
+fn current_values(state: &RecordState) -> String {
+    let values: serde_json::Map<String, serde_json::Value> = state
+        .paths()
+        .filter(|path| !path.is_reserved())
+        .filter_map(|path| Some((path.as_str().to_owned(), json(state.get(path.as_str())?))))
+        .collect();
+    serde_json::Value::Object(values).to_string()
+}
+
+/// A value as JSON; bytes as hexadecimal text.
+pub fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(answer) => (*answer).into(),
+        Value::Int(number) | Value::Timestamp(number) => (*number).into(),
+        Value::Uint(number) => (*number).into(),
+        Value::F64(number) => (*number).into(),
+        Value::Str(text) => text.as_str().into(),
+        Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+    }
+}
+
+/// One row for the entries of each accepted change of a log.
+fn entry_runs(merge: &Merge<'_>) -> Vec<EntryRun> {
+    let mut runs = Vec::new();
+    for run in merge.runs.iter().filter(|run| run.feed.class.is_log()) {
+        for (item, position) in run.items.iter().zip(run.from + 1..) {
+            let Some((first_entry, _)) = log::entries(&item.change).next() else { continue };
+            runs.push(EntryRun {
+                record: item.record,
+                first_entry,
+                entry_count: u32::try_from(log::entries(&item.change).count()).unwrap_or(u32::MAX),
+                feed: run.feed,
+                seq: item.change.seq,
+                made_ms: item.change.time,
+                received_ms: item.source.received_ms,
+                position,
+                body: entries::pack(log::entries(&item.change).map(|(_, entry)| entry)),
+            });
+        }
+    }
+    runs
+}

@@ -1,0 +1,286 @@
+//! Writes what a push decided. Everything here happens after all reads and locks of the transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fieldmerge_model::record::Provenance;
+use fieldmerge_protocol::bundle::{Compression, Entry, compress, encode_body};
+use fieldmerge_protocol::sync::{self, Exception, Feed, FrameReceipt, FrameRef, Outcome};
+use fieldmerge_protocol::{DeviceId, RecordId};
+use fieldmerge_store::held::HeldChange;
+use fieldmerge_store::proofs::Proof;
+use fieldmerge_store::quarantine::Quarantined;
+use fieldmerge_store::segments::SegmentHead;
+use fieldmerge_store::{
+    StoreError, Tx, cases, devices, entries, feeds, held, proofs, quarantine, records, segments,
+};
+use sha2::{Digest, Sha256};
+
+use super::frames::Envelope;
+use super::merge::{Item, Merge, Refused, Run, Settled, Slot, Source};
+use super::{Judged, Plan, Push, Pushed, rows, stored};
+use crate::failpoint::failpoint;
+
+/// zstd level of frames that the server encodes anew: they are few and are read by every phone of the feed.
+const LEVEL: i32 = 9;
+
+/// Writes all of it and tells the receipts.
+pub async fn all(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    plan: Plan,
+    mut merge: Merge<'_>,
+) -> Result<Pushed, StoreError> {
+    let mut pushed = Pushed {
+        accepted: merge.runs.iter().map(|run| run.items.len() as u64).sum(),
+        held: merge.newly_held.len() as u64,
+        quarantined: (merge.refused.len() + plan.quarantine.len()) as u64,
+        ..Pushed::default()
+    };
+    let changed: Vec<RecordId> =
+        merge.records.iter().filter(|(_, working)| working.changed).map(|(id, _)| *id).collect();
+    let known_cases = cases::of_records(tx, push.project, &changed).await?;
+
+    let envelopes: BTreeMap<usize, &Envelope> =
+        plan.judged.iter().filter_map(|judged| judged.fresh.as_deref()).map(|e| (e.index, e)).collect();
+    place(tx, push, &mut merge).await?;
+    failpoint("positions-given");
+    for run in &merge.runs {
+        append(tx, push, run, &envelopes).await?;
+        failpoint("segment-appended");
+    }
+    let derived = rows::derive(push, &merge, known_cases)?;
+    records::upsert(tx, push.project, &derived.records).await?;
+    failpoint("records-written");
+    entries::insert(tx, push.project, &derived.entries).await?;
+    failpoint("entries-written");
+    cases::upsert(tx, push.project, &derived.cases).await?;
+    failpoint("cases-written");
+    write_held(tx, push, &merge.newly_held).await?;
+    failpoint("held-written");
+    let mut taken = plan.judged;
+    settle(tx, push, merge.settled, &mut taken).await?;
+    for refused in merge.refused {
+        quarantine::insert(tx, push.project, &quarantined(push, refused)?).await?;
+    }
+    for (source, code, index) in plan.quarantine {
+        quarantine_frame(tx, push, source, code, &push.frames[index]).await?;
+    }
+    pushed.receipts = write_proofs(tx, push, taken).await?;
+    failpoint("proofs-written");
+    Ok(pushed)
+}
+
+/// Takes positions for every run, all feeds by one call, and notes them in the states.
+async fn place(tx: &mut Tx, push: &Push<'_>, merge: &mut Merge<'_>) -> Result<(), StoreError> {
+    let mut counts: BTreeMap<Feed, u64> = BTreeMap::new();
+    for run in &merge.runs {
+        *counts.entry(run.feed).or_default() += run.items.len() as u64;
+    }
+    let counts: Vec<(Feed, u64)> = counts.into_iter().collect();
+    let given = feeds::advance_all(tx, push.project, &counts).await?;
+    let mut next: BTreeMap<Feed, u64> =
+        counts.iter().zip(given).map(|((feed, _), positions)| (*feed, positions.from)).collect();
+    for run in &mut merge.runs {
+        let head = next.get_mut(&run.feed).expect("every feed of a run was advanced");
+        run.from = *head;
+        for item in &run.items {
+            *head += 1;
+            let provenance = Provenance {
+                incarnation: item.source.frame.incarnation,
+                frame: item.source.frame.number,
+                position: *head,
+                received_ms: item.source.received_ms,
+            };
+            let working = merge.records.get_mut(&item.record).expect("accepted changes belong to loaded records");
+            working.position = *head;
+            let (actor, seq) = (item.change.actor, item.change.seq);
+            match &mut working.slot {
+                Slot::Record(state) => _ = state.set_provenance(actor, seq, provenance),
+                Slot::Log(log) => _ = log.set_provenance(actor, seq, provenance),
+                Slot::Absent => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Appends the segment of a run: the frame as it came where all of it went to one feed, else encoded anew.
+async fn append(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    run: &Run,
+    envelopes: &BTreeMap<usize, &Envelope>,
+) -> Result<(), StoreError> {
+    let source = run.items[0].source;
+    let mut head = SegmentHead {
+        feed: run.feed,
+        from: run.from,
+        to: run.from + run.items.len() as u64,
+        count: u32::try_from(run.items.len()).unwrap_or(u32::MAX),
+        source: Some(stored(&source)),
+        received_ms: source.received_ms,
+        compression: 0,
+        dictionary: 0,
+        raw_bytes: 0,
+        body_bytes: 0,
+    };
+    if let Some(envelope) = run.whole.and_then(|index| envelopes.get(&index)) {
+        head.compression = envelope.compression;
+        head.dictionary = envelope.dictionary;
+        head.raw_bytes = envelope.raw_len;
+        return segments::append(tx, push.project, &head, &envelope.body).await;
+    }
+    let list: Vec<Entry<'_>> = run.items.iter().map(entry).collect();
+    let body = encode(&list, "segments")?;
+    let (compression, bytes) = compress(&body, LEVEL, &[]).unwrap_or((Compression::Stored, body.as_slice().into()));
+    head.compression = compression.number();
+    head.raw_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    segments::append(tx, push.project, &head, &bytes).await
+}
+
+fn entry(item: &Item) -> Entry<'_> {
+    Entry { record: item.record, change: &item.change, hash: item.hash }
+}
+
+/// Encodes changes with full hashes, so that they can be read without anybody's state. Changes that came in a frame fit
+/// into one again, so this fails only for what was stored wrong.
+fn encode(list: &[Entry<'_>], table: &'static str) -> Result<Vec<u8>, StoreError> {
+    encode_body(list, &|_, _| None).map_err(|_| {
+        let key = list.first().map_or_else(String::new, |entry| entry.record.to_string());
+        StoreError::Corrupt { table, column: "body", key }
+    })
+}
+
+async fn write_held(tx: &mut Tx, push: &Push<'_>, items: &[Item]) -> Result<(), StoreError> {
+    for item in items {
+        let change = HeldChange {
+            record: item.record,
+            actor: item.change.actor,
+            seq: item.change.seq,
+            source: stored(&item.source),
+            frame_index: item.place,
+            received_ms: item.source.received_ms,
+            needs: item.change.deps.iter().flat_map(|hash| hash.0).collect(),
+            body: encode(&[entry(item)], "held")?,
+        };
+        held::insert(tx, push.project, &change).await?;
+    }
+    Ok(())
+}
+
+/// Takes released changes off the list of held ones and corrects the receipts of the frames that brought them.
+async fn settle(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    settled: Vec<Settled>,
+    taken: &mut [Judged],
+) -> Result<(), StoreError> {
+    for change in settled {
+        held::remove(tx, push.project, change.record, change.actor, change.seq).await?;
+        let source = change.source;
+        let fresh = taken.iter_mut().find(|judged| judged.source == source && judged.fresh.is_some());
+        if let Some(receipt) = fresh.and_then(|judged| judged.receipt.as_mut()) {
+            correct(receipt, &change);
+        } else if let Some(proof) = proofs::find(tx, push.project, stored(&source)).await?
+            && let Ok(mut receipt) = sync::decode::<FrameReceipt>(&proof.receipt)
+        {
+            correct(&mut receipt, &change);
+            proofs::set_receipt(tx, push.project, stored(&source), &sync::encode(&receipt)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn correct(receipt: &mut FrameReceipt, change: &Settled) {
+    receipt.exceptions.retain(|exception| exception.index != change.place);
+    if change.outcome != Outcome::Accepted {
+        let code = change.code.map(str::to_owned);
+        receipt.exceptions.push(Exception { index: change.place, outcome: change.outcome, code });
+        receipt.exceptions.sort_by_key(|exception| exception.index);
+    }
+}
+
+fn quarantined(push: &Push<'_>, refused: Refused) -> Result<Quarantined, StoreError> {
+    let Refused { item, code } = refused;
+    Ok(Quarantined {
+        id: push.ids.uuid(push.received_ms),
+        code: code.to_owned(),
+        reason: String::new(),
+        source: Some(stored(&item.source)),
+        frame_index: Some(item.place),
+        record: Some(item.record),
+        actor: Some(item.change.actor),
+        seq: Some(item.change.seq),
+        received_ms: push.received_ms,
+        resolved_ms: None,
+        resolution: None,
+        body: encode(&[entry(&item)], "quarantine")?,
+    })
+}
+
+/// Keeps a whole frame. Its id follows from its bytes, so that the same bytes sent again are kept once.
+async fn quarantine_frame(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    source: Option<Source>,
+    code: &str,
+    payload: &[u8],
+) -> Result<(), StoreError> {
+    let digest = Sha256::digest(payload);
+    let bytes = digest[..16].try_into().expect("a SHA-256 has more than 16 bytes");
+    let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+    if quarantine::find(tx, push.project, id).await?.is_some() {
+        return Ok(());
+    }
+    let item = Quarantined {
+        id,
+        code: code.to_owned(),
+        reason: String::new(),
+        source: source.as_ref().map(stored),
+        frame_index: None,
+        record: None,
+        actor: None,
+        seq: None,
+        received_ms: push.received_ms,
+        resolved_ms: None,
+        resolution: None,
+        body: payload.to_vec(),
+    };
+    quarantine::insert(tx, push.project, &item).await
+}
+
+/// Writes the proofs of the frames that were taken now, and notes how far each author has come.
+async fn write_proofs(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    judged: Vec<Judged>,
+) -> Result<Vec<(DeviceId, FrameReceipt)>, StoreError> {
+    let mut receipts = Vec::with_capacity(judged.len());
+    let mut new = Vec::new();
+    let mut authors: BTreeSet<(DeviceId, FrameRef)> = BTreeSet::new();
+    for Judged { source, receipt, fresh } in judged {
+        let receipt = receipt.expect("every frame was judged");
+        if let Some(envelope) = fresh {
+            let proof = envelope.proof;
+            let cosigned = proof.cosignatures.iter().flat_map(|c| {
+                c.person.to_be_bytes().into_iter().chain(c.signature)
+            });
+            new.push(Proof {
+                source: stored(&source),
+                digest: envelope.digest,
+                signature: proof.signature.into_iter().chain(cosigned).collect(),
+                header: [proof.header.as_slice(), &proof.body_hash].concat(),
+                receipt: sync::encode(&receipt),
+                carrier: (source.device != push.sender).then_some(push.sender),
+                received_ms: push.received_ms,
+            });
+            authors.insert((source.device, source.frame));
+        }
+        receipts.push((source.device, receipt));
+    }
+    proofs::insert(tx, push.project, &new).await?;
+    for (device, frame) in authors {
+        devices::note_frames(tx, push.project, device, frame.incarnation, frame.number).await?;
+    }
+    Ok(receipts)
+}

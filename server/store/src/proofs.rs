@@ -1,0 +1,123 @@
+//! Proofs: who signed which frame, and what the server answered.
+
+use fieldmerge_protocol::{DeviceId, Incarnation, ProjectId};
+
+use crate::row::{FromRow, Row};
+use crate::segments::{Source, source};
+use crate::{Result, Tx};
+
+crate::sql::declare! {
+    table "proofs";
+    INSERT = "INSERT INTO proofs (project, device, incarnation, frame, digest, header, signature, receipt, carrier, received_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (project, device, incarnation, frame) DO NOTHING";
+    FIND = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
+    BETWEEN = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame >= $4 AND frame <= $5
+        ORDER BY frame";
+    HIGHEST = "SELECT CAST(COALESCE(MAX(frame), 0) AS BIGINT) AS frame FROM proofs
+        WHERE project = $1 AND device = $2 AND incarnation = $3";
+    SET_RECEIPT = "UPDATE proofs SET receipt = $5 WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
+}
+
+/// A frame that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// Which frame.
+    pub source: Source,
+    /// What tells it from another frame with its number.
+    pub digest: [u8; 32],
+    /// The header, as it was signed.
+    pub header: Vec<u8>,
+    /// The author's signature, and those of co-signers after it.
+    pub signature: Vec<u8>,
+    /// The receipt as the server encodes it: the same again when the device asks again.
+    pub receipt: Vec<u8>,
+    /// The device that brought it, if another than its author.
+    pub carrier: Option<DeviceId>,
+    /// When it was taken.
+    pub received_ms: i64,
+}
+
+impl FromRow for Proof {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            source: source(row)?,
+            digest: row.get("digest")?,
+            header: row.get("header")?,
+            signature: row.get("signature")?,
+            receipt: row.get("receipt")?,
+            carrier: row.get("carrier")?,
+            received_ms: row.get("received_ms")?,
+        })
+    }
+}
+
+struct Frame(u64);
+
+impl FromRow for Frame {
+    fn from_row(row: &Row) -> Result<Self> {
+        row.get("frame").map(Self)
+    }
+}
+
+/// Adds proofs, each in a place that [`find`] saw empty. If another transaction took it meanwhile, this one is lost
+/// and runs again.
+pub async fn insert(tx: &mut Tx, project: ProjectId, proofs: &[Proof]) -> Result<()> {
+    for proof in proofs {
+        let inserted = tx
+            .query(&INSERT)
+            .bind(project)
+            .bind(proof.source.device)
+            .bind(proof.source.incarnation)
+            .bind(proof.source.frame)
+            .bind(proof.digest)
+            .bind(proof.header.as_slice())
+            .bind(proof.signature.as_slice())
+            .bind(proof.receipt.as_slice())
+            .bind(proof.carrier)
+            .bind(proof.received_ms)
+            .execute()
+            .await?;
+        if inserted == 0 {
+            return Err(tx.lost());
+        }
+    }
+    Ok(())
+}
+
+/// The proof of a frame.
+pub async fn find(tx: &mut Tx, project: ProjectId, source: Source) -> Result<Option<Proof>> {
+    let query = tx.query(&FIND).bind(project).bind(source.device).bind(source.incarnation).bind(source.frame);
+    query.fetch_optional().await
+}
+
+/// The proofs of an incarnation's frames `first` to `last`, as far as they were taken, by number.
+pub async fn between(
+    tx: &mut Tx,
+    project: ProjectId,
+    device: DeviceId,
+    incarnation: Incarnation,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Proof>> {
+    let query = tx.query(&BETWEEN).bind(project).bind(device).bind(incarnation).bind(first).bind(last);
+    query.fetch_all().await
+}
+
+/// The highest frame number of an incarnation that was taken; 0 if none.
+pub async fn highest(
+    tx: &mut Tx,
+    project: ProjectId,
+    device: DeviceId,
+    incarnation: Incarnation,
+) -> Result<u64> {
+    let query = tx.query(&HIGHEST).bind(project).bind(device).bind(incarnation);
+    Ok(query.fetch_one::<Frame>().await?.0)
+}
+
+/// Replaces a receipt, when a change of the frame that was held is released or expires; false if there is no such
+/// frame.
+pub async fn set_receipt(tx: &mut Tx, project: ProjectId, source: Source, receipt: &[u8]) -> Result<bool> {
+    let query = tx.query(&SET_RECEIPT).bind(project).bind(source.device).bind(source.incarnation);
+    Ok(query.bind(source.frame).bind(receipt).execute().await? > 0)
+}

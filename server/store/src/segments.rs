@@ -1,0 +1,215 @@
+//! Segments: the frames at rest, in the order of their positions.
+
+use std::collections::HashMap;
+
+use fieldmerge_protocol::sync::Feed;
+use fieldmerge_protocol::{DeviceId, Incarnation, ProjectId};
+
+use crate::feeds::feed;
+use crate::row::{FromRow, Row};
+use crate::{Result, Tx};
+
+crate::sql::declare! {
+    table "segments";
+    APPEND = "INSERT INTO segments (project, area, class, to_position, from_position, change_count, device, incarnation,
+            frame, received_ms, compression, dictionary, raw_bytes, body_bytes, body)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    HEADS_AFTER = "SELECT area, class, to_position, from_position, change_count, device, incarnation, frame, received_ms,
+            compression, dictionary, raw_bytes, body_bytes
+        FROM segments WHERE project = $1 AND area = $2 AND class = $3 AND to_position > $4
+        ORDER BY to_position LIMIT $5";
+    BODIES = "SELECT area, to_position, body FROM segments
+        WHERE project = $1 AND area = $2 AND class = $3 AND to_position > $4 AND to_position <= $5
+            AND (device IS NULL OR device <> $6)
+        ORDER BY to_position";
+    OF_FRAME = "SELECT area, class, to_position, from_position, change_count, device, incarnation, frame, received_ms,
+            compression, dictionary, raw_bytes, body_bytes
+        FROM segments WHERE project = $1 AND area = $2 AND class = $3 AND to_position >= $4
+        ORDER BY to_position LIMIT 1";
+}
+
+/// How many segments a page holds at most, whatever their size.
+const PAGE_SEGMENTS: u32 = 256;
+
+/// The frame of one device that a segment came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// The author device.
+    pub device: DeviceId,
+    /// Its incarnation.
+    pub incarnation: Incarnation,
+    /// The number of the frame in that incarnation.
+    pub frame: u64,
+}
+
+/// A segment without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentHead {
+    /// The feed.
+    pub feed: Feed,
+    /// The position before the first change.
+    pub from: u64,
+    /// The position of the last change.
+    pub to: u64,
+    /// How many changes it holds.
+    pub count: u32,
+    /// Where it came from, unless it holds the changes of several frames.
+    pub source: Option<Source>,
+    /// When the server received it.
+    pub received_ms: i64,
+    /// 0 stored, 1 zstd.
+    pub compression: u8,
+    /// The dictionary that the body was compressed with; 0 if none.
+    pub dictionary: u32,
+    /// The length of the body before compression.
+    pub raw_bytes: u32,
+    /// The length of the body as stored.
+    pub body_bytes: u32,
+}
+
+impl FromRow for SegmentHead {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            feed: feed(row)?,
+            from: row.get("from_position")?,
+            to: row.get("to_position")?,
+            count: row.get("change_count")?,
+            source: maybe_source(row)?,
+            received_ms: row.get("received_ms")?,
+            compression: row.get("compression")?,
+            dictionary: row.get("dictionary")?,
+            raw_bytes: row.get("raw_bytes")?,
+            body_bytes: row.get("body_bytes")?,
+        })
+    }
+}
+
+/// Reads the three columns that name a frame, where they may be absent.
+pub(crate) fn maybe_source(row: &Row) -> Result<Option<Source>> {
+    let Some(device) = row.get("device")? else { return Ok(None) };
+    Ok(Some(Source { device, incarnation: row.get("incarnation")?, frame: row.get("frame")? }))
+}
+
+/// Reads the three columns that name a frame.
+pub(crate) fn source(row: &Row) -> Result<Source> {
+    Ok(Source { device: row.get("device")?, incarnation: row.get("incarnation")?, frame: row.get("frame")? })
+}
+
+/// A stretch of a feed, in the order of positions, without gaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentPage {
+    /// The segments; the body is absent where the asking device wrote the whole segment itself. The first may begin
+    /// before the position that was asked for.
+    pub segments: Vec<(SegmentHead, Option<Vec<u8>>)>,
+    /// Whether the feed goes on after the last of them.
+    pub more: bool,
+}
+
+struct Body {
+    to: u64,
+    body: Vec<u8>,
+}
+
+impl FromRow for Body {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self { to: row.get("to_position")?, body: row.get("body")? })
+    }
+}
+
+/// Appends a segment; its positions must be those that the feed gave in this transaction. `body_bytes` of the head is
+/// taken from the body.
+pub async fn append(tx: &mut Tx, project: ProjectId, head: &SegmentHead, body: &[u8]) -> Result<()> {
+    tx.query(&APPEND)
+        .bind(project)
+        .bind(head.feed.area)
+        .bind(head.feed.class)
+        .bind(head.to)
+        .bind(head.from)
+        .bind(head.count)
+        .bind(head.source.map(|source| source.device))
+        .bind(head.source.map(|source| source.incarnation))
+        .bind(head.source.map(|source| source.frame))
+        .bind(head.received_ms)
+        .bind(head.compression)
+        .bind(head.dictionary)
+        .bind(head.raw_bytes)
+        .bind(body.len() as u64)
+        .bind(body)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// The segments of a feed that hold positions above `position`, about `limit_bytes` of bodies at most but at least one
+/// segment. What the device `own` wrote is not read.
+pub async fn after(
+    tx: &mut Tx,
+    project: ProjectId,
+    feed: Feed,
+    position: u64,
+    limit_bytes: u64,
+    own: Option<DeviceId>,
+) -> Result<SegmentPage> {
+    let mut heads = heads_after(tx, project, feed, position, PAGE_SEGMENTS).await?;
+    let full = heads.len() == PAGE_SEGMENTS as usize;
+    let is_own = |head: &SegmentHead| own.is_some() && head.source.map(|source| source.device) == own;
+    let mut bytes = 0;
+    let fitting = heads.iter().take_while(|head| {
+        let cost = if is_own(head) { 0 } else { u64::from(head.body_bytes) };
+        let fits = cost == 0 || bytes == 0 || bytes + cost <= limit_bytes;
+        bytes += cost;
+        fits
+    });
+    let fitting = fitting.count();
+    let more = full || fitting < heads.len();
+    heads.truncate(fitting);
+    let mut bodies = match (heads.iter().any(|head| !is_own(head)), heads.last()) {
+        (true, Some(last)) => bodies(tx, project, feed, position, last.to, own).await?,
+        _ => HashMap::new(),
+    };
+    let segments = heads
+        .into_iter()
+        .map(|head| {
+            let body = bodies.remove(&head.to);
+            (head, body)
+        })
+        .collect();
+    Ok(SegmentPage { segments, more })
+}
+
+/// The heads of the first `limit` segments of a feed that hold positions above `position`.
+pub async fn heads_after(
+    tx: &mut Tx,
+    project: ProjectId,
+    feed: Feed,
+    position: u64,
+    limit: u32,
+) -> Result<Vec<SegmentHead>> {
+    let query = tx.query(&HEADS_AFTER).bind(project).bind(feed.area).bind(feed.class);
+    query.bind(position).bind(limit).fetch_all().await
+}
+
+/// The segment that holds a position of a feed.
+pub async fn find_at(
+    tx: &mut Tx,
+    project: ProjectId,
+    feed: Feed,
+    position: u64,
+) -> Result<Option<SegmentHead>> {
+    let query = tx.query(&OF_FRAME).bind(project).bind(feed.area).bind(feed.class).bind(position);
+    Ok(query.fetch_optional::<SegmentHead>().await?.filter(|head| head.from < position))
+}
+
+async fn bodies(
+    tx: &mut Tx,
+    project: ProjectId,
+    feed: Feed,
+    position: u64,
+    to: u64,
+    own: Option<DeviceId>,
+) -> Result<HashMap<u64, Vec<u8>>> {
+    let own = own.map_or(Vec::new(), |device| device.0.to_vec());
+    let query = tx.query(&BODIES).bind(project).bind(feed.area).bind(feed.class);
+    let found = query.bind(position).bind(to).bind(own).fetch_all::<Body>().await?;
+    Ok(found.into_iter().map(|found| (found.to, found.body)).collect())
+}

@@ -1,0 +1,9 @@
+//! A world for tests of the whole: a server with a project, phones that are engines without IO, links that fail, and
+//! a census that compares everything that everybody holds.
+
+pub mod census;
+pub mod link;
+pub mod phone;
+pub mod replica;
+pub mod site;
+pub mod work;

@@ -179,7 +179,7 @@ impl Device {
 
     /// Settles a change of the outbox that was not accepted.
     pub async fn settle(&self, number: u64, how: Settlement) -> Result<(), ClientError> {
-        self.ask(|ticket| Input::Settle { ticket, number, how }).await?;
+        self.ask(move |ticket| Input::Settle { ticket, number, how }).await?;
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl Device {
 
     /// Marks a notice as read.
     pub async fn mark_read(&self, notice: u64) -> Result<(), ClientError> {
-        self.ask(|ticket| Input::Read { ticket, notice }).await?;
+        self.ask(move |ticket| Input::Read { ticket, notice }).await?;
         Ok(())
     }
 

@@ -38,9 +38,12 @@ pub(crate) async fn run(
         wanted = match transport.send(&address, request).await {
             Ok(Answer::Body(response)) => read(core, id, response).await?,
             Ok(Answer::Refused(refused)) => feed(core, Input::Refused { request: id, refused }).await?,
-            Err(Error::Link(_)) => feed(core, Input::Cut { request: id }).await?,
+            Err(Error::Link(error)) => {
+                let reached = !error.is_connect();
+                feed(core, Input::Cut { request: id, reached }).await?
+            }
             Err(error) => {
-                feed(core, Input::Cut { request: id }).await?;
+                feed(core, Input::Cut { request: id, reached: false }).await?;
                 return Err(error);
             }
         };
@@ -53,7 +56,7 @@ async fn read(core: &Arc<Mutex<Core>>, request: u64, mut response: Response) -> 
         let (input, last) = match response.chunk().await {
             Ok(Some(bytes)) => (Input::Received { request, bytes: bytes.to_vec() }, false),
             Ok(None) => (Input::Ended { request }, true),
-            Err(_) => (Input::Cut { request }, true),
+            Err(_) => (Input::Cut { request, reached: true }, true),
         };
         let wanted = feed(core, input).await?;
         if last || wanted.cancelled || wanted.send.is_some() || wanted.report.is_some() {

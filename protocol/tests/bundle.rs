@@ -207,3 +207,55 @@ fn later_versions_are_told_apart_from_damage() {
     assert_eq!(bundle::Compression::from_number(7), Err(BundleError::UnknownCompression(7)));
     assert_eq!(bundle::decode_body(&[]), Err(BundleError::Truncated));
 }
+
+/// A new record, an edit of it by another, and two sheets of a log.
+fn story() -> Vec<(RecordId, Change)> {
+    let worker = RecordId(*b"\x01\x95\x4a\x00\x10\x00\x7a\xbc\x9d\xef\x01\x23\x45\x67\x89\xab");
+    let log = RecordId([0x22; 16]);
+    let values = [
+        ("_id", Value::Bytes(worker.0.to_vec())),
+        ("family_name", Value::str("Rasoanirina")),
+        ("phone", Value::str("+261340000101")),
+        ("birth_date", Value::str("1991-02-28")),
+        ("household/size", Value::Int(5)),
+        ("languages/mlg", Value::Bool(true)),
+    ];
+    let ops = values.into_iter().map(|(name, value)| put(name, value)).collect();
+    let new = Change { time: 1_741_000_000_000, ..change(1, 1, Vec::new(), ops) };
+    let pred = vec![fieldmerge_protocol::OpId { counter: 3, actor: new.actor }];
+    let ops = vec![Op { pred, ..put("phone", Value::str("+261340000999")) }];
+    let edit = Change { start_op: 7, time: 1_741_000_090_000, ..change(2, 1, vec![new.encode().1], ops) };
+    let sheet = |first: u8| -> Vec<Op> {
+        (first..first + 3).map(|n| put(&format!("e/{n}"), Value::Bytes(vec![0x83, n, 0xf5, 0x20]))).collect()
+    };
+    let ops = [vec![put("p/0", Value::Bytes(worker.0.to_vec()))], sheet(0)].concat();
+    let first = change(1, 1, Vec::new(), ops);
+    let second = Change { start_op: 5, ..change(1, 2, vec![first.encode().1], sheet(3)) };
+    vec![(worker, new), (worker, edit), (log, first), (log, second)]
+}
+
+const STORY: &str = "\
+    01005e19440402000006000034060935043307040002010100003200310001000200000110310000020000010500ffc7fd9a\
+    02010b05020001010c20cabd9f919b0f840e0300e078000a0002000800042000020002000200040001040080c080a0a96500\
+    0c0e100a0002008088febaab65a08689bbab6500000004045f696466616d696c795f6e616d6570686f6e6562697274685f64\
+    617465686f757365686f6c642f73697a656c616e6775616765732f6d6c675261736f616e6972696e612b0101010101010101\
+    0101010101010101020202020202020202020202020202028072ab8510120045072449029802222222222222222222222222\
+    222222220aab8967452301ef1daf02ab8967452301ef1daf02";
+
+#[test]
+fn the_bytes_of_a_body_stay_what_they_are() {
+    let story = story();
+    let hashes: Vec<ChangeHash> = story.iter().map(|(_, change)| change.encode().1).collect();
+    let entries: Vec<Entry<'_>> = story
+        .iter()
+        .zip(&hashes)
+        .map(|((record, change), hash)| Entry { record: *record, change, hash: *hash })
+        .collect();
+    let body = bundle::encode_body(&entries, &nothing).expect("within the limits");
+    let known: Result<Vec<u8>, _> =
+        (0..STORY.len()).step_by(2).map(|at| u8::from_str_radix(&STORY[at..at + 2], 16)).collect();
+    assert_eq!(Ok(&body), known.as_ref(), "{body:02x?}");
+    let resolved = bundle::resolve(bundle::decode_body(&body).expect("decodes"), &mut |_, _, _| None);
+    let back: Vec<(RecordId, Change)> = resolved.iter().map(|one| (one.record, one.change.clone())).collect();
+    assert_eq!(back, story);
+}

@@ -138,7 +138,7 @@ impl Metrics {
         self.statements.get_or_create(&labels).observe(time.as_secs_f64());
     }
 
-    /// All measures in the OpenMetrics text format.
+    /// All measures in the text format of `OpenMetrics`.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a String cannot fail");

@@ -57,6 +57,8 @@ impl People {
         let exact = self.below(3) > 0;
         let date = format!("{year}-{:02}-{:02}", 1 + self.below(12), 1 + self.below(28));
         let phone = format!("+26134{:07}", self.below(10_000_000));
+        let check = self.below(10);
+        let number = format!("12-{:05}-k3-{check}", self.made);
         let mut answers = vec![
             ("family_name", self.pick(FAMILY)),
             ("given_names", self.pick(GIVEN)),
@@ -75,7 +77,7 @@ impl People {
             ("isced_level", self.pick(&["0", "1", "2", "3"])),
             ("in_education_training", Value::Bool(self.made.is_multiple_of(9))),
             ("labour_status_before", self.pick(&["employed", "unemployed", "outside"])),
-            ("worker_number", Value::str(format!("12-{:05}-k3-{}", self.made, self.below(10)))),
+            ("worker_number", Value::str(number)),
         ];
         if exact {
             answers.push(("birth_date", Value::str(date)));

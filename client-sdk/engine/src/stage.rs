@@ -189,18 +189,22 @@ impl<'m> Stage<'m> {
         rows
     }
 
-    /// The outbox rows of one record, in order.
-    pub(crate) fn outgoing_of(&self, record: RecordId) -> Vec<(u64, OutboxRow)> {
+    /// The outbox numbers of one record, in order.
+    fn numbers_of(&self, record: RecordId) -> impl Iterator<Item = u64> {
         let kept = self.memory.outgoing.get(&record).into_iter().flatten().copied();
         let staged = self.outbox.iter().filter_map(|(number, row)| (row.as_ref()?.record == record).then_some(*number));
-        let numbers: BTreeSet<u64> = kept.chain(staged).collect();
-        numbers.into_iter().filter_map(|number| Some((number, self.outgoing(number)?.clone()))).collect()
+        kept.chain(staged).collect::<BTreeSet<u64>>().into_iter()
     }
 
-    /// The outbox row of a change, if it has no final receipt.
+    /// The outbox rows of one record, in order.
+    pub(crate) fn outgoing_of(&self, record: RecordId) -> Vec<(u64, OutboxRow)> {
+        self.numbers_of(record).filter_map(|number| Some((number, self.outgoing(number)?.clone()))).collect()
+    }
+
+    /// The outbox number of a change, if it has no final receipt.
     pub(crate) fn outgoing_number(&self, record: RecordId, actor: Actor, seq: u64) -> Option<u64> {
-        let rows = self.outgoing_of(record).into_iter();
-        rows.filter(|(_, row)| row.actor == actor && row.seq == seq).map(|(number, _)| number).next_back()
+        let named = |number: &u64| self.outgoing(*number).is_some_and(|row| row.actor == actor && row.seq == seq);
+        self.numbers_of(record).find(named)
     }
 
     pub(crate) fn frame(&self, key: FrameKey) -> Option<&FrameRow> {

@@ -10,7 +10,9 @@ use fieldmerge_model::record::{Provenance, RecordState, Refusal, Verdict};
 use fieldmerge_protocol::{Action, Change, ChangeHash, Op, OpId, Value};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use support::{actor, actor_id, changes_of, deliver, name, path, play, registers, registers_of, steps, theirs, write};
+use support::{
+    actor, actor_id, changes_of, deliver, name, path, play, registers, registers_of, steps, theirs, write,
+};
 
 /// A change made well, and what is then done to it.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ struct Attempt {
     actor: u8,
     /// The view that it is made on.
     view: Vec<Index>,
+    /// Whether the view holds all of the actor's own changes, so that the seq is new.
+    own: bool,
     writes: Vec<(u8, Option<u8>)>,
     tricks: Vec<Trick>,
 }
@@ -50,15 +54,17 @@ fn trick() -> impl Strategy<Value = Trick> {
         (index(), index()).prop_map(|(one, other)| Trick::Swap(one, other)),
         index().prop_map(Trick::Turn),
         (index(), 0..4u8).prop_map(|(op, name)| Trick::Rename(op, name)),
-        (0..5u8).prop_map(Trick::OtherActor),
+        (0..6u8).prop_map(Trick::OtherActor),
     ]
 }
 
 fn attempt() -> impl Strategy<Value = Attempt> {
     let write = (0..4u8, prop_oneof![4 => (0..8u8).prop_map(Some), 1 => Just(None)]);
-    let tricks = prop_oneof![2 => prop::collection::vec(trick(), 0..1), 3 => prop::collection::vec(trick(), 1..3)];
-    (0..5u8, prop::collection::vec(any::<Index>(), 1..4), prop::collection::vec(write, 1..5), tricks)
-        .prop_map(|(actor, view, writes, tricks)| Attempt { actor, view, writes, tricks })
+    let tricks =
+        prop_oneof![2 => prop::collection::vec(trick(), 0..1), 3 => prop::collection::vec(trick(), 1..3)];
+    let view = prop::collection::vec(any::<Index>(), 1..4);
+    (0..6u8, view, prop::bool::weighted(0.9), prop::collection::vec(write, 1..5), tricks)
+        .prop_map(|(actor, view, own, writes, tricks)| Attempt { actor, view, own, writes, tricks })
 }
 
 proptest! {
@@ -100,14 +106,20 @@ proptest! {
 /// Makes the change that automerge makes on a view, then plays the tricks on it.
 fn make(doc: &Automerge, attempt: &Attempt) -> Option<Change> {
     let all = doc.get_changes(&[]);
-    let view: Vec<_> = attempt.view.iter().map(|index| index.get(&all).hash()).collect();
+    let mut view: Vec<_> = attempt.view.iter().map(|index| index.get(&all).hash()).collect();
+    if attempt.own {
+        let own = all.iter().filter(|change| *change.actor_id() == actor_id(actor(attempt.actor)));
+        view.extend(own.map(automerge::Change::hash));
+    }
     let mut fork = doc.fork_at(&view).expect("a view");
     fork.set_actor(actor_id(actor(attempt.actor)));
     let writes: Vec<_> = attempt
         .writes
         .iter()
-        .enumerate()
-        .map(|(place, (name_, value))| (path(name(*name_)), value.map(|number| Value::Int(i64::from(number) + place as i64))))
+        .zip(0..)
+        .map(|((name_, value), place)| {
+            (path(name(*name_)), value.map(|number| Value::Int(i64::from(number) + place)))
+        })
         .collect();
     let (mut change, _) = support::ours(&write(&mut fork, 5, &writes)?);
     let ids: Vec<OpId> = all
@@ -158,7 +170,8 @@ fn play_trick(change: &mut Change, trick: &Trick, all: &[automerge::Change], ids
         Trick::Swap(one, other) => change.ops.swap(one.index(count), other.index(count)),
         Trick::Turn(op) => {
             let op: &mut Op = &mut change.ops[op.index(count)];
-            op.action = if op.action == Action::Delete { Action::Put(Value::Int(77)) } else { Action::Delete };
+            op.action =
+                if op.action == Action::Delete { Action::Put(Value::Int(77)) } else { Action::Delete };
         }
         Trick::Rename(op, number) => change.ops[op.index(count)].path = path(name(*number)),
         Trick::OtherActor(number) => change.actor = actor(*number),
@@ -221,7 +234,14 @@ fn a_put_of_the_value_that_stands_is_accepted_and_automerge_loads_it() {
     let mut state = deliver(&changes_of(&doc), &[0]);
     let (id, value) = state.winner("sex").map(|(id, value)| (id, value.clone())).expect("a value");
     let op = Op { path: path("sex"), action: Action::Put(value), pred: vec![id] };
-    let change = Change { actor: actor(1), seq: 1, start_op: state.max_op() + 1, time: 0, deps: state.heads(), ops: vec![op] };
+    let change = Change {
+        actor: actor(1),
+        seq: 1,
+        start_op: state.max_op() + 1,
+        time: 0,
+        deps: state.heads(),
+        ops: vec![op],
+    };
     let encoded = theirs(&change);
     let verdict = state.accept(&change, ChangeHash(encoded.hash().0), Provenance::default());
     assert_eq!(verdict, Verdict::Applied);
@@ -235,7 +255,14 @@ fn each_refusal_has_its_reason() {
     let mut state = deliver(&changes_of(&doc), &[0]);
     let id = state.winner("sex").expect("a value").0;
     let op = |pred: Vec<OpId>| Op { path: path("sex"), action: Action::Put(Value::str("m")), pred };
-    let good = Change { actor: actor(0), seq: 2, start_op: 6, time: 0, deps: state.heads(), ops: vec![op(vec![id])] };
+    let good = Change {
+        actor: actor(0),
+        seq: 2,
+        start_op: 6,
+        time: 0,
+        deps: state.heads(),
+        ops: vec![op(vec![id])],
+    };
     let mut offer = |change: Change| state.accept(&change, ChangeHash([3; 32]), Provenance::default());
     let refused = |refusal| Verdict::Refused(refusal);
     assert_eq!(offer(Change { seq: 1, ..good.clone() }), Verdict::Forked);
@@ -243,7 +270,10 @@ fn each_refusal_has_its_reason() {
     assert_eq!(offer(Change { actor: actor(1), ..good.clone() }), refused(Refusal::BadSeq));
     assert_eq!(offer(Change { start_op: 7, ..good.clone() }), refused(Refusal::BadStartOp));
     assert_eq!(offer(Change { ops: vec![op(vec![])], ..good.clone() }), refused(Refusal::BadPred));
-    assert_eq!(offer(Change { ops: vec![op(vec![id]), op(vec![id])], ..good.clone() }), refused(Refusal::BadPred));
+    assert_eq!(
+        offer(Change { ops: vec![op(vec![id]), op(vec![id])], ..good.clone() }),
+        refused(Refusal::BadPred)
+    );
     assert_eq!(offer(Change { ops: vec![], ..good.clone() }), refused(Refusal::Empty));
     assert_eq!(offer(Change { ops: vec![op(vec![id]); 5_000], ..good.clone() }), refused(Refusal::TooLarge));
     assert_eq!(offer(Change { deps: vec![], ..good.clone() }), refused(Refusal::NoIdentity));
@@ -261,7 +291,10 @@ fn each_refusal_has_its_reason() {
 #[test]
 fn codes_are_stable_and_lead_back() {
     let codes: Vec<&str> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
-    assert_eq!(codes.join(" "), "wrong-record second-root no-identity bad-seq bad-deps bad-start-op bad-pred \
-        empty-change too-large foreign-actor bad-entry");
+    assert_eq!(
+        codes.join(" "),
+        "wrong-record second-root no-identity bad-seq bad-deps bad-start-op bad-pred \
+        empty-change too-large foreign-actor bad-entry"
+    );
     assert!(Refusal::ALL.iter().all(|refusal| Refusal::from_code(refusal.code()) == Some(*refusal)));
 }

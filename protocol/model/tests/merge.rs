@@ -7,8 +7,10 @@ use fieldmerge_model::cases::{self, Person, Rules};
 use fieldmerge_model::record::{BuildError, Provenance, RecordState, Save, Verdict};
 use fieldmerge_protocol::{Actor, Change, ChangeHash, Incarnation, Path, Value};
 use proptest::prelude::*;
-use support::{Step, begin, changes_of, deliver, name, ours, path, play, registers, registers_of, root, steps};
 use support::{RECORD, actor, theirs, value, write};
+use support::{
+    Step, begin, changes_of, deliver, name, ours, path, play, registers, registers_of, root, steps,
+};
 
 proptest! {
     #![proptest_config(support::config(300))]
@@ -41,11 +43,11 @@ proptest! {
     ) {
         let changes = changes_of(&play(&steps));
         let mut state = deliver(&changes, &keys);
-        for (place, (change, _)) in changes.iter().enumerate() {
-            let number = place as u64;
-            let incarnation = if place % 2 == 0 { change.actor.incarnation() } else { Incarnation([number as u8; 4]) };
-            let received_ms = 1_700_000_000_000 - (place as i64 * 7) % 5;
-            let provenance = Provenance { incarnation, frame: number, position: number * 300, received_ms };
+        for (number, (change, _)) in (0u8..).zip(&changes) {
+            let incarnation = if number % 2 == 0 { change.actor.incarnation() } else { Incarnation([number; 4]) };
+            let received_ms = 1_700_000_000_000 - (i64::from(number) * 7) % 5;
+            let (frame, position) = (u64::from(number), u64::from(number) * 300);
+            let provenance = Provenance { incarnation, frame, position, received_ms };
             prop_assert!(state.set_provenance(change.actor, change.seq, provenance));
             prop_assert_eq!(state.provenance(change.actor, change.seq), Some(provenance));
         }
@@ -134,18 +136,22 @@ fn save(
     writes: &[(u8, Option<u8>)],
 ) -> Result<(), TestCaseError> {
     let mut save = Save { actor: actor(number), time, puts: Vec::new(), deletes: Vec::new() };
-    let mut same: Vec<(Path, Option<Value>)> = Vec::new();
+    let mut writes_of_save: Vec<(Path, Option<Value>)> = Vec::new();
     // Puts before deletes, one of a path: that is what a save is.
-    for (name_, value_) in writes.iter().filter(|(_, value)| value.is_some()).chain(writes.iter().filter(|(_, value)| value.is_none())) {
+    for (name_, value_) in writes
+        .iter()
+        .filter(|(_, value)| value.is_some())
+        .chain(writes.iter().filter(|(_, value)| value.is_none()))
+    {
         let path = path(name(*name_));
-        if same.iter().any(|(other, _)| *other == path) {
+        if writes_of_save.iter().any(|(other, _)| *other == path) {
             continue;
         }
         match value_ {
             Some(number) => save.puts.push((path.clone(), value(*number))),
             None => save.deletes.push(path.clone()),
         }
-        same.push((path, value_.map(value)));
+        writes_of_save.push((path, value_.map(value)));
     }
     let repeats_winner = save.puts.iter().any(|(path, value)| {
         state.get_all(path.as_str()).len() > 1 && state.get(path.as_str()) == Some(value)
@@ -156,7 +162,7 @@ fn save(
         doc.apply_changes([theirs(&change)]).expect("automerge takes it");
         return accept(state, &change);
     }
-    match write(doc, time, &same) {
+    match write(doc, time, &writes_of_save) {
         None => prop_assert_eq!(built, Err(BuildError::NothingToWrite)),
         Some(expected) => {
             let change = built.expect("something to write");
@@ -199,10 +205,16 @@ fn exercise(bytes: &[u8]) {
     }
     for stored in state.changes().collect::<Vec<_>>() {
         let _ = state.accept(&stored.change, stored.hash, stored.provenance);
-        let _ = state.accept(&Change { seq: stored.change.seq + 1, ..stored.change }, ChangeHash([0; 32]), stored.provenance);
+        let _ = state.accept(
+            &Change { seq: stored.change.seq + 1, ..stored.change },
+            ChangeHash([0; 32]),
+            stored.provenance,
+        );
     }
     let puts = vec![(path("sex"), Value::str("m")), (path("birth_year"), Value::Null)];
-    if let Ok(change) = state.build(&Save { actor: actor(1), time: 0, puts, deletes: vec![path("wage_rate")] }) {
+    if let Ok(change) =
+        state.build(&Save { actor: actor(1), time: 0, puts, deletes: vec![path("wage_rate")] })
+    {
         let _ = state.accept(&change, ChangeHash([1; 32]), Provenance::default());
     }
     let _ = RecordState::from_bytes(&state.to_bytes());

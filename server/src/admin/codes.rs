@@ -177,7 +177,7 @@ fn code_text(random: &[u8; CODE_LETTERS]) -> String {
 
 /// What is stored of a code, however it was typed: in small letters, without hyphens, with `O` for zero.
 pub fn code_hash(text: &str) -> [u8; 32] {
-    let letters = text.chars().filter(|letter| letter.is_ascii_alphanumeric());
+    let letters = text.chars().filter(char::is_ascii_alphanumeric);
     let plain: String = letters
         .map(|letter| match letter.to_ascii_uppercase() {
             'O' => '0',

@@ -7,6 +7,8 @@ pub mod codes;
 pub mod devices;
 pub mod projects;
 
+use std::fmt::Display;
+
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::AreaId;
 use fieldmerge_store::projects::{Area, Project};
@@ -45,8 +47,8 @@ pub enum AdminError {
 }
 
 impl AdminError {
-    fn not_found(what: &'static str, name: impl ToString) -> Self {
-        Self::NotFound { what, name: name.to_string() }
+    fn not_found(what: &'static str, name: impl Display) -> Self {
+        Self::NotFound { what, name: format!("{name}") }
     }
 
     /// The same for a store that says that a row exists.

@@ -59,7 +59,7 @@ impl Export {
             Some(path) => write_file(&mut dataset, path).await?,
             None => write_to(&mut dataset, &mut stdout().lock()).await?,
         }
-        say_as_of(&dataset.as_of, output)?;
+        say_as_of(&dataset.as_of, *output)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -82,10 +82,11 @@ async fn write_file(dataset: &mut Dataset, path: &Path) -> Result<(), Failure> {
     Ok(fs::rename(&part, path)?)
 }
 
-fn say_as_of(as_of: &AsOf, output: &Output) -> Result<(), Failure> {
-    let line = match output.is_json() {
-        true => serde_json::to_string(as_of)?,
-        false => format!("As of {} changes of log {}", as_of.changes, as_of.log),
+fn say_as_of(as_of: &AsOf, output: Output) -> Result<(), Failure> {
+    let line = if output.is_json() {
+        serde_json::to_string(as_of)?
+    } else {
+        format!("As of {} changes of log {}", as_of.changes, as_of.log)
     };
     Ok(writeln!(std::io::stderr().lock(), "{line}")?)
 }

@@ -1,6 +1,7 @@
 //! The command line. Each command has a file; what it does stands elsewhere.
 
 pub mod admin;
+pub mod demo;
 pub mod export;
 pub mod failure;
 pub mod openapi;
@@ -61,6 +62,8 @@ Exit codes: 0 done, 1 failed (also: `verify` found a difference), 2 wrong usage,
 enum Command {
     /// Serve the API until told to stop.
     Serve(serve::Serve),
+    /// Load and serve an example: two phones, two offline weeks, one merge.
+    Demo(demo::Demo),
     /// Projects, areas, people, devices, grants and keys.
     #[command(subcommand)]
     Admin(admin::Admin),
@@ -68,7 +71,7 @@ enum Command {
     Export(export::Export),
     /// Check everything stored against the changes it was made from.
     Verify(verify::Verify),
-    /// Print the OpenAPI document of the API.
+    /// Print the `OpenAPI` document of the API.
     Openapi(openapi::Openapi),
 }
 
@@ -90,6 +93,7 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
     let database = &cli.database;
     match cli.command {
         Command::Serve(command) => command.run(database, output).await,
+        Command::Demo(command) => command.run(output).await,
         Command::Admin(command) => command.run(&open(database, Config::default()).await?, output).await,
         Command::Export(command) => command.run(&open(database, Config::default()).await?, output).await,
         Command::Verify(command) => command.run(&open(database, Config::default()).await?, output).await,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::{Failure, Output};
 use crate::http::openapi::document;
 
-/// Print the OpenAPI document of the API, the same that the server answers at /openapi.json.
+/// Print the `OpenAPI` document of the API, the same that the server answers at `/openapi.json`.
 #[derive(Debug, clap::Args)]
 pub struct Openapi {}
 
@@ -14,9 +14,10 @@ impl Openapi {
     /// Prints it; it is JSON either way, on one line if asked for JSON.
     pub fn run(self, output: &Output) -> Result<ExitCode, Failure> {
         let document = document();
-        let text = match output.is_json() {
-            true => serde_json::to_string(&document)?,
-            false => serde_json::to_string_pretty(&document)?,
+        let text = if output.is_json() {
+            serde_json::to_string(&document)?
+        } else {
+            serde_json::to_string_pretty(&document)?
         };
         writeln!(stdout().lock(), "{text}")?;
         Ok(ExitCode::SUCCESS)

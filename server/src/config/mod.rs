@@ -41,7 +41,7 @@ impl Default for Config {
             listen: DEFAULT_LISTEN,
             metrics_listen: None,
             public_url: None,
-            request_timeout: Duration::from_secs(120),
+            request_timeout: Duration::from_mins(2),
             body_deadline: Duration::from_secs(90),
             drain_timeout: Duration::from_secs(30),
             max_connections: 4_096,

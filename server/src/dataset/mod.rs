@@ -97,9 +97,10 @@ impl Dataset {
         }
         let mut tx = store.read().await?;
         let as_of = as_of(&mut tx, &project, of, now_ms).await?;
-        let pseudonyms = match meets_persons(role) {
-            true => None,
-            false => Some(Pseudonyms::load(&mut tx, project.id).await?),
+        let pseudonyms = if meets_persons(role) {
+            None
+        } else {
+            Some(Pseudonyms::load(&mut tx, project.id).await?)
         };
         let columns = columns_for(of, role);
         let pages = if of.class.is_log() {

@@ -21,7 +21,7 @@ use crate::dataset::{Dataset, DatasetError, DatasetRequest, Format};
 use crate::state::App;
 
 /// How long a reader may take for one piece. A reader that stands still would hold a snapshot of the database open.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
+const PIECE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Which rows.
 #[derive(Debug, Clone, Deserialize, IntoParams)]

@@ -22,6 +22,8 @@ pub enum Reply {
     Whole(Vec<u8>),
     /// What came of the body of a successful answer before the link broke; often nothing.
     Cut(Vec<u8>),
+    /// The server was not reached.
+    Unreached,
 }
 
 /// A way to a server.
@@ -100,7 +102,8 @@ impl Wire {
     async fn exchange(&mut self, request: &[u8]) -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.to).await?;
         let up = self.up.unwrap_or(usize::MAX).min(request.len());
-        stream.write_all(&request[..up]).await?;
+        // A server that dies while it reads has been reached.
+        let _ = stream.write_all(&request[..up]).await;
         self.sent = up;
         let mut answer = Vec::new();
         if up == request.len() {
@@ -117,7 +120,7 @@ impl Link for Wire {
     async fn post(&mut self, request: &Request) -> Reply {
         let bytes = bytes_of(request);
         self.received = 0;
-        let Ok(answer) = self.exchange(&bytes).await else { return Reply::Cut(Vec::new()) };
+        let Ok(answer) = self.exchange(&bytes).await else { return Reply::Unreached };
         match Answer::parse(&answer) {
             Some(answer) if !answer.complete && answer.status == 200 => Reply::Cut(answer.body),
             Some(answer) if answer.complete && answer.status == 200 => Reply::Whole(answer.body),

@@ -231,7 +231,8 @@ impl Phone {
         let (pieces, end) = match reply {
             Reply::Refused(refused) => (Vec::new(), Input::Refused { request, refused }),
             Reply::Whole(bytes) => (pieces(&bytes), Input::Ended { request }),
-            Reply::Cut(bytes) => (pieces(&bytes), Input::Cut { request }),
+            Reply::Cut(bytes) => (pieces(&bytes), Input::Cut { request, reached: true }),
+            Reply::Unreached => (Vec::new(), Input::Cut { request, reached: false }),
         };
         let inputs = pieces.into_iter().map(|bytes| Input::Received { request, bytes }).chain([end]);
         for input in inputs {

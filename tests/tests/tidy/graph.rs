@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::source::{files, none, root};
+use crate::source::{code_only, files, none, root};
 
 /// What each crate of the workspace may depend on, the tests' own crates left out: they may depend on all.
 const MAY: [(&str, &[&str]); 9] = [
@@ -25,6 +25,8 @@ const MAY: [(&str, &[&str]); 9] = [
             "fieldmerge-store",
             "fieldmerge-indicators",
             "fieldmerge-export",
+            // For the demo alone, see `the_server_uses_the_sdk_only_in_the_demo`.
+            "fieldmerge-sdk",
         ],
     ),
 ];
@@ -117,6 +119,17 @@ fn nothing_depends_on_the_tests() {
         }
     }
     none("Tests know everything; nothing knows the tests.", &wrong);
+}
+
+#[test]
+fn the_server_uses_the_sdk_only_in_the_demo() {
+    let outside = |path: &str| path.starts_with("server/src/") && !path.contains("/demo");
+    let wrong: Vec<String> = files()
+        .iter()
+        .filter(|file| outside(&file.path) && code_only(&file.text).contains("fieldmerge_sdk"))
+        .map(|file| file.path.clone())
+        .collect();
+    none("A server that serves knows no device from the inside; only the demo plays some.", &wrong);
 }
 
 #[test]

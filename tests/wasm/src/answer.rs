@@ -3,6 +3,7 @@
 use fieldmerge_protocol::{Actor, Change, Path};
 use serde_json::{Map, Value, json};
 
+use crate::device;
 use crate::story;
 use crate::text;
 
@@ -14,6 +15,7 @@ pub(crate) fn answer(given: &Value) -> Result<Value, String> {
         "path" => Ok(path(given)),
         "change" => change(given),
         "story" => story::answer(given),
+        "device" => device::answer(given),
         other => Err(format!("unknown kind {other}")),
     }
 }

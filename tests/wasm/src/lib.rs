@@ -4,6 +4,7 @@
 //! numbers are doubles compares it without loss; what is given goes to this crate as the text of the file.
 
 mod answer;
+mod device;
 #[cfg(target_arch = "wasm32")]
 mod exports;
 mod story;

@@ -134,7 +134,7 @@ impl Story {
     }
 }
 
-fn puts(given: &Json) -> Result<Vec<(Path, Value)>, String> {
+pub(crate) fn puts(given: &Json) -> Result<Vec<(Path, Value)>, String> {
     text::list(&given["puts"], |put| Ok((text::path(&put[0])?, text::value(&put[1])?)))
 }
 

@@ -21,6 +21,8 @@ const MAX_BATCH_CHANGES: usize = 2_000;
 pub(crate) struct Answer {
     pub(crate) request: u64,
     hello: Vec<u8>,
+    /// Own changes in the request.
+    pub(crate) changes: u64,
     /// Whether the device asked for its own changes too.
     pub(crate) recover: bool,
     reader: PartReader,
@@ -37,10 +39,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(request: u64, hello: Vec<u8>, recover: bool) -> Self {
+    pub(crate) fn new(request: u64, hello: Vec<u8>, recover: bool, changes: u64) -> Self {
         Self {
             request,
             hello,
+            changes,
             recover,
             reader: PartReader::new(MAX_PART_BYTES),
             over: None,

@@ -63,6 +63,8 @@ pub(crate) struct Session {
     phase: Phase,
     /// Own frames that were sent in this session.
     pub(crate) sent: BTreeSet<FrameKey>,
+    /// Own frames that were packed in this session.
+    pub(crate) fresh: BTreeSet<FrameKey>,
     /// Carried frames that were sent in this session.
     pub(crate) carried: BTreeSet<Vec<u8>>,
     /// A request of this session was answered: the link works.
@@ -111,6 +113,7 @@ impl Engine {
             report: SyncReport::default(),
             phase: Phase::Pack,
             sent: BTreeSet::new(),
+            fresh: BTreeSet::new(),
             carried: BTreeSet::new(),
             proven: false,
             skew_retried: false,
@@ -201,6 +204,7 @@ impl Engine {
         match std::mem::replace(&mut session.phase, Phase::Store) {
             Phase::SignFrames { drafts, .. } => {
                 let mut stage = Stage::new(&self.memory)?;
+                session.fresh.extend(drafts.iter().map(|draft| draft.key));
                 pack::seal(&mut stage, drafts, signatures)?;
                 let staged = stage.finish()?;
                 self.write(staged, Then::Packed, turn);
@@ -241,7 +245,7 @@ impl Engine {
         session.report.sent += body.changes;
         session.sent.extend(body.frames.iter().copied());
         session.carried.extend(body.carried);
-        session.phase = Phase::Answer(Box::new(Answer::new(request, body.hello, body.recover)));
+        session.phase = Phase::Answer(Box::new(Answer::new(request, body.hello, body.recover, body.changes)));
         turn.effects.push(Effect::Send(Request {
             id: request,
             project,
@@ -267,6 +271,9 @@ impl Engine {
             let Refused { status, code, retry_after_seconds, .. } = *refused;
             self.end_sync(Some(SyncEnd::Refused { status, code, retry_after_seconds }), turn);
             return;
+        }
+        if let Phase::Answer(answer) = &session.phase {
+            session.report.sent -= answer.changes;
         }
         session.sent.clear();
         session.carried.clear();

@@ -41,7 +41,8 @@ pub(crate) fn unsent(memory: &Memory, session: &Session) -> Vec<FrameKey> {
 
 /// Whether so much was sent in vain that asking first is cheaper than sending it again.
 pub(crate) fn probes(memory: &Memory, session: &Session) -> bool {
-    let bytes: usize = unsent(memory, session).iter().map(|key| memory.frames[key].bytes.len()).sum();
+    let waiting = unsent(memory, session).into_iter().filter(|key| !session.fresh.contains(key));
+    let bytes: usize = waiting.map(|key| memory.frames[&key].bytes.len()).sum();
     !session.proven && bytes > PROBE_BYTES
 }
 

@@ -75,7 +75,14 @@ impl<'a> Graph<'a> {
             let row = state.op_row(*op);
             nodes.pop_if(|last| last.change == row.change);
             let value = row.value.as_ref();
-            nodes.push(Node { op: *op, change: row.change, value, before: Vec::new(), open: false, decided: None });
+            nodes.push(Node {
+                op: *op,
+                change: row.change,
+                value,
+                before: Vec::new(),
+                open: false,
+                decided: None,
+            });
         }
         let mut graph = Self { survey, path, approvals, nodes, tips: Vec::new(), proposals: Vec::new() };
         graph.link(&ops);
@@ -149,7 +156,12 @@ impl<'a> Graph<'a> {
     }
 
     /// Live puts and those deletes of a past that nothing in force came after.
-    fn with_latest<'p>(&self, mut tips: Vec<usize>, deletes: &[usize], past: impl Into<Option<&'p Past>>) -> Vec<usize> {
+    fn with_latest<'p>(
+        &self,
+        mut tips: Vec<usize>,
+        deletes: &[usize],
+        past: impl Into<Option<&'p Past>>,
+    ) -> Vec<usize> {
         let past = past.into();
         for delete in deletes.iter().rev() {
             let change = self.nodes[*delete].change;
@@ -164,7 +176,8 @@ impl<'a> Graph<'a> {
 
     /// The nodes in force at a causal past.
     pub(super) fn tips_at(&self, past: &Past) -> Vec<usize> {
-        let deletes: Vec<usize> = (0..self.nodes.len()).filter(|place| self.nodes[*place].value.is_none()).collect();
+        let deletes: Vec<usize> =
+            (0..self.nodes.len()).filter(|place| self.nodes[*place].value.is_none()).collect();
         let deletes = if deletes.len() > MAX_DELETES { &[] } else { &deletes[..] };
         self.with_latest(self.live_at(past), deletes, past)
     }

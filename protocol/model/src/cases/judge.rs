@@ -27,7 +27,12 @@ impl<'a> Graph<'a> {
             .map(|op| {
                 let row = state.op_row(op);
                 let actor = state.change_row(row.change).actor;
-                Proposal { op, change: row.change, actor, content: row.value.as_ref().and_then(read_proposal) }
+                Proposal {
+                    op,
+                    change: row.change,
+                    actor,
+                    content: row.value.as_ref().and_then(read_proposal),
+                }
             })
             .collect();
     }
@@ -45,12 +50,14 @@ impl<'a> Graph<'a> {
         }
         for place in 0..self.nodes.len() {
             let change = self.nodes[place].change;
-            let written = decisions.get(&change).copied().flatten().filter(|_| self.nodes[place].value.is_some());
-            let reason = written.and_then(read_decision).and_then(|(seen, reason)| {
-                self.is_valid_decision(place, seen).then_some(reason)
-            });
+            let written =
+                decisions.get(&change).copied().flatten().filter(|_| self.nodes[place].value.is_some());
+            let reason = written
+                .and_then(read_decision)
+                .and_then(|(seen, reason)| self.is_valid_decision(place, seen).then_some(reason));
             let before = &self.nodes[place].before;
-            let open = reason.is_none() && (before.iter().any(|early| self.nodes[*early].open) || self.differ(before));
+            let open = reason.is_none()
+                && (before.iter().any(|early| self.nodes[*early].open) || self.differ(before));
             self.nodes[place].open = open;
             self.nodes[place].decided = reason;
         }
@@ -74,7 +81,13 @@ impl<'a> Graph<'a> {
 
     /// Whether somebody else on another device stands behind the same value for the same state. What counts of each
     /// person is the last proposal that the judge could see: in the past of the change, or all that is known.
-    pub(super) fn has_proposal(&self, judge: Actor, seen: CaseState, value: &Value, change: Option<u32>) -> bool {
+    pub(super) fn has_proposal(
+        &self,
+        judge: Actor,
+        seen: CaseState,
+        value: &Value,
+        change: Option<u32>,
+    ) -> bool {
         let rules = self.survey.rules;
         let Some(person) = rules.judge(self.path, judge) else { return false };
         let mut last = BTreeMap::new();
@@ -116,8 +129,11 @@ impl<'a> Graph<'a> {
     }
 
     fn state_of(&self, tips: &[usize]) -> CaseState {
-        let ids: Vec<OpId> =
-            self.candidates(tips).into_iter().map(|place| self.survey.state.op_id(self.nodes[place].op)).collect();
+        let ids: Vec<OpId> = self
+            .candidates(tips)
+            .into_iter()
+            .map(|place| self.survey.state.op_id(self.nodes[place].op))
+            .collect();
         CaseState::of(&ids)
     }
 
@@ -152,7 +168,10 @@ impl<'a> Graph<'a> {
     pub(super) fn case(&self) -> Option<Case> {
         let state = self.survey.state;
         let candidates = |tips: &[usize]| {
-            self.candidates(tips).into_iter().filter_map(|place| Candidate::of(state, self.nodes[place].op)).collect()
+            self.candidates(tips)
+                .into_iter()
+                .filter_map(|place| Candidate::of(state, self.nodes[place].op))
+                .collect()
         };
         if self.is_open() {
             let seen = self.state();

@@ -93,8 +93,7 @@ pub fn decide(state: &RecordState, rules: &dyn Rules, path: &Path, act: Act) -> 
 pub fn propose(state: &RecordState, rules: &dyn Rules, path: &Path, act: Act) -> Result<Save, JudgeError> {
     let survey = Survey::new(state, rules);
     let seen = open_case(&survey, path, &act)?.state();
-    let content =
-        Tuple(vec![Item::Bytes(seen.0.to_vec()), Item::Str(act.reason.into()), item_of(act.value)]);
+    let content = Tuple(vec![Item::Bytes(seen.0.to_vec()), Item::Str(act.reason.into()), item_of(act.value)]);
     let puts = vec![(judged("_proposal", path)?, Value::Bytes(content.encode()))];
     Ok(Save { actor: act.actor, time: act.time, puts, deletes: Vec::new() })
 }

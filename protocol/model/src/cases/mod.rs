@@ -65,7 +65,7 @@ pub struct Candidate {
     pub value: Value,
     /// The device's clock. For showing only.
     pub time: i64,
-    /// When the server received it.
+    /// When the server received it; a phone does not know and has 0.
     pub received_ms: i64,
     /// Whether the put is live in the register.
     pub live: bool,

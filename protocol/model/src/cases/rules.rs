@@ -55,7 +55,8 @@ fn number(value: &Value) -> Option<Number> {
     match value {
         Value::Int(number) | Value::Timestamp(number) => Some(Number::Whole(i128::from(*number))),
         Value::Uint(number) => Some(Number::Whole(i128::from(*number))),
-        Value::F64(number) if number.fract() == 0.0 && number.abs() < 2f64.powi(64) => {
+        Value::F64(number) if number.fract() == 0.0 && number.abs() < 2f64.powi(64) =>
+        {
             #[expect(clippy::cast_possible_truncation, reason = "whole and smaller than the type holds")]
             Some(Number::Whole(*number as i128))
         }

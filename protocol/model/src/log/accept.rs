@@ -86,7 +86,8 @@ impl LogState {
         if identity.id != self.id() {
             return Err(Refusal::WrongRecord);
         }
-        let month = change.ops.get(HEADING_OPS - 1).filter(|op| op.path.as_str() == "_month" && op.pred.is_empty());
+        let month =
+            change.ops.get(HEADING_OPS - 1).filter(|op| op.path.as_str() == "_month" && op.pred.is_empty());
         let Some(Action::Put(Value::Str(month))) = month.map(|op| &op.action) else {
             return Err(Refusal::NoIdentity);
         };

@@ -50,7 +50,12 @@ impl LogState {
     }
 
     /// One save of encoded entries, with the persons that they name for the first time.
-    pub fn append(&self, time: i64, persons: &[RecordId], entries: Vec<Vec<u8>>) -> Result<Change, BuildError> {
+    pub fn append(
+        &self,
+        time: i64,
+        persons: &[RecordId],
+        entries: Vec<Vec<u8>>,
+    ) -> Result<Change, BuildError> {
         let mut draft = self.draft().ok_or(BuildError::UnknownRecord)?;
         draft.persons = persons.to_vec();
         draft.entries = entries;

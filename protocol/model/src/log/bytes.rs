@@ -13,8 +13,8 @@ use smol_str::SmolStr;
 
 use super::accept::is_month;
 use super::{HEADING_OPS, LogHeading, LogRow, LogState, MAX_PERSONS};
-use crate::record::wire::{Reader, StateError, put_bytes, put_number, put_provenance, put_signed};
 use crate::record::limits;
+use crate::record::wire::{Reader, StateError, put_bytes, put_number, put_provenance, put_signed};
 
 const VERSION: u8 = 1;
 
@@ -95,7 +95,11 @@ fn read_heading(reader: &mut Reader<'_>) -> Result<LogHeading, StateError> {
     let area = AreaId(reader.array()?);
     let record_type = SmolStr::new(reader.text()?);
     let month = SmolStr::new(reader.text()?);
-    if is_month(&month) { Ok(LogHeading { actor, record_type, area, month }) } else { Err(StateError::Corrupt) }
+    if is_month(&month) {
+        Ok(LogHeading { actor, record_type, area, month })
+    } else {
+        Err(StateError::Corrupt)
+    }
 }
 
 fn read_row(reader: &mut Reader<'_>, actor: Actor, clock: (i64, i64)) -> Result<LogRow, StateError> {

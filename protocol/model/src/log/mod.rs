@@ -3,12 +3,14 @@
 //!
 //! Its first change begins with `_id`, `_type`, `_area` and `_month`; every change then names new persons, `p/<k>` with
 //! consecutive k, and puts new entries, `e/<n>` with consecutive n, in this order and without preds. An entry is bytes:
-//! the array of a form (see [`tuple`]); an event's id is (record id, n). The entries themselves are rows of their own:
+//! the array of a form (see [`mod@tuple`]); an event's id is (record id, n). The entries themselves are rows of their own:
 //! a state holds only what judging and rebuilding changes needs (sync.md section 1, Logs).
 
 mod accept;
 mod build;
 mod bytes;
+#[cfg(test)]
+mod tests;
 pub mod tuple;
 
 use fieldmerge_protocol::{Action, Actor, AreaId, Change, ChangeHash, Op, RecordId, Value};
@@ -178,7 +180,10 @@ pub fn entries(change: &Change) -> impl Iterator<Item = (u64, &[u8])> {
 
 /// The persons that a change names, with their numbers.
 pub fn persons(change: &Change) -> impl Iterator<Item = (u64, RecordId)> {
-    change.ops.iter().filter_map(|op| Some((op.path.person_number()?, put_bytes(op)?.try_into().ok().map(RecordId)?)))
+    change
+        .ops
+        .iter()
+        .filter_map(|op| Some((op.path.person_number()?, put_bytes(op)?.try_into().ok().map(RecordId)?)))
 }
 
 /// Where the change `seq` stands among the rows; beyond all of them for 0.
@@ -197,4 +202,3 @@ fn person_op(k: u64, person: RecordId) -> Op {
 fn entry_op(n: u64, entry: Vec<u8>) -> Op {
     put(path(&format!("e/{n}")), Value::Bytes(entry))
 }
-

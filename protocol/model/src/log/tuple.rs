@@ -53,7 +53,10 @@ impl Tuple {
                 Item::Bool(yes) => encoder.bool(*yes).map(|_| ()),
                 Item::Int(number) => encoder.i64(*number).map(|_| ()),
                 Item::Large(number) => encoder.u64(*number).map(|_| ()),
-                Item::F64(number) => put_float(encoder.writer_mut(), *number),
+                Item::F64(number) => {
+                    put_float(encoder.writer_mut(), *number);
+                    Ok(())
+                }
                 Item::Str(text) => encoder.str(text).map(|_| ()),
                 Item::Bytes(bytes) => encoder.bytes(bytes).map(|_| ()),
             });
@@ -101,7 +104,7 @@ const SINGLE: u8 = 0xfa;
 const DOUBLE: u8 = 0xfb;
 
 /// Writes the shortest float that keeps the value, NaN as the one quiet half.
-fn put_float<E>(out: &mut Vec<u8>, number: f64) -> Result<(), E> {
+fn put_float(out: &mut Vec<u8>, number: f64) {
     #[expect(clippy::cast_possible_truncation, reason = "whether the value survives is what is asked here")]
     let single = number as f32;
     if number.is_nan() {
@@ -116,7 +119,6 @@ fn put_float<E>(out: &mut Vec<u8>, number: f64) -> Result<(), E> {
         out.push(DOUBLE);
         out.extend(number.to_be_bytes());
     }
-    Ok(())
 }
 
 /// The half float with exactly this value.
@@ -125,7 +127,8 @@ fn half_bits(number: f64) -> Option<u16> {
     let sign = u16::try_from(bits >> 63).ok()? << 15;
     let fraction = bits & ((1 << 52) - 1);
     let exponent = i16::try_from(bits >> 52 & 0x7ff).ok()? - 1023;
-    let exact = |bits: u64, shift: i16| bits.is_multiple_of(1 << shift).then(|| u16::try_from(bits >> shift).ok())?;
+    let exact =
+        |bits: u64, shift: i16| bits.is_multiple_of(1 << shift).then(|| u16::try_from(bits >> shift).ok())?;
     match exponent {
         -1023 if fraction == 0 => Some(sign),
         1024 if fraction == 0 => Some(sign | 0x7c00),

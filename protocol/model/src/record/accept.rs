@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 
 use fieldmerge_protocol::{Action, Change, ChangeHash, Op, OpId, Path, Value};
 
-use super::{ChangeRow, Few, Identity, NO_OP, OpRow, Past, Provenance, RecordState, Refusal, Register, Verdict, limits};
+use super::{
+    ChangeRow, Few, Identity, NO_OP, OpRow, Past, Provenance, RecordState, Refusal, Register, Verdict, limits,
+};
 
 /// The live puts as the author of a change saw them.
 enum View<'a> {
@@ -207,10 +209,7 @@ impl RecordState {
         let value = value_of(op);
         let seen = views.entry(&op.path).or_insert_with(|| self.live_at(&op.path, past));
         let kept = kept(op, seen, |live| self.op_id(live))?;
-        for pred in seen.drain(..seen.len() - kept) {
-            self.ops[pred as usize].successors.push(index);
-            replaced.push((index, pred));
-        }
+        let preds: Vec<u32> = seen.drain(..seen.len() - kept).collect();
         let is_put = value.is_some();
         if is_put {
             seen.push(index);
@@ -218,12 +217,16 @@ impl RecordState {
         let earlier = self.registers.get(&op.path).map_or(NO_OP, |register| register.latest);
         self.ops.push(row(op, value, change, earlier));
         let Self { registers, ops, changes, .. } = self;
-        let register = registers.entry(op.path.clone()).or_insert(Register { latest: index, live: Few::None });
+        let register =
+            registers.entry(op.path.clone()).or_insert(Register { latest: index, live: Few::None });
         register.latest = index;
-        register.live.retain(|live| ops[live as usize].successors.is_empty());
+        for pred in preds {
+            ops[pred as usize].successors.push(index);
+            register.live.remove_sorted(pred, |live| op_id(changes, ops, live));
+            replaced.push((index, pred));
+        }
         if is_put {
-            register.live.push(index);
-            register.live.sort_by_key(|live| op_id(changes, ops, live));
+            register.live.insert_sorted(index, |live| op_id(changes, ops, live));
         }
         Some(())
     }
@@ -235,7 +238,9 @@ impl RecordState {
             .ops_of(path)
             .filter(|op| {
                 let row = self.op_row(*op);
-                in_past(*op) && row.value.is_some() && !row.successors.as_slice().iter().any(|next| in_past(*next))
+                in_past(*op)
+                    && row.value.is_some()
+                    && !row.successors.as_slice().iter().any(|next| in_past(*next))
             })
             .collect();
         live.sort_unstable_by_key(|op| self.op_id(*op));
@@ -247,7 +252,8 @@ impl RecordState {
         let Self { changes, by_author, by_hash, heads, .. } = self;
         let row = &changes[index as usize];
         let at = |index: &u32| &changes[*index as usize];
-        let place = by_author.partition_point(|other| (at(other).actor, at(other).seq) < (row.actor, row.seq));
+        let place =
+            by_author.partition_point(|other| (at(other).actor, at(other).seq) < (row.actor, row.seq));
         by_author.insert(place, index);
         let place = by_hash.partition_point(|other| at(other).hash < row.hash);
         by_hash.insert(place, index);
@@ -279,7 +285,8 @@ pub(super) fn number(count: usize) -> u32 {
 }
 
 pub(super) fn weight(op: &Op) -> usize {
-    op.path.as_str().len() + value_of(op).as_ref().map_or(0, value_weight)
+    let value = if let Action::Put(value) = &op.action { value_weight(value) } else { 0 };
+    op.path.as_str().len() + value
 }
 
 pub(super) fn value_weight(value: &Value) -> usize {

@@ -96,7 +96,11 @@ impl RecordState {
             let live = self.live_for(&stand, path);
             let stands = live.len() == 1 && self.op_row(live[0]).value.as_ref() == Some(value);
             if !stands || decided.contains(path.as_str()) {
-                ops.push(Op { path: path.clone(), action: Action::Put(value.clone()), pred: self.ids(&live) });
+                ops.push(Op {
+                    path: path.clone(),
+                    action: Action::Put(value.clone()),
+                    pred: self.ids(&live),
+                });
             }
         }
         for path in save.deletes.iter().filter(|path| written.insert(path)) {
@@ -112,7 +116,8 @@ impl RecordState {
         if ops.is_empty() {
             return Err(BuildError::NothingToWrite);
         }
-        let full = self.change_count() >= limits::MAX_CHANGES || self.op_count() + ops.len() > limits::MAX_OPS;
+        let full =
+            self.change_count() >= limits::MAX_CHANGES || self.op_count() + ops.len() > limits::MAX_OPS;
         let wide = ops.iter().any(|op| op.pred.len() > limits::MAX_PREDS_PER_OP);
         if full || wide || ops.len() > limits::MAX_CHANGE_OPS {
             return Err(BuildError::TooLarge);
@@ -143,7 +148,9 @@ impl RecordState {
         heads.sort_unstable_by_key(|index| (Some(*index) != previous, order(index)));
         heads.truncate(most);
         let mut past = self.strict_past(&heads);
-        heads.iter().for_each(|head| _ = past.add(*head));
+        for head in &heads {
+            past.add(*head);
+        }
         // The author's own previous change is a dependency in any case, a head of the view unless one implies it.
         if let Some(previous) = previous.filter(|previous| !past.has(*previous)) {
             let own = self.strict_past(&[previous]);

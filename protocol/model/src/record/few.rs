@@ -52,23 +52,29 @@ impl Few {
         }
     }
 
-    /// Keeps the order of what remains.
-    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+    /// Removes an index from a list that is sorted by the key, if it is there.
+    pub(crate) fn remove_sorted<K: Ord>(&mut self, index: u32, key: impl Fn(u32) -> K) {
+        let wanted = key(index);
+        let Ok(place) = self.as_slice().binary_search_by_key(&wanted, |other| key(*other)) else { return };
         match self {
-            Self::None => {}
-            Self::One([one]) => {
-                if !keep(*one) {
-                    *self = Self::None;
-                }
-            }
+            Self::None | Self::One(_) => *self = Self::None,
             Self::Many(many) => {
-                many.retain(|index| keep(*index));
+                many.remove(place);
                 if let [one] = many[..] {
                     *self = Self::One([one]);
-                } else if many.is_empty() {
-                    *self = Self::None;
                 }
             }
+        }
+    }
+
+    /// Adds an index to a list that is sorted by the key.
+    pub(crate) fn insert_sorted<K: Ord>(&mut self, index: u32, key: impl Fn(u32) -> K) {
+        let wanted = key(index);
+        let place = self.as_slice().partition_point(|other| key(*other) < wanted);
+        match self {
+            Self::Many(many) => many.insert(place, index),
+            Self::One([other]) if place == 0 => *self = Self::Many(vec![index, *other]),
+            Self::None | Self::One(_) => self.push(index),
         }
     }
 

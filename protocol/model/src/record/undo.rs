@@ -31,10 +31,9 @@ impl RecordState {
         }
         let register = registers.get_mut(&row.path).expect("every operation has its register");
         register.latest = row.earlier;
-        register.live.retain(|live| live != index);
+        register.live.remove_sorted(index, |live| accept::op_id(changes, ops, live));
         for pred in revived {
-            register.live.push(*pred);
+            register.live.insert_sorted(*pred, |live| accept::op_id(changes, ops, live));
         }
-        register.live.sort_by_key(|live| accept::op_id(changes, ops, live));
     }
 }

@@ -11,6 +11,7 @@ use automerge::{ActorId, Automerge, ExpandedChange, ObjId, ROOT, ReadDoc, Scalar
 use fieldmerge_model::record::{NewRecord, Provenance, RecordState, Verdict};
 use fieldmerge_protocol::{Action, Actor, AreaId, Change, ChangeHash, Op, OpId, Path, RecordId, Value};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 pub const RECORD: RecordId = RecordId([7; 16]);
 pub const AREA: AreaId = AreaId([9; 16]);
@@ -19,7 +20,10 @@ pub type Registers = BTreeMap<String, Vec<(OpId, Value)>>;
 
 /// So many cases, or as many as `PROPTEST_CASES` asks for.
 pub fn config(cases: u32) -> ProptestConfig {
-    if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default() } else { ProptestConfig::with_cases(cases) }
+    let persistence = FileFailurePersistence::WithSource("regressions");
+    let default =
+        ProptestConfig { failure_persistence: Some(Box::new(persistence)), ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { default } else { ProptestConfig { cases, ..default } }
 }
 
 /// Actors whose byte order is not their number order.
@@ -152,8 +156,10 @@ pub fn root() -> Change {
 pub fn registers_of(doc: &Automerge) -> Registers {
     let read = |key: String| {
         let all = doc.get_all(ROOT, key.as_str()).expect("a readable key");
-        let mut live: Vec<(OpId, Value)> =
-            all.iter().map(|(value, id)| (op_id(id), value_of(value.as_scalar().expect("a scalar")))).collect();
+        let mut live: Vec<(OpId, Value)> = all
+            .iter()
+            .map(|(value, id)| (op_id(id), value_of(value.as_scalar().expect("a scalar"))))
+            .collect();
         let (_, winner) = doc.get(ROOT, key.as_str()).expect("a readable key").expect("a value");
         live.sort_by_key(|(id, _)| *id);
         assert_eq!(live.last().expect("a value").0, op_id(&winner), "the greatest id wins");
@@ -189,7 +195,8 @@ pub enum Step {
 
 pub fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     let write = (0..4u8, prop_oneof![5 => (0..8u8).prop_map(Some), 1 => Just(None)]);
-    let edit = (0..4u8, prop::collection::vec(write, 1..4)).prop_map(|(actor, writes)| Step::Edit { actor, writes });
+    let edit =
+        (0..4u8, prop::collection::vec(write, 1..4)).prop_map(|(actor, writes)| Step::Edit { actor, writes });
     let merge = (0..4u8, 0..4u8).prop_map(|(into, from)| Step::Merge { into, from });
     prop::collection::vec(prop_oneof![3 => edit, 2 => merge], 0..most)
 }
@@ -240,7 +247,9 @@ pub fn play(steps: &[Step]) -> Automerge {
         }
     }
     let mut all = docs.remove(0);
-    docs.iter_mut().for_each(|doc| _ = all.merge(doc).expect("a merge"));
+    for doc in &mut docs {
+        all.merge(doc).expect("a merge");
+    }
     all
 }
 
@@ -251,7 +260,8 @@ pub fn changes_of(doc: &Automerge) -> Vec<(Change, ChangeHash)> {
 /// Offers changes in the order of the keys, some twice, and again while something is held; returns the state.
 pub fn deliver(changes: &[(Change, ChangeHash)], keys: &[u16]) -> RecordState {
     let key = |place: usize| keys.get(place % keys.len().max(1)).copied().unwrap_or_default();
-    let mut order: Vec<usize> = (0..changes.len()).chain((0..changes.len()).filter(|place| key(*place) % 3 == 0)).collect();
+    let mut order: Vec<usize> =
+        (0..changes.len()).chain((0..changes.len()).filter(|place| key(*place) % 3 == 0)).collect();
     let mut turn = 0;
     order.sort_by_cached_key(|_| {
         turn += 1;

@@ -75,7 +75,9 @@ pub(super) fn plan(values: &[i64]) -> Plan {
         offer(Plan { tag: BITS + bits as u8, base, cost });
     }
     let (base, width) = range(&deltas);
-    offer(Plan { tag: DELTA_PLANES + width, base, cost: 2 * OVERHEAD + planes_cost(&deltas, base, width) });
+    // A progression takes nothing more: that beats any stream, however even.
+    let overhead = if width == 0 { OVERHEAD / 2 } else { 2 * OVERHEAD };
+    offer(Plan { tag: DELTA_PLANES + width, base, cost: overhead + planes_cost(&deltas, base, width) });
     if values.len() >= 8
         && spread > 0xff
         && let Some(table) = distinct(values)

@@ -157,8 +157,11 @@ mod tests {
         for yes in ["0", "-1", "12.50", "0.001", "-18.9187654", "999999999999999999", "0.0"] {
             let (value, places) = parse(yes).expect(yes);
             let mut text = String::new();
-            append(&mut text, value * 100, places + 2, i64::from(places)).filter(|()| yes.len() < 18);
-            if yes.len() < 18 {
+            assert_eq!(append(&mut text, value, places, i64::from(places)), Some(()));
+            assert_eq!(text, yes);
+            if let Some(wider) = value.checked_mul(100) {
+                text.clear();
+                assert_eq!(append(&mut text, wider, places + 2, i64::from(places)), Some(()));
                 assert_eq!(text, yes);
             }
         }

@@ -1,5 +1,7 @@
 //! `fieldmerge admin device`.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
@@ -68,7 +70,7 @@ pub struct CodeArgs {
 }
 
 #[derive(Debug, Serialize)]
-struct Code {
+struct Invitation {
     code: String,
     enrol: String,
     project: String,
@@ -98,8 +100,8 @@ impl DeviceCommand {
             Self::Code(args) => {
                 let CodeArgs { project, label, grants, people, expires, url } = args;
                 let request = CodeRequest { project, label, people, grants, lives_ms: expires };
-                let code = Code::of(&codes::create(app, &request).await?, &url);
-                output.show(&code, Code::text)
+                let invitation = Invitation::of(&codes::create(app, &request).await?, &url);
+                output.show(&invitation, Invitation::text)
             }
             Self::List { project } => {
                 let (known, areas) = devices::list(app, &project).await?;
@@ -108,16 +110,16 @@ impl DeviceCommand {
             }
             Self::Revoke { project, device } => {
                 let revoked = devices::revoke(app, &project, &device).await?;
-                output.show(&Revoked { revoked }, |done| match done.revoked {
-                    true => format!("The device {device} is revoked."),
-                    false => format!("The device {device} had been revoked before."),
+                output.show(&Revoked { revoked }, |_| {
+                    let how = if revoked { "is revoked" } else { "had been revoked before" };
+                    format!("The device {device} {how}.")
                 })
             }
         }
     }
 }
 
-impl Code {
+impl Invitation {
     fn of(shown: &ShownCode, url: &str) -> Self {
         let server_key = URL_SAFE_NO_PAD.encode(shown.server_key);
         Self {
@@ -155,7 +157,8 @@ fn percent_encode(into: &mut String, text: &str) {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             into.push(char::from(byte));
         } else {
-            into.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(into, "%{byte:02X}");
         }
     }
 }

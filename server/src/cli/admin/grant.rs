@@ -56,16 +56,16 @@ impl GrantCommand {
         match self {
             Self::Add(which) => {
                 let changed = devices::give(app, &which.project, &which.device, &which.grant).await?;
-                output.show(&Changed { changed }, |done| match done.changed {
-                    true => "Given; the device learns of it at its next sync.".to_owned(),
-                    false => "The device had it already.".to_owned(),
+                output.show(&Changed { changed }, |_| {
+                    let said = if changed { "Given" } else { "The device had it already" };
+                    format!("{said}; it learns of its grants at its next sync.")
                 })
             }
             Self::Remove(which) => {
                 let changed = devices::withdraw(app, &which.project, &which.device, &which.grant).await?;
-                output.show(&Changed { changed }, |done| match done.changed {
-                    true => "Withdrawn; the device learns of it at its next sync.".to_owned(),
-                    false => "The device did not have it.".to_owned(),
+                output.show(&Changed { changed }, |_| {
+                    let said = if changed { "Withdrawn" } else { "The device did not have it" };
+                    format!("{said}; it learns of its grants at its next sync.")
                 })
             }
             Self::List { project } => {

@@ -94,9 +94,9 @@ impl KeyCommand {
             }
             Self::Revoke { project, id } => {
                 let revoked = api_keys::revoke(app, &project, id).await?;
-                output.show(&Revoked { revoked }, |done| match done.revoked {
-                    true => "The key is revoked.".to_owned(),
-                    false => "The key had been revoked before.".to_owned(),
+                output.show(&Revoked { revoked }, |_| {
+                    let how = if revoked { "is revoked" } else { "had been revoked before" };
+                    format!("The key {how}.")
                 })
             }
         }

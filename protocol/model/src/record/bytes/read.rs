@@ -85,7 +85,12 @@ impl RecordState {
         Ok(())
     }
 
-    fn read_op(&mut self, reader: &mut Reader<'_>, change: u32, locals: &mut Vec<Path>) -> Result<(), StateError> {
+    fn read_op(
+        &mut self,
+        reader: &mut Reader<'_>,
+        change: u32,
+        locals: &mut Vec<Path>,
+    ) -> Result<(), StateError> {
         let index = self.ops.len();
         let path = read_path(reader, locals)?;
         let tag = reader.byte()?;
@@ -108,7 +113,8 @@ impl RecordState {
             }
             pred.successors.push(number(index));
         }
-        let register = self.registers.entry(path.clone()).or_insert(Register { latest: NO_OP, live: Few::None });
+        let register =
+            self.registers.entry(path.clone()).or_insert(Register { latest: NO_OP, live: Few::None });
         let earlier = std::mem::replace(&mut register.latest, number(index));
         self.ops.push(OpRow { path, value, change, earlier, successors: Few::None });
         Ok(())
@@ -136,7 +142,8 @@ impl RecordState {
         }
         by_hash.extend(0..number(changes.len()));
         by_author.extend_from_slice(by_hash);
-        by_author.sort_unstable_by_key(|index| (changes[*index as usize].actor, changes[*index as usize].seq));
+        by_author
+            .sort_unstable_by_key(|index| (changes[*index as usize].actor, changes[*index as usize].seq));
         by_hash.sort_unstable_by_key(|index| changes[*index as usize].hash);
         heads.extend(by_hash.iter().filter(|index| is_head[**index as usize]));
         let twice = |pair: &[u32]| changes[pair[0] as usize].hash == changes[pair[1] as usize].hash;
@@ -181,8 +188,7 @@ fn read_distances(reader: &mut Reader<'_>, here: usize, most: usize) -> Result<F
 fn read_path(reader: &mut Reader<'_>, locals: &mut Vec<Path>) -> Result<Path, StateError> {
     let token = reader.number()?;
     if token & 1 == 0 {
-        let name = names::name(token >> 1).ok_or(StateError::Corrupt)?;
-        return Path::new(name).map_err(|_| StateError::Corrupt);
+        return names::path(token >> 1).ok_or(StateError::Corrupt);
     }
     let local = usize::try_from(token >> 1).map_err(|_| StateError::Corrupt)?;
     if local == locals.len() {

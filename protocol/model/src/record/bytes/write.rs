@@ -41,7 +41,11 @@ impl RecordState {
             put_number(&mut out, actors.number(row.actor) as u64);
             put_number(&mut out, u64::from(row.op_count));
             put_signed(&mut out, row.time.wrapping_sub(clock.0));
-            put_distances(&mut out, place, row.deps.as_slice().iter().map(|dep| places.changes[*dep as usize]));
+            put_distances(
+                &mut out,
+                place,
+                row.deps.as_slice().iter().map(|dep| places.changes[*dep as usize]),
+            );
             out.extend_from_slice(&row.hash.0);
             if with_provenance {
                 put_provenance(&mut out, &row.provenance, row.actor, clock.1);

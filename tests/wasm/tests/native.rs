@@ -1,7 +1,7 @@
 //! The shared vectors, answered natively. `tests/wasm/check.mjs` compares the same file with the answers of the
 //! WebAssembly module, so a browser and a server cannot come to differ in one byte.
 //!
-//! `BLESS=1 cargo test -p fieldmerge-tests --test vectors` writes the answers of today's code into the file.
+//! `BLESS=1 cargo test -p fieldmerge-wasm-vectors` writes the answers of today's code into the file.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 #[test]
 fn the_native_answers_are_the_expected_ones() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/vectors.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/vectors.json");
     let text = std::fs::read_to_string(&path).expect("the vectors are a file of the repository");
     let vectors: Vec<Value> = serde_json::from_str(&text).expect("the vectors are a JSON list");
     let answers = fieldmerge_wasm_vectors::answers(&text);

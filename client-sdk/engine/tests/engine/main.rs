@@ -1,0 +1,11 @@
+//! The engine against a server in memory, with stores that fail, links that are cut, and copies of phones.
+
+mod carry;
+mod copies;
+mod crash;
+mod cuts;
+mod phone;
+mod saves;
+mod server;
+mod syncing;
+mod trust;

@@ -1,0 +1,412 @@
+//! A server in memory: as much of one as a device can notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use fieldmerge_engine::Enrolment;
+use fieldmerge_model::access::{self, Grant, Role};
+use fieldmerge_model::log::LogState;
+use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
+use fieldmerge_model::types;
+use fieldmerge_protocol::bundle::{
+    BundleWriter, Entry, Frame, PartReader, changes_digest, compress, decode_body, encode_body, resolve,
+};
+use fieldmerge_protocol::sync::{
+    self, Exception, Feed, FeedBody, FeedFrame, Finish, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome,
+    ReceiptList, Receipts, Roster, RosterArea, RosterDevice, RosterGrant, Welcome, tag,
+};
+use fieldmerge_protocol::{
+    Actor, AreaId, Change, ChangeHash, DeviceId, LogId, ProjectId, RecordClass, RecordId,
+};
+
+/// How many changes stand in one feed frame: few, so that cuts fall between frames.
+const FRAME_CHANGES: usize = 3;
+
+#[derive(Debug, Clone)]
+enum Body {
+    Record(RecordState),
+    Log(LogState),
+}
+
+#[derive(Debug, Clone)]
+struct Fed {
+    record: RecordId,
+    change: Change,
+    hash: ChangeHash,
+    author: DeviceId,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    key: VerifyingKey,
+    number: u32,
+    grants: Vec<Grant>,
+}
+
+/// The server.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    key: SigningKey,
+    pub(crate) project: ProjectId,
+    pub(crate) root: AreaId,
+    pub(crate) site: AreaId,
+    pub(crate) log: LogId,
+    pub(crate) roster: u64,
+    devices: BTreeMap<DeviceId, Known>,
+    frames: BTreeMap<(DeviceId, FrameRef), ([u8; 32], FrameReceipt)>,
+    records: BTreeMap<RecordId, (Feed, Body)>,
+    feeds: BTreeMap<Feed, Vec<Fed>>,
+    held: Vec<(RecordId, Change, ChangeHash, DeviceId)>,
+    /// Every frame part that ever came, by author and number: content must never differ.
+    pub(crate) seen: BTreeMap<(DeviceId, FrameRef), BTreeSet<Vec<u8>>>,
+    /// Refuses changes of this class with this code, as a server that grants nothing would.
+    pub(crate) refuses: Option<(RecordClass, &'static str)>,
+    /// Answers frames that need what it does not know, instead of resolving them.
+    pub(crate) forgets: bool,
+    pub(crate) requests: usize,
+}
+
+impl Server {
+    pub(crate) fn new() -> Self {
+        Self {
+            key: SigningKey::from_bytes(&[9; 32]),
+            project: ProjectId([1; 16]),
+            root: AreaId([2; 16]),
+            site: AreaId([3; 16]),
+            log: LogId([4; 16]),
+            roster: 1,
+            devices: BTreeMap::new(),
+            frames: BTreeMap::new(),
+            records: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            held: Vec::new(),
+            seen: BTreeMap::new(),
+            refuses: None,
+            forgets: false,
+            requests: 0,
+        }
+    }
+
+    pub(crate) fn enrol(&mut self, device: u8, key: VerifyingKey, roles: &[Role]) -> Enrolment {
+        let id = DeviceId([device; 10]);
+        let grants = roles.iter().map(|role| Grant { area: self.site, role: *role }).collect();
+        self.devices.insert(id, Known { key, number: device.into(), grants });
+        self.roster += 1;
+        Enrolment {
+            project: self.project,
+            project_code: "TEST".to_owned(),
+            device: id,
+            number: device.into(),
+            label: format!("phone {device}"),
+            server_key: self.key.verifying_key().to_bytes(),
+            root_area: self.root,
+            address: "http://127.0.0.1".to_owned(),
+            server_ms: crate::phone::NOW_MS,
+        }
+    }
+
+    pub(crate) fn grant(&mut self, device: u8, roles: &[Role]) {
+        let grants = roles.iter().map(|role| Grant { area: self.site, role: *role }).collect();
+        self.devices.get_mut(&DeviceId([device; 10])).expect("an enrolled device").grants = grants;
+        self.roster += 1;
+    }
+
+    /// Whether a token is this device's and of this time.
+    pub(crate) fn admits(&self, authorization: &str, now_ms: i64) -> Result<DeviceId, i64> {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+        let token = authorization.strip_prefix("Bearer ").expect("a bearer token");
+        let (text, signature) = token.rsplit_once('.').expect("a JWT has three parts");
+        let claims = BASE64.decode(text.split_once('.').expect("a header").1).expect("base64url");
+        let claims: fieldmerge_protocol::api::DeviceClaims = serde_json::from_slice(&claims).expect("claims");
+        let signature = Signature::from_slice(&BASE64.decode(signature).expect("base64url")).expect("64 bytes");
+        self.devices[&claims.iss].key.verify_strict(text.as_bytes(), &signature).expect("the device signed");
+        assert_eq!(claims.aud, self.project);
+        let fits = claims.iat <= now_ms / 1_000 + 60 && claims.exp >= now_ms / 1_000 - 60;
+        if fits { Ok(claims.iss) } else { Err(now_ms) }
+    }
+
+    /// Answers a whole request.
+    pub(crate) fn answer(&mut self, device: DeviceId, body: &[u8], now_ms: i64) -> Option<Vec<u8>> {
+        self.requests += 1;
+        let mut reader = PartReader::new(1 << 20);
+        reader.feed(body);
+        let (mut hello, mut frames, mut whole) = (None, Vec::new(), false);
+        while let Some(part) = reader.next_part().expect("a request is a bundle") {
+            match part.tag {
+                tag::HELLO => hello = Some(part.payload),
+                tag::FRAME => frames.push(part.payload),
+                tag::END => whole = true,
+                _ => {}
+            }
+        }
+        let hello_bytes = hello.filter(|_| whole)?;
+        let hello: Hello = sync::decode(&hello_bytes).expect("a hello");
+        let stale = self.committed(device, &hello) > hello.packed;
+        let mut receipts: BTreeMap<DeviceId, Vec<FrameReceipt>> = BTreeMap::new();
+        for payload in frames.iter().filter(|_| !stale) {
+            if let Some((author, receipt)) = self.frame(payload) {
+                receipts.entry(author).or_default().push(receipt);
+            }
+        }
+        for frame in hello.unsettled.iter().flatten() {
+            if let Some(receipt) = self.receipt_again(device, *frame) {
+                receipts.entry(device).or_default().push(receipt);
+            }
+        }
+        Some(self.compose(device, &hello, &hello_bytes, receipts, (stale, now_ms)))
+    }
+
+    fn committed(&self, device: DeviceId, hello: &Hello) -> u64 {
+        let own = self.frames.keys().filter(|(author, frame)| {
+            *author == device && frame.incarnation == hello.incarnation
+        });
+        own.map(|(_, frame)| frame.number).max().unwrap_or_default()
+    }
+
+    fn compose(
+        &self,
+        device: DeviceId,
+        hello: &Hello,
+        hello_bytes: &[u8],
+        receipts: BTreeMap<DeviceId, Vec<FrameReceipt>>,
+        (stale, now_ms): (bool, i64),
+    ) -> Vec<u8> {
+        let mut writer = BundleWriter::new();
+        let roster = (hello.roster != self.roster).then(|| self.roster_of(device));
+        let committed = self.committed(device, hello);
+        let welcome = Welcome { log: self.log, now_ms, committed, stale, roster };
+        writer.part(tag::WELCOME, &sync::encode(&welcome));
+        for (device, receipts) in receipts {
+            let list = sync::encode(&ReceiptList { device, receipts });
+            let signature = self.key.sign(&sync::receipts_text(self.project, &list)).to_bytes().to_vec();
+            writer.part(tag::RECEIPTS, &sync::encode(&Receipts { list, signature }));
+        }
+        writer.part(tag::KEEP_ALIVE, &[]);
+        let mut left = hello.budget_bytes.unwrap_or(u64::MAX);
+        let mut more = false;
+        for (feed, changes) in &self.feeds {
+            let grants = &self.devices[&device].grants;
+            if !access::may_read(grants, self.root, feed.area, feed.class) {
+                continue;
+            }
+            let known = hello.log == Some(self.log);
+            let cursor = hello.cursors.iter().find(|cursor| known && cursor.feed == *feed).map_or(0, |c| c.position);
+            for frame in self.feed_frames(*feed, changes, cursor, device, hello.recover == Some(true)) {
+                let size = frame.body.as_ref().map_or(0, |body| body.bytes.len() as u64);
+                if left == 0 {
+                    more = true;
+                    break;
+                }
+                left = left.saturating_sub(size);
+                writer.part(tag::FEED_FRAME, &sync::encode(&frame));
+            }
+        }
+        let text = sync::answer_text(self.project, hello_bytes, writer.digest(), more);
+        let signature = self.key.sign(&text).to_bytes().to_vec();
+        writer.part(tag::FINISH, &sync::encode(&Finish { more, signature }));
+        writer.into_bytes()
+    }
+
+    fn roster_of(&self, device: DeviceId) -> Roster {
+        let area = |area, code: &str| RosterArea { area, code: code.to_owned(), name: code.to_owned() };
+        let known = self.devices.iter().map(|(device, known)| RosterDevice {
+            device: *device,
+            number: known.number,
+            label: format!("phone {}", known.number),
+            key: known.key.to_bytes().to_vec(),
+            roles: known.grants.iter().map(|grant| grant.role.name().to_owned()).collect(),
+        });
+        let grants = self.devices[&device].grants.iter();
+        Roster {
+            version: self.roster,
+            areas: vec![area(self.root, "ROOT"), area(self.site, "S1")],
+            devices: known.collect(),
+            grants: grants.map(|g| RosterGrant { area: g.area, role: g.role.name().to_owned() }).collect(),
+        }
+    }
+
+    fn feed_frames(&self, feed: Feed, changes: &[Fed], cursor: u64, device: DeviceId, recover: bool) -> Vec<FeedFrame> {
+        let mut frames = Vec::new();
+        let mut at = usize::try_from(cursor).expect("small").min(changes.len());
+        while at < changes.len() {
+            let own = |fed: &Fed| fed.author == device && !recover;
+            let is_own = own(&changes[at]);
+            let run = changes[at..].iter().take_while(|fed| own(fed) == is_own).count();
+            let count = if is_own { run } else { run.min(FRAME_CHANGES) };
+            let body = (!is_own).then(|| self.feed_body(&changes[at..at + count], &changes[..at]));
+            frames.push(FeedFrame { feed, from: at as u64, to: (at + count) as u64, received_ms: 7, body });
+            at += count;
+        }
+        frames
+    }
+
+    fn feed_body(&self, changes: &[Fed], before: &[Fed]) -> FeedBody {
+        let entries: Vec<Entry<'_>> =
+            changes.iter().map(|fed| Entry { record: fed.record, change: &fed.change, hash: fed.hash }).collect();
+        let acknowledged = |record: RecordId, hash: &ChangeHash| -> Option<(Actor, u64)> {
+            let known = before.iter().find(|fed| fed.record == record && fed.hash == *hash)?;
+            Some((known.change.actor, known.change.seq))
+        };
+        let raw = encode_body(&entries, &acknowledged).expect("accepted changes can be packed");
+        let (compression, bytes) = compress(&raw, 3, &[]).expect("compresses");
+        FeedBody {
+            compression: compression.number(),
+            dictionary: 0,
+            raw_bytes: u32::try_from(raw.len()).expect("small"),
+            count: u32::try_from(changes.len()).expect("small"),
+            bytes: bytes.into_owned(),
+        }
+    }
+
+    fn frame(&mut self, payload: &[u8]) -> Option<(DeviceId, FrameReceipt)> {
+        let frame = Frame::parse(payload).expect("a frame");
+        let origin = frame.header.origin;
+        let reference = FrameRef { incarnation: origin.incarnation, number: origin.number };
+        let key = self.devices.get(&origin.device)?.key;
+        frame.verify(&key).expect("the author signed");
+        self.seen.entry((origin.device, reference)).or_default().insert(payload.to_vec());
+        let digest = frame.header.changes_digest;
+        if let Some((known, receipt)) = self.frames.get(&(origin.device, reference)) {
+            let forked = FrameReceipt { status: FrameStatus::Forked, exceptions: Vec::new(), code: None, ..receipt.clone() };
+            return Some((origin.device, if *known == digest { receipt.clone() } else { forked }));
+        }
+        let raw = frame.inflate(&[], 1 << 20).expect("inflates");
+        let packed = decode_body(&raw).expect("decodes");
+        let forgets = std::mem::take(&mut self.forgets);
+        let resolved = resolve(packed, &mut |record, actor, seq| self.find(record, actor, seq).filter(|_| !forgets));
+        let mut receipt =
+            FrameReceipt { frame: reference, status: FrameStatus::Accepted, exceptions: Vec::new(), code: None };
+        if resolved.iter().any(|change| change.hash.is_none()) {
+            receipt.status = FrameStatus::Unresolved;
+        } else {
+            assert_eq!(changes_digest(resolved.iter().filter_map(|change| change.hash)), digest);
+            for (index, change) in (0..).zip(resolved) {
+                let hash = change.hash.expect("all are resolved");
+                let (outcome, code) = self.offer(change.record, &change.change, hash, origin.device, origin.class);
+                if outcome != Outcome::Accepted {
+                    receipt.exceptions.push(Exception { index, outcome, code: code.map(str::to_owned) });
+                }
+            }
+        }
+        self.frames.insert((origin.device, reference), (digest, receipt.clone()));
+        Some((origin.device, receipt))
+    }
+
+    fn find(&self, record: RecordId, actor: Actor, seq: u64) -> Option<ChangeHash> {
+        match &self.records.get(&record)?.1 {
+            Body::Record(state) => state.find(actor, seq),
+            Body::Log(log) => log.find(actor, seq),
+        }
+    }
+
+    fn offer(
+        &mut self,
+        record: RecordId,
+        change: &Change,
+        hash: ChangeHash,
+        author: DeviceId,
+        class: RecordClass,
+    ) -> (Outcome, Option<&'static str>) {
+        if let Some((_, code)) = self.refuses.filter(|(refused, _)| *refused == class) {
+            return (Outcome::Quarantined, Some(code));
+        }
+        let (feed, mut body) = match self.records.get(&record) {
+            Some(known) => known.clone(),
+            None => {
+                let Some(identity) = Identity::read(change) else {
+                    self.held.push((record, change.clone(), hash, author));
+                    return (Outcome::Held, None);
+                };
+                let class = types::record_type(&identity.record_type).expect("a known type").class;
+                let body = if class.is_log() {
+                    Body::Log(LogState::new(record))
+                } else {
+                    Body::Record(RecordState::new(record))
+                };
+                (Feed { area: identity.area, class }, body)
+            }
+        };
+        let verdict = match &mut body {
+            Body::Record(state) => state.accept(change, hash, Provenance::default()),
+            Body::Log(log) => log.accept(change, hash, Provenance::default()),
+        };
+        match verdict {
+            Verdict::Applied => {
+                self.records.insert(record, (feed, body));
+                let fed = Fed { record, change: change.clone(), hash, author };
+                self.feeds.entry(feed).or_default().push(fed);
+                self.release(record);
+                (Outcome::Accepted, None)
+            }
+            Verdict::Duplicate => (Outcome::Duplicate, None),
+            Verdict::Forked => (Outcome::Forked, None),
+            Verdict::Held { .. } => {
+                self.held.push((record, change.clone(), hash, author));
+                (Outcome::Held, None)
+            }
+            Verdict::Refused(refusal) => (Outcome::Quarantined, Some(refusal.code())),
+        }
+    }
+
+    fn release(&mut self, record: RecordId) {
+        let all = std::mem::take(&mut self.held);
+        let (mine, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(held, ..)| *held == record);
+        self.held = others;
+        for (record, change, hash, author) in mine {
+            self.offer(record, &change, hash, author, RecordClass::Reference);
+        }
+    }
+
+    /// The receipt of a frame as it stands now: what was held may have been released.
+    fn receipt_again(&self, device: DeviceId, frame: FrameRef) -> Option<FrameReceipt> {
+        let (_, receipt) = self.frames.get(&(device, frame))?;
+        let mut receipt = receipt.clone();
+        if self.held.iter().all(|(.., author)| *author != device) {
+            receipt.exceptions.retain(|exception| exception.outcome != Outcome::Held);
+        }
+        Some(receipt)
+    }
+
+    /// The records of which changes are held.
+    pub(crate) fn held(&self) -> Vec<RecordId> {
+        self.held.iter().map(|(record, ..)| *record).collect()
+    }
+
+    /// The winner of a path, for comparing.
+    pub(crate) fn value(&self, record: RecordId, path: &str) -> Option<fieldmerge_protocol::Value> {
+        match &self.records.get(&record)?.1 {
+            Body::Record(state) => state.get(path).cloned(),
+            Body::Log(_) => None,
+        }
+    }
+
+    /// Every record that the server holds: its changes as one digest.
+    pub(crate) fn digests(&self, class: RecordClass) -> BTreeMap<RecordId, Vec<(String, String)>> {
+        let records = self.records.iter().filter(|(_, (feed, _))| feed.class == class);
+        let values = |state: &RecordState| {
+            let paths = state.paths().filter(|path| !path.is_reserved());
+            let all = |path: &fieldmerge_protocol::Path| {
+                let values: Vec<_> = state.get_all(path.as_str()).map(|(_, value)| value.clone()).collect();
+                (path.to_string(), format!("{values:?}"))
+            };
+            paths.map(all).collect()
+        };
+        records
+            .map(|(record, (_, body))| match body {
+                Body::Record(state) => (*record, values(state)),
+                Body::Log(log) => (*record, vec![(String::new(), log.next_entry().to_string())]),
+            })
+            .collect()
+    }
+
+    /// How many entries the logs of a class hold together.
+    pub(crate) fn entries(&self, class: RecordClass) -> u64 {
+        let logs = self.records.values().filter(|(feed, _)| feed.class == class);
+        logs.map(|(_, body)| if let Body::Log(log) = body { log.next_entry() } else { 0 }).sum()
+    }
+
+    pub(crate) fn records(&self, class: RecordClass) -> usize {
+        self.records.values().filter(|(feed, _)| feed.class == class).count()
+    }
+}

@@ -1,0 +1,149 @@
+//! Answers that do not come from the project's server, and answers that come twice.
+
+use ed25519_dalek::{Signer, SigningKey};
+use fieldmerge_engine::{Effect, Input, Request, SyncEnd, SyncOptions, SyncReport};
+use fieldmerge_model::access::Role;
+use fieldmerge_protocol::bundle::{BundleWriter, Part, PartReader};
+use fieldmerge_protocol::sync::{self, Finish, Receipts, Welcome, tag};
+
+use crate::phone::{NOW_MS, Phone};
+use crate::server::Server;
+
+fn pair() -> (Server, Phone, Phone) {
+    let mut server = Server::new();
+    let a = Phone::enrolled(&mut server, 1, &[Role::Enumerator]);
+    let b = Phone::enrolled(&mut server, 2, &[Role::Enumerator]);
+    (server, a, b)
+}
+
+fn begin(phone: &mut Phone) -> Request {
+    let effects = phone.drive(Input::Sync(SyncOptions::default())).expect("no crash");
+    let sent = effects.into_iter().find_map(|effect| if let Effect::Send(request) = effect { Some(request) } else { None });
+    sent.expect("a request")
+}
+
+fn report(effects: Vec<Effect>) -> Option<SyncReport> {
+    effects.into_iter().find_map(|effect| if let Effect::SyncEnded(report) = effect { Some(report) } else { None })
+}
+
+/// The answer with its parts changed, and signed again by `signer` if there is one.
+fn forge(answer: &[u8], change: impl Fn(&mut Part)) -> Vec<u8> {
+    let mut reader = PartReader::new(1 << 20);
+    reader.feed(answer);
+    let mut writer = BundleWriter::new();
+    while let Some(mut part) = reader.next_part().expect("an answer parses") {
+        change(&mut part);
+        writer.part(part.tag, &part.payload);
+    }
+    writer.into_bytes()
+}
+
+#[test]
+fn receipts_without_the_servers_signature_are_ignored_and_reported() {
+    let (mut server, mut a, _) = pair();
+    a.create(server.site, "Rakoto");
+    let request = begin(&mut a);
+    let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+    let forged = forge(&answer, |part| {
+        if part.tag == tag::RECEIPTS {
+            let mut receipts: Receipts = sync::decode(&part.payload).expect("receipts");
+            receipts.signature = SigningKey::from_bytes(&[1; 32]).sign(&receipts.list).to_bytes().to_vec();
+            part.payload = sync::encode(&receipts);
+        }
+    });
+    let report = report(a.feed(request.id, &forged, true).expect("no crash")).expect("the sync ends");
+    assert_eq!(report.end, SyncEnd::Untrusted { code: "answer-not-signed" });
+    assert_eq!(report.problems[0].code, "unsigned-receipts");
+    assert_eq!(a.engine.outbox().changes.len(), 1, "nothing leaves the outbox");
+    a.sync_well(&mut server);
+    assert!(a.engine.outbox().changes.is_empty());
+}
+
+#[test]
+fn an_answer_to_another_request_is_not_believed() {
+    let (mut server, mut a, mut b) = pair();
+    b.create(server.site, "Rabe");
+    let first = begin(&mut a);
+    let answer = server.answer(a.device, &first.body, NOW_MS).expect("an answer");
+    a.feed(first.id, &answer, true).expect("no crash");
+    b.sync_well(&mut server);
+    a.create(server.site, "Rakoto");
+    let second = begin(&mut a);
+    let report = report(a.feed(second.id, &answer, true).expect("no crash")).expect("the sync ends");
+    assert_eq!(report.end, SyncEnd::Untrusted { code: "answer-not-signed" });
+    a.sync_well(&mut server);
+    assert!(a.engine.outbox().changes.is_empty());
+}
+
+#[test]
+fn cursors_go_back_where_the_end_is_not_signed() {
+    let (mut server, mut a, mut b) = pair();
+    for name in ["A", "B", "C", "D", "E"] {
+        b.create(server.site, name);
+    }
+    b.sync_well(&mut server);
+    let request = begin(&mut a);
+    let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+    let forged = forge(&answer, |part| {
+        if part.tag == tag::FINISH {
+            part.payload = sync::encode(&Finish { more: false, signature: vec![0; 64] });
+        }
+    });
+    let report = report(a.feed(request.id, &forged, true).expect("no crash")).expect("the sync ends");
+    assert_eq!(report.end, SyncEnd::Untrusted { code: "answer-not-signed" });
+    assert!(a.engine.status().cursors.iter().all(|(_, position)| *position == 0));
+    assert_eq!(a.sync_well(&mut server).received, 0, "what was merged is merged; it is only read again");
+    assert_eq!(a.engine.status().records, 5);
+}
+
+#[test]
+fn an_answer_that_comes_twice_changes_nothing_the_second_time() {
+    let (mut server, mut a, mut b) = pair();
+    b.create(server.site, "Rabe");
+    b.sync_well(&mut server);
+    a.create(server.site, "Rakoto");
+    let request = begin(&mut a);
+    let once = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+    let again = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+    assert_eq!(once.len(), again.len());
+    a.feed(request.id, &again, true).expect("no crash");
+    let (status, rows) = (a.engine.status(), a.rows.len());
+    // Late pieces of an answer that nobody reads any more.
+    a.feed(request.id, &once, true).expect("no crash");
+    assert_eq!((a.engine.status(), a.rows.len()), (status, rows));
+}
+
+#[test]
+fn random_bytes_end_the_sync_and_nothing_else() {
+    let (mut server, mut a, _) = pair();
+    a.create(server.site, "Rakoto");
+    for answer in [&b"<html>captive portal</html>"[..], b"FMB\x02", b"FMB\x01\x10\x03abc", b"FMB\x01\x12\xff\xff\xff\xff\xff"] {
+        let request = begin(&mut a);
+        let report = report(a.feed(request.id, answer, true).expect("no crash")).expect("the sync ends");
+        assert_ne!(report.end, SyncEnd::Complete);
+        assert_eq!(a.engine.outbox().changes.len(), 1);
+    }
+    a.sync_well(&mut server);
+    assert!(a.engine.outbox().changes.is_empty());
+}
+
+#[test]
+fn unknown_parts_are_skipped() {
+    let (mut server, mut a, _) = pair();
+    let request = begin(&mut a);
+    let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+    let mut welcome = None;
+    forge(&answer, |part| assert!(part.tag != tag::WELCOME || sync::decode::<Welcome>(&part.payload).is_ok()));
+    let mut reader = PartReader::new(1 << 20);
+    reader.feed(&answer);
+    while let Some(part) = reader.next_part().expect("parses") {
+        if part.tag == tag::WELCOME {
+            welcome = Some(part);
+        }
+    }
+    let mut writer = BundleWriter::new();
+    writer.part(99, b"from a later server").part(tag::WELCOME, &welcome.expect("a welcome").payload);
+    let effects = a.feed(request.id, writer.bytes(), false).expect("no crash");
+    assert_eq!(report(effects).expect("ends").end, SyncEnd::Offline);
+    assert_eq!(a.engine.status().roster, server.roster);
+}

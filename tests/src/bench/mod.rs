@@ -1,0 +1,135 @@
+//! The bench: its command line, and which measurement prints which figures.
+
+mod attendance;
+mod author;
+mod edits;
+mod first_pull;
+mod http;
+mod link;
+mod load;
+mod million;
+mod output;
+mod peer;
+mod process;
+mod rates;
+mod sdk;
+mod server;
+mod shelf;
+mod site;
+mod sizes;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::Report;
+
+/// Measures Fieldmerge against the limits of its design and prints one JSON object a line.
+#[derive(Debug, Parser)]
+#[command(name = "bench", after_help = "\
+Cases:
+  S1   bytes up for a new registration, everything counted, batches of 1,000, 100, 10 and 1
+  S2   bytes up for a one-field edit, batch of 1,000
+  S3   bytes down for a registration, first pull of 10,000 of 50 devices
+  S4   requests and bytes of a sync without news, device holding 20,000 records
+  S5   requests for 1,000 records up and 1,000 down
+  S7   registrations accepted per second, SQLite on this disk, 16 devices, batch 100
+  S8   the same on PostgreSQL, and with all devices in one area
+  S9   S7 with a million records stored, over S7
+  S10  one-field edits per second with a million records stored, over S7
+  S11  changes served per second of the server's CPU time
+  S12  memory of the server with a million records, under load
+  S13  bytes of the database for a registration
+  S14  device with 20,000 records: to open and list, and to find by name
+  S15  attendance: bytes up and stored for an event, events folded per second
+  S17  CPU time of a batch sent again, over its first cost
+  S18  CPU time of an accepted registration, over a server of the usual kind
+
+A line: {\"id\":\"S1\",\"case\":\"batch=1000\",\"value\":75.2,\"unit\":\"B\",\"limit\":80,\"ok\":true}
+`ok` says whether the limit is kept; lines without `limit` stand beside for comparison. Sizes are exact and the same in
+every run. Times are medians, and only as good as the machine is quiet: compare ratios of one run.
+
+Examples:
+  bench                       everything; about half an hour
+  bench S1 S2                 two cases; seconds
+  bench --quick S9 S10 S12    100,000 records instead of a million, and shorter runs
+
+S8 needs PostgreSQL's programs, or FIELDMERGE_TEST_POSTGRES_URL.")]
+struct Arguments {
+    /// What to measure, such as S1; everything unless given
+    #[arg(value_name = "CASE", value_parser = case)]
+    cases: Vec<u8>,
+
+    /// Smaller populations and fewer runs, to see whether it works
+    #[arg(long, global = true)]
+    quick: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves a database until its input ends: the server whose memory and CPU time are measured
+    #[command(hide = true)]
+    ServeForBench {
+        /// The database
+        database: String,
+        /// Where to listen
+        #[arg(default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+}
+
+/// The cases that exist.
+const CASES: [u8; 16] = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18];
+
+fn case(text: &str) -> Result<u8, String> {
+    let number = text.strip_prefix(['S', 's']).and_then(|number| number.parse().ok());
+    let known = number.filter(|number| CASES.contains(number));
+    known.ok_or_else(|| "there is no such case; `bench --help` lists them".to_owned())
+}
+
+/// What is measured, and how thoroughly.
+#[derive(Debug)]
+struct Plan {
+    wanted: BTreeSet<u8>,
+    quick: bool,
+}
+
+impl Plan {
+    fn wants(&self, case: u8) -> bool {
+        self.wanted.contains(&case)
+    }
+
+    fn wants_any(&self, cases: &[u8]) -> bool {
+        cases.iter().any(|case| self.wants(*case))
+    }
+
+    /// The full size of something, or its size in a quick run.
+    fn size(&self, full: usize, quick: usize) -> usize {
+        if self.quick { quick } else { full }
+    }
+}
+
+/// Runs what the command line asks for.
+pub async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(Command::ServeForBench { database, listen }) = arguments.command {
+        server::serve(&database, listen).await;
+        return ExitCode::SUCCESS;
+    }
+    let all = arguments.cases.is_empty();
+    let wanted = if all { CASES.into() } else { arguments.cases.into_iter().collect() };
+    let plan = Plan { wanted, quick: arguments.quick };
+    let mut report = Report::default();
+    sizes::run(&plan, &mut report).await;
+    first_pull::run(&plan, &mut report).await;
+    shelf::run(&plan, &mut report).await;
+    attendance::run(&plan, &mut report).await;
+    let s7 = rates::run(&plan, &mut report).await;
+    million::run(&plan, s7, &mut report).await;
+    if report.missed() > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}

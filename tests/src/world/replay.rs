@@ -1,0 +1,138 @@
+//! The stored segments of a server, read from their beginning: everything else must follow from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::VerifyingKey;
+use fieldmerge_model::log;
+use fieldmerge_model::record::{Provenance, Verdict};
+use fieldmerge_protocol::bundle::{
+    Compression, PackedChange, Proof, Resolved, causal_order, changes_digest, decode_body, inflate, resolve,
+};
+use fieldmerge_protocol::sync::{self, Feed, FrameReceipt, FrameStatus};
+use fieldmerge_protocol::{Actor, Change, ChangeHash, ProjectId, RecordId};
+use fieldmerge_store::segments::{SegmentHead, Source};
+use fieldmerge_store::{Tx, devices, feeds, proofs, segments};
+
+use super::replica::State;
+
+/// What the segments say.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// Every record, merged anew.
+    pub states: BTreeMap<RecordId, State>,
+    /// The feed that each record was found in.
+    pub feeds: BTreeMap<RecordId, Feed>,
+    /// The position of each record's last change.
+    pub positions: BTreeMap<RecordId, u64>,
+    /// The entries of each log's changes: position, number of the change, bytes.
+    pub entries: BTreeMap<RecordId, Vec<(u64, u64, Vec<Vec<u8>>)>>,
+    /// The last position of each feed.
+    pub heads: BTreeMap<Feed, u64>,
+    seen: BTreeSet<(RecordId, Actor, u64)>,
+    by_source: BTreeMap<(Feed, [u8; 10], [u8; 4], u64), (Source, Vec<ChangeHash>)>,
+}
+
+impl Replay {
+    /// Reads all feeds of a project. Panics where a position is skipped or given twice, or a change stands twice or
+    /// does not fit what stands before it.
+    pub async fn read(tx: &mut Tx, project: ProjectId) -> Self {
+        let mut replay = Self::default();
+        for feed in feeds::list(tx, project).await.expect("the feeds can be read") {
+            let mut position = 0;
+            loop {
+                let page = segments::after(tx, project, feed.feed, position, 4 << 20, None).await;
+                let page = page.expect("the segments can be read");
+                for (head, body) in &page.segments {
+                    assert_eq!(head.from, position, "{:?}: a position was skipped or given twice", feed.feed);
+                    assert_eq!(head.to - head.from, u64::from(head.count), "{:?}: a count is wrong", feed.feed);
+                    replay.segment(head, body.as_deref().expect("nobody's own segments were left out"));
+                    position = head.to;
+                }
+                if !page.more {
+                    break;
+                }
+            }
+            assert_eq!(position, feed.head, "{:?}: the feed counts further than its segments", feed.feed);
+            replay.heads.insert(feed.feed, position);
+        }
+        replay.check_proofs(tx, project).await;
+        replay
+    }
+
+    fn segment(&mut self, head: &SegmentHead, body: &[u8]) {
+        let compression = Compression::from_number(head.compression).expect("a known compression");
+        let raw = inflate(body, compression, &[], head.raw_bytes as usize, 8 << 20).expect("a segment inflates");
+        let packed = decode_body(&raw).expect("a segment decodes");
+        assert_eq!(packed.len(), head.count as usize, "a segment holds what its head says");
+        let order: Vec<u32> = causal_order(&packed);
+        let resolved = self.resolve(packed);
+        let source = head.source.expect("nothing is compacted yet");
+        let key = (head.feed, source.device.0, source.incarnation.0, source.frame);
+        for index in order {
+            let Resolved { record, change, hash, missing } = &resolved[index as usize];
+            let hash = hash.unwrap_or_else(|| panic!("a stored change depends on what does not stand before it: {missing:?}"));
+            let position = head.from + 1 + u64::from(index);
+            self.by_source.entry(key).or_insert_with(|| (source, Vec::new())).1.push(hash);
+            let provenance = Provenance {
+                incarnation: source.incarnation,
+                frame: source.frame,
+                position,
+                received_ms: head.received_ms,
+            };
+            self.change(head.feed, *record, change, hash, provenance);
+        }
+    }
+
+    fn resolve(&self, packed: Vec<PackedChange>) -> Vec<Resolved> {
+        resolve(packed, &mut |record, actor, seq| match self.states.get(&record)? {
+            State::Record(state) => state.find(actor, seq),
+            State::Log(log) => log.find(actor, seq),
+        })
+    }
+
+    fn change(&mut self, feed: Feed, record: RecordId, change: &Change, hash: ChangeHash, provenance: Provenance) {
+        assert!(self.seen.insert((record, change.actor, change.seq)), "a change stands in the log twice: {record}");
+        let of = *self.feeds.entry(record).or_insert(feed);
+        assert_eq!(of, feed, "the changes of a record stand in one feed");
+        let state = self.states.entry(record).or_insert_with(|| State::new(record, feed.class));
+        let verdict = match state {
+            State::Record(state) => state.accept(change, hash, provenance),
+            State::Log(log) => log.accept(change, hash, provenance),
+        };
+        assert_eq!(verdict, Verdict::Applied, "a stored change joins its record: {record}");
+        let last = self.positions.entry(record).or_default();
+        *last = provenance.position.max(*last);
+        if feed.class.is_log() {
+            let entries = log::entries(change).map(|(_, bytes)| bytes.to_vec()).collect();
+            self.entries.entry(record).or_default().push((provenance.position, change.seq, entries));
+        }
+    }
+
+    /// Every segment leads to a proof that its author signed, and a frame that was taken whole is whole.
+    async fn check_proofs(&self, tx: &mut Tx, project: ProjectId) {
+        for (source, hashes) in self.by_source.values() {
+            let proof = proofs::find(tx, project, *source).await.expect("a proof can be read");
+            let proof = proof.unwrap_or_else(|| panic!("changes of {source:?} are stored without their proof"));
+            let device = devices::find(tx, project, source.device).await.expect("a device can be read");
+            let key = device.expect("an author is a device").public_key;
+            let key = VerifyingKey::from_bytes(&key).expect("a device's key is a key");
+            let (header, body_hash) = proof.header.split_at(proof.header.len() - 32);
+            let signed = Proof {
+                header: header.to_vec(),
+                body_hash: body_hash.try_into().expect("32 bytes"),
+                signature: proof.signature[..64].try_into().expect("64 bytes"),
+                cosignatures: Vec::new(),
+            };
+            signed.verify(&key).expect("a stored proof verifies");
+            let receipt: FrameReceipt = sync::decode(&proof.receipt).expect("a stored receipt reads");
+            assert_eq!(receipt.status, FrameStatus::Accepted, "stored changes come from an accepted frame");
+            if receipt.exceptions.is_empty() {
+                assert_eq!(
+                    changes_digest(hashes.iter().copied()),
+                    proof.digest,
+                    "a frame without exceptions is stored whole: {source:?}"
+                );
+            }
+        }
+    }
+}

@@ -53,7 +53,7 @@ pub async fn tell(app: &App, folder: &Path, at: SocketAddr, tell: Tell<'_>) -> R
     }));
     let a = phone(app, "Hery", &link, &folder.join("a")).await?;
     let b = phone(app, "Lalao", &link, &folder.join("b")).await?;
-    let mut story = Story::new(a, b).await?;
+    let mut story = Story::new(a, b, app.clock().clone()).await?;
     story.tell(&link, tell).await?;
     drop(link);
     _ = stop.send(());

@@ -12,6 +12,7 @@ use fieldmerge_sdk::{
 };
 
 use super::link::Link;
+use crate::clock::Clock as ServerClock;
 use super::scenario::{Attendance, Scenario, Worker, date};
 
 const DAY_MS: i64 = 86_400_000;
@@ -33,6 +34,8 @@ pub struct Story {
     pub a: Phone,
     /// Enumerator Lalao, at site S2.
     pub b: Phone,
+    /// The server's clock, which goes with the story.
+    server: ServerClock,
     areas: BTreeMap<String, AreaId>,
     /// The person records by their names in the scenario.
     pub people: BTreeMap<String, RecordId>,
@@ -45,7 +48,7 @@ pub type Tell<'a> = &'a mut dyn FnMut(&str);
 
 impl Story {
     /// Two enrolled phones that have synced once.
-    pub async fn new(a: Phone, b: Phone) -> Result<Self, ClientError> {
+    pub async fn new(a: Phone, b: Phone, server: ServerClock) -> Result<Self, ClientError> {
         for phone in [&a, &b] {
             phone.clock.set_ms(START_MS);
             phone.device.sync(SyncOptions::default()).await?;
@@ -53,7 +56,7 @@ impl Story {
         let status = a.device.status().await;
         let areas = status.areas.iter().map(|area| (area.code.clone(), area.area)).collect();
         let scenario = Scenario::load();
-        Ok(Self { scenario, a, b, areas, people: BTreeMap::new(), assignments: BTreeMap::new() })
+        Ok(Self { scenario, a, b, server, areas, people: BTreeMap::new(), assignments: BTreeMap::new() })
     }
 
     /// What people call each person and assignment of the story.
@@ -151,12 +154,14 @@ impl Story {
     pub async fn come_back(&mut self, link: &Link, tell: Tell<'_>) -> Result<(), ClientError> {
         self.a.clock.set_ms(START_MS + 16 * DAY_MS);
         self.b.clock.set_ms(START_MS + (17 + 365) * DAY_MS);
+        self.server.advance_ms(START_MS + 16 * DAY_MS - self.server.now_ms());
         link.allow(6_000);
         let cut = self.a.device.try_sync(SyncOptions::default()).await?;
         tell(&format!("15 Mar  A syncs; the link breaks: {:?}, {} bytes up.", cut.end, cut.bytes_up));
         link.allow(i64::MAX);
         let again = self.a.device.sync(SyncOptions::default()).await?;
         tell(&format!("15 Mar  A tries again: {}", summary(&again)));
+        self.server.advance_ms(DAY_MS);
         let of_b = self.b.device.sync(SyncOptions::default()).await?;
         tell(&format!("16 Mar  B syncs: {}", summary(&of_b)));
         let last = self.a.device.sync(SyncOptions::default()).await?;

@@ -18,6 +18,8 @@ use fieldmerge_protocol::{
 };
 use fieldmerge_tests::synthetic::People;
 
+use super::edits::Kept;
+
 /// When the devices begin to work: 1 March 2024.
 const START_MS: i64 = 1_709_280_000_000;
 
@@ -73,6 +75,11 @@ pub struct Author {
     roster: u64,
     /// How many bytes of feeds it asks for at a time.
     pub budget_bytes: Option<u64>,
+    /// Of so many registrations it remembers one; 0 for none.
+    pub keep_every: usize,
+    /// What it remembers.
+    pub kept: Vec<Kept>,
+    registered: usize,
 }
 
 impl Author {
@@ -92,6 +99,9 @@ impl Author {
             cursors: BTreeMap::new(),
             roster: 0,
             budget_bytes: None,
+            keep_every: 0,
+            kept: Vec::new(),
+            registered: 0,
         }
     }
 
@@ -122,7 +132,12 @@ impl Author {
             .map(|_| {
                 self.tick();
                 let values = self.people.worker();
-                self.create("worker", None, values)
+                let made = self.create("worker", None, values);
+                self.registered += 1;
+                if self.keep_every > 0 && self.registered.is_multiple_of(self.keep_every) {
+                    self.kept.push(Kept::new(&made));
+                }
+                made
             })
             .collect()
     }

@@ -7,6 +7,8 @@ use fieldmerge_server::admin::{GrantText, projects};
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::{Store, StoreOptions};
 use fieldmerge_tests::postgres::{self, Durability};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use super::author::Author;
@@ -113,11 +115,17 @@ impl Site {
         authors
     }
 
-    /// Bytes of the SQLite file. The server must have been stopped, so that everything is in it.
-    pub async fn file_bytes(&self) -> u64 {
-        self.app.store().close().await;
+    /// Bytes of the SQLite database, what stands in its log included; 0 for PostgreSQL.
+    pub async fn database_bytes(&self) -> u64 {
         let Database::Sqlite(folder) = &self.database else { return 0 };
-        std::fs::metadata(folder.path().join(FILE)).map_or(0, |file| file.len())
+        let options = SqliteConnectOptions::new().filename(folder.path().join(FILE)).read_only(true);
+        let mut connection = options.connect().await.expect("SQLite opens");
+        let bytes: i64 = sqlx::query_scalar("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+            .fetch_one(&mut connection)
+            .await
+            .expect("SQLite counts its pages");
+        connection.close().await.expect("the connection closes");
+        u64::try_from(bytes).unwrap_or_default()
     }
 }
 

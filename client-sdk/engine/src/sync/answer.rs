@@ -8,8 +8,10 @@ use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::problem::Problem;
 use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Welcome, tag};
 
+use super::request::Body;
 use super::{MAX_RESTARTS, Phase};
 use crate::engine::{Engine, Then, Turn};
+use crate::memory::rows::FrameKey;
 use crate::stage::Stage;
 use crate::{Effect, Enrolment, Failure, SyncEnd, SyncProblem, SyncReport, carry, repair};
 
@@ -23,6 +25,8 @@ pub(crate) struct Answer {
     hello: Vec<u8>,
     /// Own changes in the request.
     pub(crate) changes: u64,
+    /// Own frames in the request.
+    pub(crate) frames: Vec<FrameKey>,
     /// Whether the device asked for its own changes too.
     pub(crate) recover: bool,
     reader: PartReader,
@@ -39,12 +43,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(request: u64, hello: Vec<u8>, recover: bool, changes: u64) -> Self {
+    pub(crate) fn new(request: u64, body: Body) -> Self {
         Self {
             request,
-            hello,
-            changes,
-            recover,
+            hello: body.hello,
+            changes: body.changes,
+            frames: body.frames,
+            recover: body.recover,
             reader: PartReader::new(MAX_PART_BYTES),
             over: None,
             finished: None,

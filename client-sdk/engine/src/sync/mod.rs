@@ -236,7 +236,7 @@ impl Engine {
         session.phase = Phase::SignToken { id, token, body: Box::new(body) };
     }
 
-    fn send(&mut self, authorization: &str, body: Body, turn: &mut Turn<'_>) -> Result<(), Failure> {
+    fn send(&mut self, authorization: &str, mut body: Body, turn: &mut Turn<'_>) -> Result<(), Failure> {
         let request = self.next_id();
         let project = self.memory.enrolment.as_ref().ok_or(Failure::NotEnrolled)?.project;
         let Some(session) = &mut self.session else { return Ok(()) };
@@ -244,14 +244,15 @@ impl Engine {
         session.report.bytes_up += body.bytes.len() as u64;
         session.report.sent += body.changes;
         session.sent.extend(body.frames.iter().copied());
-        session.carried.extend(body.carried);
-        session.phase = Phase::Answer(Box::new(Answer::new(request, body.hello, body.recover, body.changes)));
+        session.carried.extend(std::mem::take(&mut body.carried));
+        let bytes = std::mem::take(&mut body.bytes);
+        session.phase = Phase::Answer(Box::new(Answer::new(request, body)));
         turn.effects.push(Effect::Send(Request {
             id: request,
             project,
             authorization: authorization.to_owned(),
             content_type: BUNDLE_MEDIA_TYPE,
-            body: body.bytes,
+            body: bytes,
         }));
         Ok(())
     }

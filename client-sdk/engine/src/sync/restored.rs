@@ -32,7 +32,10 @@ impl Reading<'_, '_, '_> {
         }
         let other_log = state.log.is_some_and(|log| log != welcome.log);
         if other_log || welcome.committed < state.receipted {
-            restored(&mut self.stage, welcome.committed, now_ms)?;
+            // Frames of this very request count as committed, and hide which ones before them are not.
+            let current = self.stage.state.incarnation;
+            let hidden = self.answer.frames.iter().any(|key| key.0 == current && key.1 <= welcome.committed);
+            restored(&mut self.stage, if hidden { 0 } else { welcome.committed }, now_ms)?;
         }
         self.stage.state.log = Some(welcome.log);
         if let Some(roster) = welcome.roster {
@@ -43,7 +46,7 @@ impl Reading<'_, '_, '_> {
 }
 
 /// The server was restored and has lost what came after its backup: reads every feed from its beginning, and offers
-/// again every own frame that it is not known to hold. Nothing is known of what else it holds, so every dependency is
+/// again every own frame that it is not known to hold: those after number `committed`. Nothing is known of what else it holds, so every dependency is
 /// named by its whole hash until the outbox is empty.
 fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Failure> {
     for feed in stage.memory.cursors.keys() {

@@ -282,9 +282,15 @@ impl Merge<'_> {
 
     fn hold(&mut self, item: Item) -> Judgement {
         let key = (item.record, item.change.actor, item.change.seq);
-        let known = self.held.iter().find(|held| (held.record, held.change.actor, held.change.seq) == key);
-        if let Some(known) = known {
-            return if known.hash == item.hash { (Outcome::Held, None) } else { self.refuse(item, "forked") };
+        let mut held = self.held.iter_mut();
+        if let Some(known) = held.find(|held| (held.record, held.change.actor, held.change.seq) == key) {
+            if known.hash != item.hash {
+                return self.refuse(item, "forked");
+            }
+            // The device asks about the frame that it sent last, so that is the one whose receipt must be corrected.
+            *known = item.clone();
+            self.newly_held.push(item);
+            return (Outcome::Held, None);
         }
         let count = self.held_counts.entry(item.source.device).or_default();
         if *count >= MAX_HELD_CHANGES {

@@ -163,7 +163,10 @@ async fn write_held(tx: &mut Tx, push: &Push<'_>, items: &[Item]) -> Result<(), 
             needs: item.change.deps.iter().flat_map(|hash| hash.0).collect(),
             body: encode(&[entry(item)], "held")?,
         };
-        held::insert(tx, push.project, &change).await?;
+        if !held::insert(tx, push.project, &change).await? {
+            held::remove(tx, push.project, change.record, change.actor, change.seq).await?;
+            held::insert(tx, push.project, &change).await?;
+        }
     }
     Ok(())
 }

@@ -42,3 +42,6 @@ CREATE TABLE proofs (
     received_ms BIGINT NOT NULL,
     PRIMARY KEY (project, device, incarnation, frame)
 );
+
+-- Bodies are compressed already.
+ALTER TABLE segments ALTER COLUMN body SET STORAGE EXTERNAL;

@@ -16,7 +16,7 @@ CREATE TABLE records (
     position BIGINT NOT NULL,
     change_count BIGINT NOT NULL,
     open_case_count BIGINT NOT NULL,
-    current_values JSONB NOT NULL,
+    current_values JSON NOT NULL,
     state BYTEA NOT NULL,
     PRIMARY KEY (project, id)
 );
@@ -95,9 +95,9 @@ CREATE TABLE cases (
     class BIGINT NOT NULL,
     record_type TEXT NOT NULL,
     state BYTEA NOT NULL,
-    candidates JSONB NOT NULL,
-    agreed JSONB,
-    decision JSONB,
+    candidates JSON NOT NULL,
+    agreed JSON,
+    decision JSON,
     opened_ms BIGINT NOT NULL,
     closed_ms BIGINT,
     PRIMARY KEY (project, record, kind, path)

@@ -1,6 +1,8 @@
 //! Everything that needs two crates or a process: what the tests and benches share.
 
 pub mod database;
+pub mod persona;
 pub mod postgres;
+pub mod server;
 pub mod synthetic;
 pub mod world;

@@ -35,7 +35,7 @@ crate::sql::declare! {
         postgres: "INSERT INTO records (project, id, version, class, area, record_type, subject, author, created_ms,
                 updated_ms, position, change_count, open_case_count, current_values, state)
             SELECT $1, new.* FROM UNNEST($2::UUID[], $3::BIGINT[], $4::BIGINT[], $5::UUID[], $6::TEXT[], $7::UUID[],
-                $8::BYTEA[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::BIGINT[], $14::JSONB[],
+                $8::BYTEA[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::BIGINT[], $14::JSON[],
                 $15::BYTEA[]) AS new
             ON CONFLICT (project, id) DO UPDATE SET
                 version = excluded.version, area = excluded.area, subject = excluded.subject,

@@ -3,6 +3,7 @@
 use fieldmerge_protocol::{Actor, AreaId, DeviceId, Incarnation, LogId, ProjectId, RecordClass, RecordId};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo};
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteRow, SqliteTypeInfo};
 use sqlx::types::Json;
@@ -220,9 +221,13 @@ where
     }
 }
 
-/// JSON text on its way in and out: `JSONB` on PostgreSQL, `TEXT` on SQLite. It is not parsed here.
+/// JSON text on its way in and out: `JSON` on PostgreSQL, `TEXT` on SQLite. It is not parsed here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct JsonText<T>(pub T);
+
+/// The numbers that PostgreSQL gives to `JSON` and its array type.
+const JSON_OID: Oid = Oid(114);
+const JSON_ARRAY_OID: Oid = Oid(199);
 
 impl<T: AsRef<str>> Type<Sqlite> for JsonText<T> {
     fn type_info() -> SqliteTypeInfo {
@@ -238,20 +243,18 @@ impl<T: AsRef<str>> Encode<'_, Sqlite> for JsonText<T> {
 
 impl<T: AsRef<str>> Type<Postgres> for JsonText<T> {
     fn type_info() -> PgTypeInfo {
-        <Json<()> as Type<Postgres>>::type_info()
+        PgTypeInfo::with_oid(JSON_OID)
     }
 }
 
 impl<T: AsRef<str>> PgHasArrayType for JsonText<T> {
     fn array_type_info() -> PgTypeInfo {
-        <Json<()> as PgHasArrayType>::array_type_info()
+        PgTypeInfo::with_oid(JSON_ARRAY_OID)
     }
 }
 
 impl<T: AsRef<str>> Encode<'_, Postgres> for JsonText<T> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        // The version of jsonb's binary form, then the text itself.
-        buffer.push(1);
         buffer.extend_from_slice(self.0.as_ref().as_bytes());
         Ok(IsNull::No)
     }

@@ -117,7 +117,7 @@ impl Phone {
 /// One line of a sheet. Who it is about is set by whoever writes it into a log.
 pub fn attended(die: u32, day: Date) -> AttendanceEntry {
     match die {
-        0 => AttendanceEntry::absent(0, day, Some(AbsenceReason::Sick)),
+        0 => AttendanceEntry::absent(0, day, Some(AbsenceReason::Health)),
         1 => AttendanceEntry::present(0, day, 2),
         _ => AttendanceEntry::present(0, day, 4),
     }

@@ -7,5 +7,6 @@ pub mod phone;
 pub mod raw;
 pub mod replay;
 pub mod replica;
+pub mod seeds;
 pub mod site;
 pub mod work;

@@ -9,6 +9,7 @@ use fieldmerge_tests::world::census::Census;
 use fieldmerge_tests::world::link::{Link, Reply};
 use fieldmerge_tests::world::phone::{Died, Phone, Shelf, Step};
 use fieldmerge_tests::world::raw;
+use fieldmerge_tests::world::seeds::runtime;
 use fieldmerge_tests::world::site::{START_MS, Site};
 use fieldmerge_tests::world::work::{Ledger, Work};
 
@@ -42,10 +43,6 @@ impl Template {
             Self { database, site, phones }
         })
     }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts")
 }
 
 /// Runs the world of a seed; panics if it ends in disagreement.

@@ -12,6 +12,7 @@ on_both!(
     two_that_make_one_record_do_not_overwrite_each_other,
     writers_of_one_record_each_see_the_last,
     records_are_paged_by_id,
+    values_come_back_letter_by_letter,
     a_corrupt_row_names_itself,
 );
 
@@ -145,6 +146,18 @@ async fn records_are_paged_by_id(place: &Place) {
             .collect();
         assert_eq!(read, expected);
     }
+}
+
+async fn values_come_back_letter_by_letter(place: &Place) {
+    let store = place.store().await;
+    let mut tx = store.begin().await.expect("begin");
+    // The order of keys, a decimal that ends in zero, the character zero, quotes, and what is not ASCII.
+    let text = r#"{"zeta":1.50,"a":"\u0000","b\"":"Râ🌾","n":12345678901234567890,"e":""}"#;
+    let mut odd = record(1, b"");
+    odd.current_values = String::from(text);
+    records::upsert(&mut tx, PROJECT, &[odd]).await.expect("upsert");
+    let found = records::find(&mut tx, PROJECT, record_id(1)).await.expect("find").expect("the record");
+    assert_eq!(found.current_values, text);
 }
 
 async fn a_corrupt_row_names_itself(place: &Place) {

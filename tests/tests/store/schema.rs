@@ -88,7 +88,7 @@ fn kind(name: &str) -> &'static str {
     match name {
         "BLOB" | "uuid" | "bytea" => "bytes",
         "INTEGER" | "bigint" => "integer",
-        "TEXT" | "text" | "jsonb" => "text",
+        "TEXT" | "text" | "json" => "text",
         other => panic!("a type that the rules do not allow: {other}"),
     }
 }

@@ -1,0 +1,110 @@
+//! The command line, as a process.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use fieldmerge_tests::database::folder;
+use serde_json::Value;
+
+struct Fieldmerge {
+    database: String,
+}
+
+impl Fieldmerge {
+    fn run(&self, arguments: &[&str]) -> Output {
+        let program = env!("CARGO_BIN_EXE_fieldmerge_under_test");
+        let mut command = Command::new(program);
+        command.args(arguments).env("FIELDMERGE_DATABASE", &self.database);
+        command.output().expect("the program runs")
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {err}");
+        serde_json::from_str(&out).expect("the output is JSON")
+    }
+
+    fn exit(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.run(arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+fn fieldmerge(folder: &Path) -> Fieldmerge {
+    Fieldmerge { database: format!("sqlite:{}", folder.join("fieldmerge.db").display()) }
+}
+
+#[test]
+fn an_administrator_makes_a_project_and_invites_a_device() {
+    let folder = folder();
+    let it = fieldmerge(folder.path());
+    let project = it.json(&["admin", "project", "new", "ROADS", "Rural roads"]);
+    assert_eq!(project["code"], "ROADS");
+    it.json(&["admin", "area", "new", "ROADS", "S1", "Iarintsena"]);
+    let person = it.json(&["admin", "person", "new", "ROADS", "Hery"]);
+    let person = person["id"].as_str().expect("an id");
+    let code = it.json(&[
+        "admin", "device", "code", "ROADS", "Hery", "--grant", "S1:enumerator", "--person", person, "--url", "https://x.org",
+    ]);
+    let enrol = code["enrol"].as_str().expect("a text");
+    assert!(enrol.starts_with("fieldmerge://enrol?url=https%3A%2F%2Fx.org&code="), "{enrol}");
+    let areas = it.json(&["admin", "area", "list", "ROADS"]);
+    let codes: Vec<&str> = areas.as_array().expect("a list").iter().filter_map(|area| area["code"].as_str()).collect();
+    assert_eq!(codes, ["S1", "all"]);
+    let key = it.json(&["admin", "key", "new", "ROADS", "Dashboard", "--role", "analyst"]);
+    assert!(key["key"].as_str().is_some_and(|key| key.starts_with("fmk_")));
+    let keys = it.json(&["admin", "key", "list", "ROADS"]);
+    assert_eq!((&keys[0]["id"], &keys[0]["role"]), (&key["id"], &"analyst".into()));
+    assert_eq!(it.json(&["admin", "device", "list", "ROADS"]), serde_json::json!([]));
+    assert_eq!(it.json(&["verify"])["projects"][0]["difference_count"], 0);
+}
+
+#[test]
+fn a_failure_says_why_and_by_which_kind() {
+    let folder = folder();
+    let it = fieldmerge(folder.path());
+    it.json(&["admin", "project", "new", "ROADS", "Rural roads"]);
+    for (arguments, code, said) in [
+        (&["admin", "area", "list", "GHOST"][..], 3, "there is no project `GHOST`"),
+        (&["admin", "project", "new", "ROADS", "Again"], 4, "the project `ROADS` exists already"),
+        (&["admin", "project", "new", "a b", "Again"], 2, "1 to 32 letters"),
+        (&["admin", "device", "code", "ROADS", "Hery", "--grant", "S1"], 2, "not AREA:ROLE"),
+        (&["admin", "device", "code", "ROADS", "Hery", "--grant", "S9:enumerator"], 3, "there is no area `S9`"),
+        (&["admin", "grant", "add", "ROADS", "7", "all:enumerator"], 3, "there is no device `7`"),
+        (&["admin", "key", "new", "ROADS", "X", "--role", "enumerator"], 2, "analyst or administrator"),
+        (&["export", "--project", "ROADS", "--type", "ghost"], 2, "worker"),
+        (&["export", "--project", "ROADS", "--type", "worker", "--role", "administrator"], 2, "lists no such rows"),
+        (&["frobnicate"], 2, "unrecognized subcommand"),
+    ] {
+        let (exit, text) = it.exit(arguments);
+        assert_eq!(exit, Some(code), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+    }
+    let unknown = Fieldmerge { database: "mysql://x".to_owned() };
+    let (exit, text) = unknown.exit(&["admin", "project", "list"]);
+    assert_eq!(exit, Some(1));
+    assert!(text.contains("neither with sqlite: nor with postgres:"), "{text}");
+}
+
+#[test]
+fn an_export_appears_when_it_is_complete() {
+    let folder = folder();
+    let it = fieldmerge(folder.path());
+    it.json(&["admin", "project", "new", "ROADS", "Rural roads"]);
+    let file = folder.path().join("workers.csv");
+    let path = file.to_str().expect("the path is text");
+    let output = it.run(&["export", "--project", "ROADS", "--type", "worker", "--output", path]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(&file).expect("the file is there");
+    assert!(text.starts_with("_id,_area,worker_number") || text.starts_with("_id,_area,"), "{text}");
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
+fn the_document_of_the_api_can_be_printed() {
+    let folder = folder();
+    let document = fieldmerge(folder.path()).json(&["openapi"]);
+    assert_eq!(document["info"]["title"], "Fieldmerge");
+    assert!(!folder.path().join("fieldmerge.db").exists(), "no database is needed for that");
+}

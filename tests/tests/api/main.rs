@@ -1,0 +1,12 @@
+//! The HTTP API, through a real server on SQLite.
+
+mod auth;
+mod cases;
+mod command;
+mod dataset;
+mod discovery;
+mod enrol;
+mod logs;
+mod problems;
+mod sync;
+mod workers;

@@ -1,0 +1,167 @@
+//! The examples of PROTOCOL.md: each is what the code writes, and the code reads it back.
+//!
+//! An example is a fenced block ```` ```json NAME ```` with `bytes` in hexadecimal beside what they say. A later version
+//! may add examples; these stay, because devices in the field hold such bytes.
+
+use fieldmerge_protocol::bundle::{Compression, Entry, FrameHeader, Origin, changes_digest, decode_body, encode_body};
+use fieldmerge_protocol::sync::{
+    self, Cursor, Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome, ReceiptList, Welcome,
+};
+use fieldmerge_protocol::{
+    Action, Actor, AreaId, Change, DeviceId, Incarnation, LogId, Op, Path, ProjectId, RecordClass, RecordId, Value,
+};
+use serde_json::{Value as Json, json};
+
+const TEXT: &str = include_str!("../../../protocol/PROTOCOL.md");
+
+const DEVICE: DeviceId = DeviceId([0xd1; 10]);
+const INCARNATION: Incarnation = Incarnation([0x1c; 4]);
+const AREA: AreaId = AreaId([0xa1; 16]);
+const PROJECT: ProjectId = ProjectId([0x91; 16]);
+const RECORD: RecordId = RecordId([0x01, 0x9c, 0x9d, 0x77, 0xcc, 0x80, 0x70, 1, 0x80, 2, 3, 4, 5, 6, 7, 8]);
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(text: &Json) -> Vec<u8> {
+    let text = text.as_str().expect("bytes are a text");
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal")).collect()
+}
+
+/// The example of this name.
+fn example(name: &str) -> Json {
+    let fence = format!("```json {name}\n");
+    let (_, rest) = TEXT.split_once(&fence).unwrap_or_else(|| panic!("PROTOCOL.md has no example {name}"));
+    let (block, _) = rest.split_once("\n```").expect("a fence ends");
+    serde_json::from_str(block).unwrap_or_else(|error| panic!("the example {name} is not JSON: {error}"))
+}
+
+fn assert_example(name: &str, written: Json) {
+    assert_eq!(example(name), written, "the example {name} should be:\n{written:#}");
+}
+
+fn put(path: &str, value: Value) -> Op {
+    Op { path: Path::new(path).expect("a path of the protocol"), action: Action::Put(value), pred: Vec::new() }
+}
+
+fn change() -> Change {
+    Change {
+        actor: Actor::new(DEVICE, 0, INCARNATION),
+        seq: 1,
+        start_op: 1,
+        time: 1_772_168_400_000,
+        deps: Vec::new(),
+        ops: vec![
+            put("_id", Value::Bytes(RECORD.0.to_vec())),
+            put("_type", Value::str("worker")),
+            put("_area", Value::Bytes(AREA.0.to_vec())),
+            put("birth_year", Value::Int(1991)),
+            put("languages/mlg", Value::Bool(true)),
+        ],
+    }
+}
+
+#[test]
+fn ids() {
+    let actor = Actor::new(DEVICE, 258, INCARNATION);
+    let feed = Feed { area: AREA, class: RecordClass::Core };
+    assert_example(
+        "ids",
+        json!({
+            "device": DEVICE, "person": actor.person(), "incarnation": INCARNATION, "actor": actor,
+            "area": AREA, "class": "core", "feed as CBOR": hex(&sync::encode(&feed)),
+        }),
+    );
+}
+
+#[test]
+fn a_change() {
+    let change = change();
+    let (chunk, hash) = change.encode();
+    assert_example("change", json!({ "bytes": hex(&chunk), "hash": hash.to_string() }));
+    let (read, read_hash) = Change::decode(&bytes(&example("change")["bytes"])).expect("the example decodes");
+    assert_eq!((read, read_hash), (change, hash));
+}
+
+#[test]
+fn a_body_and_its_frame_header() {
+    let change = change();
+    let (_, hash) = change.encode();
+    let body = encode_body(&[Entry { record: RECORD, change: &change, hash }], &|_, _| None).expect("one change fits");
+    let header = FrameHeader {
+        origin: Origin {
+            project: PROJECT,
+            device: DEVICE,
+            incarnation: INCARNATION,
+            number: 7,
+            class: RecordClass::Core,
+            area: AREA,
+        },
+        compression: Compression::Stored,
+        dictionary: 0,
+        count: 1,
+        raw_len: u32::try_from(body.len()).expect("a short body"),
+        changes_digest: changes_digest([hash]),
+    };
+    assert_example("frame", json!({ "header": hex(&header.to_bytes()), "body": hex(&body) }));
+    let written = example("frame");
+    assert_eq!(FrameHeader::from_bytes(&bytes(&written["header"])), Ok(header));
+    let packed = decode_body(&bytes(&written["body"])).expect("the example decodes");
+    assert_eq!(packed.len(), 1);
+    assert_eq!((packed[0].record, &packed[0].change.ops), (RECORD, &change.ops));
+}
+
+#[test]
+fn the_messages_of_a_sync() {
+    let feed = Feed { area: AREA, class: RecordClass::Core };
+    let hello = Hello {
+        incarnation: INCARNATION,
+        packed: 7,
+        receipted: 6,
+        log: Some(LogId([0x10; 16])),
+        cursors: vec![Cursor { feed, position: 300 }],
+        roster: 2,
+        now_ms: 1_772_168_400_000,
+        budget_bytes: None,
+        recover: None,
+        unsettled: None,
+        telemetry: None,
+    };
+    let welcome =
+        Welcome { log: LogId([0x10; 16]), now_ms: 1_772_168_400_500, committed: 7, stale: false, roster: None };
+    let frame = FrameRef { incarnation: INCARNATION, number: 7 };
+    let exceptions = vec![Exception { index: 3, outcome: Outcome::Quarantined, code: Some("not-granted".to_owned()) }];
+    let receipt = FrameReceipt { frame, status: FrameStatus::Accepted, exceptions, code: None };
+    let receipts = ReceiptList { device: DEVICE, receipts: vec![receipt] };
+    assert_example(
+        "messages",
+        json!({
+            "hello": hex(&sync::encode(&hello)),
+            "welcome": hex(&sync::encode(&welcome)),
+            "receipt list": hex(&sync::encode(&receipts)),
+            "signed for receipts": hex(&sync::receipts_text(PROJECT, b"list")),
+            "signed at the end": hex(&sync::answer_text(PROJECT, b"hello", [7; 32], true)),
+        }),
+    );
+    let written = example("messages");
+    assert_eq!(sync::decode(&bytes(&written["hello"])), Ok(hello));
+    assert_eq!(sync::decode(&bytes(&written["welcome"])), Ok(welcome));
+    assert_eq!(sync::decode(&bytes(&written["receipt list"])), Ok(receipts));
+}
+
+#[test]
+fn a_message_with_keys_of_a_later_version_is_read() {
+    let mut later = sync::encode(&Welcome {
+        log: LogId([0x10; 16]),
+        now_ms: 1,
+        committed: 0,
+        stale: true,
+        roster: None,
+    });
+    // A definite map: one entry more, with a key that nobody knows yet.
+    later[0] += 1;
+    later.extend_from_slice(&[0x18, 99, 0x63, b'n', b'e', b'w']);
+    let read: Welcome = sync::decode(&later).expect("unknown keys are skipped");
+    assert!(read.stale);
+}

@@ -151,6 +151,7 @@ impl<'m> Stage<'m> {
             standing: Standing::Waiting,
             full_hashes: false,
             repairs,
+            start_op: change.start_op,
         }))
     }
 

@@ -13,7 +13,7 @@ use fieldmerge_server::clock::Stopwatch;
 use fieldmerge_tests::database::folder;
 
 use super::author::{Author, Made};
-use super::load::{self, PHONE_LEVEL, Work};
+use super::load::{self, PHONE_LEVEL};
 use super::output::{Limit, Report, count, median, progress};
 use super::rates::{self, DEVICES};
 use super::sdk::{Phone, attended};

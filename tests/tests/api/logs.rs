@@ -80,7 +80,7 @@ async fn the_log_holds_no_value_and_no_secret_at_any_level() {
     let secrets = everything(&server).await;
     let text = log.text();
     assert!(text.contains("answered a request"), "the log was collected");
-    assert!(text.contains("/v1/projects/{project}/sync"), "routes are named by their pattern");
+    assert!(text.contains("/v1/projects/{project}/sync"), "routes are named by their pattern: {text}");
     let labels = ["Hery".to_owned(), "Iarintsena".to_owned()];
     for hidden in PERSONAL.map(str::to_owned).into_iter().chain(secrets).chain(labels) {
         assert!(!text.contains(&hidden), "{hidden} is in the log");

@@ -12,7 +12,7 @@ use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_server::admin::devices;
 use fieldmerge_server::http::layers;
 use fieldmerge_server::{App, Config, http};
-use fieldmerge_tests::persona::Persona;
+use fieldmerge_tests::persona::{Persona, public_key};
 use fieldmerge_tests::server::{PROJECT, Server, problem_of, refusal};
 use futures_util::{StreamExt, stream};
 use reqwest::{Body, RequestBuilder, StatusCode};
@@ -124,7 +124,7 @@ async fn earned(server: &Server) -> Vec<ProblemCode> {
     devices::revoke(&server.app, PROJECT, "2").await.expect("a device of ours is revoked");
     let analyst = server.key(Role::Analyst).await;
     let enrol = server.url("/v1/enrol");
-    let unknown = json!({ "code": "AAAA-AAAA-AAAA-AAAA", "public_key": fieldmerge_tests::persona::public_key(&device.key) });
+    let unknown = json!({ "code": "AAAA-AAAA-AAAA-AAAA", "public_key": public_key(&device.key) });
     let mut later = device.empty_body();
     later[3] = 9;
     let old = json!({ "iss": device.enrolled.device, "aud": device.enrolled.project, "iat": 0, "exp": 300 });
@@ -161,12 +161,11 @@ async fn every_code_can_be_reached() {
     let server = Server::start_with(config, routes).await;
     let mut codes = earned(&server).await;
 
-    let wrong = json!({ "code": "x", "public_key": fieldmerge_tests::persona::public_key(&Persona::enrol(&server, 3, &[]).await.key) });
+    let device = Persona::enrol(&server, 3, &["S1:supervisor"]).await;
+    let wrong = json!({ "code": "x", "public_key": public_key(&device.key) });
     let guess = || server.post_json(&server.url("/v1/enrol"), &wrong);
     codes.push(refusal(guess()).await.1);
     codes.push(refusal(guess()).await.1);
-
-    let device = Persona::enrol(&server, 4, &["S1:supervisor"]).await;
     let slow = bundle(&server, &device, stalled(vec![0; 10])).header("content-length", "1000");
     codes.push(refusal(slow).await.1);
     codes.push(refusal(server.get(&server.url("/panic"))).await.1);

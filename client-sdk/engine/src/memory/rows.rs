@@ -277,6 +277,9 @@ pub(crate) struct OutboxRow {
     /// How often it was written anew because the server refused it.
     #[n(9)]
     pub(crate) repairs: u8,
+    /// The counter of its first operation: among the changes of a record it grows with causality.
+    #[n(10)]
+    pub(crate) start_op: u64,
 }
 
 /// The key of a frame: incarnation and number.

@@ -83,7 +83,30 @@ fn groups(stage: &Stage<'_>, outbox: &BTreeMap<u64, &OutboxRow>, full_hashes: bo
         }
     }
     groups.sort_by_key(|group| group.incarnation == stage.state.incarnation);
+    for group in &mut groups {
+        in_causal_order(&mut group.rows, outbox);
+    }
     groups
+}
+
+/// Changes that were offered before and are offered again stand in the outbox in another order than they were made:
+/// puts those of each record in causal order, in the places that they hold together.
+fn in_causal_order(rows: &mut [u64], outbox: &BTreeMap<u64, &OutboxRow>) {
+    let key = |number: &u64| outbox.get(number).map(|row| (row.record, row.start_op));
+    let mut sorted = rows.to_vec();
+    sorted.sort_by_key(key);
+    let mut next: BTreeMap<RecordId, usize> = BTreeMap::new();
+    for (place, number) in sorted.iter().enumerate() {
+        if let Some((record, _)) = key(number) {
+            next.entry(record).or_insert(place);
+        }
+    }
+    for row in rows {
+        if let Some(place) = key(row).and_then(|(record, _)| next.get_mut(&record)) {
+            *row = sorted[*place];
+            *place += 1;
+        }
+    }
 }
 
 struct Packer<'a, 'm> {

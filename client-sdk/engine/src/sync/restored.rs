@@ -59,12 +59,16 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
         let Some(frame) = stage.frame(key).filter(|frame| frame.standing != FrameStanding::Sent).cloned() else {
             continue;
         };
-        let rows: Vec<OutboxRow> = frame.changes.iter().filter_map(|number| stage.outgoing(*number).cloned()).collect();
+        let mut rows = unpack(stage, &frame.bytes)?;
         for number in &frame.changes {
-            stage.set_outgoing(*number, None);
+            let Some(row) = stage.outgoing(*number).cloned() else { continue };
+            if row.standing == Standing::Held {
+                stage.set_outgoing(*number, None);
+            } else {
+                // A person has to settle this one first.
+                rows.retain(|other| other.hash != row.hash);
+            }
         }
-        // A frame that was done with names no changes any more; they are read back from its bytes.
-        let rows = if rows.is_empty() { unpack(stage, &frame.bytes)? } else { rows };
         offered.extend(rows);
         stage.set_frame(key, None);
     }
@@ -116,6 +120,7 @@ fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<Vec<OutboxRow>, Failure> {
             standing: Standing::Waiting,
             full_hashes: true,
             repairs: 0,
+            start_op: change.change.start_op,
         }
     };
     Ok(changes.into_iter().map(row).collect())

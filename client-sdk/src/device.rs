@@ -6,8 +6,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fieldmerge_engine::{
-    CaseView, Edit, Engine, Enrolment, Input, LogEntry, Notice, Outcome, OutboxView, SavedEdit, Settlement, Status,
-    SyncOptions, SyncReport,
+    CaseView, Edit, Engine, Enrolment, Input, LogEntry, Notice, OutboxView, Outcome, SavedEdit, Settlement,
+    Status, SyncOptions, SyncReport,
 };
 use fieldmerge_protocol::api::EnrolRequest;
 use fieldmerge_protocol::{AreaId, PersonNumber, RecordId, Value};
@@ -69,11 +69,8 @@ impl Device {
         let key = key::open(&folder.join("device.key"), &mut rng)?;
         let engine = Engine::open(store.load().await?)?;
         let core = Core::new(engine, store, key, options.clock, rng);
-        let inner = Inner {
-            core: Arc::new(Mutex::new(core)),
-            syncing: Mutex::new(()),
-            transport: Transport::new()?,
-        };
+        let inner =
+            Inner { core: Arc::new(Mutex::new(core)), syncing: Mutex::new(()), transport: Transport::new()? };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -48,7 +48,14 @@ pub struct NewRecord {
 impl NewRecord {
     /// A record of this type in this area.
     pub fn new(record_type: impl Into<String>, area: AreaId) -> Self {
-        Self { record: None, record_type: record_type.into(), area, subject: None, person: 0, values: Vec::new() }
+        Self {
+            record: None,
+            record_type: record_type.into(),
+            area,
+            subject: None,
+            person: 0,
+            values: Vec::new(),
+        }
     }
 
     /// Gives the record an id that was made beforehand, so that other records of the same save can name it.
@@ -145,6 +152,7 @@ impl RecordEdit {
 }
 
 fn checked(values: Vec<(String, Value)>) -> Result<Vec<(Path, Value)>, Error> {
-    let checked = values.into_iter().map(|(path, value)| Ok((Path::new(&path).map_err(|_| Error::BadPath)?, value)));
+    let checked =
+        values.into_iter().map(|(path, value)| Ok((Path::new(&path).map_err(|_| Error::BadPath)?, value)));
     checked.collect()
 }

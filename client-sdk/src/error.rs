@@ -86,7 +86,9 @@ impl From<Error> for ClientError {
         let message = error.to_string();
         match error {
             Error::Database(_) | Error::Io(_) => Self::new(ErrorKind::Storage, "storage", message),
-            Error::Open(OpenError::LaterVersion) => Self::new(ErrorKind::UpdateRequired, "later-version", message),
+            Error::Open(OpenError::LaterVersion) => {
+                Self::new(ErrorKind::UpdateRequired, "later-version", message)
+            }
             Error::Open(OpenError::Corrupt { .. }) => Self::new(ErrorKind::Storage, "corrupt", message),
             Error::Engine(failure) => failure.into(),
             Error::NoRandomness => Self::new(ErrorKind::Storage, "no-randomness", message),
@@ -128,19 +130,25 @@ impl ClientError {
             SyncEnd::Refused { status, code, retry_after_seconds } => {
                 Self::of_refusal(*status, *code, *retry_after_seconds)
             }
-            SyncEnd::Untrusted { code: "later-version" } => {
-                Self::new(ErrorKind::UpdateRequired, "later-version", "the server speaks a later version; update the app")
-            }
-            SyncEnd::Untrusted { code } => {
-                Self::new(ErrorKind::Refused, code, "the answer does not come from the project's server, or was damaged")
-            }
+            SyncEnd::Untrusted { code: "later-version" } => Self::new(
+                ErrorKind::UpdateRequired,
+                "later-version",
+                "the server speaks a later version; update the app",
+            ),
+            SyncEnd::Untrusted { code } => Self::new(
+                ErrorKind::Refused,
+                code,
+                "the answer does not come from the project's server, or was damaged",
+            ),
             SyncEnd::Failed(failure) => failure.clone().into(),
         })
     }
 
     fn of_refusal(status: u16, code: Option<ProblemCode>, retry_after: Option<u32>) -> Self {
         let kind = match (code, status) {
-            (Some(ProblemCode::Unauthenticated | ProblemCode::DeviceRevoked), _) | (None, 401) => ErrorKind::SignedOut,
+            (Some(ProblemCode::Unauthenticated | ProblemCode::DeviceRevoked), _) | (None, 401) => {
+                ErrorKind::SignedOut
+            }
             (Some(ProblemCode::UnsupportedVersion), _) => ErrorKind::UpdateRequired,
             (
                 Some(ProblemCode::TooManyRequests | ProblemCode::RequestTimeout | ProblemCode::Unavailable),

@@ -79,8 +79,10 @@ impl Store {
     }
 
     async fn lay_out(&mut self) -> Result<(), Error> {
-        let found: i64 =
-            sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut self.connection).await.map_err(in_use)?;
+        let found: i64 = sqlx::query_scalar("PRAGMA user_version")
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(in_use)?;
         if found > LAYOUT {
             return Err(Error::Open(fieldmerge_engine::OpenError::LaterVersion));
         }

@@ -35,7 +35,8 @@ impl Transport {
     /// Offers the device's key for a one-time code.
     pub(crate) async fn enrol(&self, address: &str, offer: &EnrolRequest) -> Result<EnrolAnswer, Error> {
         let body = serde_json::to_vec(offer).map_err(|_| Error::BadAnswer)?;
-        let request = self.client.post(url(address, "v1/enrol")?).header(header::CONTENT_TYPE, "application/json");
+        let request =
+            self.client.post(url(address, "v1/enrol")?).header(header::CONTENT_TYPE, "application/json");
         let response = request.body(body).send().await.map_err(Error::Link)?;
         if response.status().is_success() {
             let body = response.bytes().await.map_err(Error::Link)?;

@@ -58,7 +58,8 @@ pub async fn page(
     let project = reader.project.id;
     let mut tx = app.store().read().await?;
     let pseudonyms = Pseudonyms::load(&mut tx, project).await?;
-    let mut at = after.map(|Cursor(cursor)| CaseCursor { record: pseudonyms.id(cursor.record.uuid()).into(), ..cursor });
+    let mut at = after
+        .map(|Cursor(cursor)| CaseCursor { record: pseudonyms.id(cursor.record.uuid()).into(), ..cursor });
     let (mut cases, mut rows_read) = (Vec::new(), 0);
     let more = loop {
         let rows = rows_after(&mut tx, project, open_only, at.as_ref(), limit).await?;
@@ -107,7 +108,11 @@ fn view(reader: &Reader, pseudonyms: &Pseudonyms, row: CaseRow) -> Result<CaseVi
         record,
         candidates: stored::<Vec<CandidateView>>(&row, "candidates", &row.candidates)?,
         agreed: row.agreed.as_ref().map(|text| stored::<Value>(&row, "agreed", text)).transpose()?,
-        decision: row.decision.as_ref().map(|text| stored::<DecisionView>(&row, "decision", text)).transpose()?,
+        decision: row
+            .decision
+            .as_ref()
+            .map(|text| stored::<DecisionView>(&row, "decision", text))
+            .transpose()?,
         open: row.closed_ms.is_none(),
         state: hex(&row.state),
         record_type: row.record_type,
@@ -136,8 +141,10 @@ fn withhold(view: &mut CaseView) {
 }
 
 fn stored<T: DeserializeOwned>(row: &CaseRow, column: &'static str, text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| {
-        StoreError::Corrupt { table: "cases", column, key: row.record.to_string() }
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt {
+        table: "cases",
+        column,
+        key: row.record.to_string(),
     })
 }
 

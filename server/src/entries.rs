@@ -21,7 +21,10 @@ mod tests {
     #[test]
     fn a_run_is_read_as_it_was_packed() {
         let entries: [&[u8]; 3] = [b"", b"one", &[0xff; 300]];
-        assert_eq!(unpack(&pack(entries.into_iter())).expect("it was packed here"), entries.map(<[u8]>::to_vec));
+        assert_eq!(
+            unpack(&pack(entries.into_iter())).expect("it was packed here"),
+            entries.map(<[u8]>::to_vec)
+        );
         assert_eq!(unpack(b"\xff\xff"), None);
     }
 }

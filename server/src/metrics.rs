@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -115,7 +115,12 @@ impl SyncMetrics {
             Unit::Bytes,
             sync.received_bytes.clone(),
         );
-        registry.register_with_unit("sync_sent", "Bytes of sync answers", Unit::Bytes, sync.sent_bytes.clone());
+        registry.register_with_unit(
+            "sync_sent",
+            "Bytes of sync answers",
+            Unit::Bytes,
+            sync.sent_bytes.clone(),
+        );
         sync
     }
 }

@@ -40,7 +40,17 @@ impl App {
         let datasets = Arc::new(Semaphore::new(config.max_datasets));
         let wrong_codes = Attempts::new(config.max_wrong_codes_per_minute);
         let stopping = AtomicBool::new(false);
-        Self(Arc::new(Inner { store, clock, ids, config, metrics, body_memory, datasets, wrong_codes, stopping }))
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            ids,
+            config,
+            metrics,
+            body_memory,
+            datasets,
+            wrong_codes,
+            stopping,
+        }))
     }
 
     /// The database.

@@ -68,7 +68,8 @@ impl Database {
 
     /// Opens it with the schema in place, with few connections: many tests run side by side.
     pub async fn store(&self) -> Store {
-        let options = StoreOptions { readers: 2, writers: 3, cache_bytes: 4 << 20, ..StoreOptions::default() };
+        let options =
+            StoreOptions { readers: 2, writers: 3, cache_bytes: 4 << 20, ..StoreOptions::default() };
         let store = Store::open_with(&self.url(), &options).await.expect("the database opens");
         if self.kind() == Kind::Sqlite {
             store.migrate().await.expect("the schema is brought up to date");

@@ -32,7 +32,8 @@ impl Persona {
         let key = SigningKey::from_bytes(&[seed; 32]);
         let code = server.code("Hery", grants).await;
         let body = json!({ "code": code, "public_key": public_key(&key) });
-        let answer = server.post_json(&server.url("/v1/enrol"), &body).send().await.expect("the server answers");
+        let answer =
+            server.post_json(&server.url("/v1/enrol"), &body).send().await.expect("the server answers");
         let text = answer.text().await.expect("a body arrives");
         let enrolled = serde_json::from_str(&text).expect("a fresh code enrols");
         Self { key, enrolled, incarnation: Incarnation([seed; 4]), packed: 0 }
@@ -104,7 +105,8 @@ impl Persona {
             .iter()
             .map(|(record, change)| Entry { record: *record, change, hash: change.encode().1 })
             .collect();
-        let draft = FrameDraft::pack(origin, &entries, &|_, _| None, Packing::default()).expect("changes of ours pack");
+        let draft = FrameDraft::pack(origin, &entries, &|_, _| None, Packing::default())
+            .expect("changes of ours pack");
         let signature = self.key.sign(&draft.signing_bytes()).to_bytes();
         draft.finish(signature)
     }

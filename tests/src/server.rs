@@ -55,7 +55,8 @@ impl Server {
         let clock = Clock::fixed(START_MS);
         let app = App::new(store, clock, Ids::from_seed([7; 32]), config, Metrics::default());
         let project = projects::create(&app, PROJECT, "Rural roads").await.expect("a project is made");
-        let area = projects::create_area(&app, PROJECT, "S1", "Iarintsena").await.expect("an area is made").id;
+        let area =
+            projects::create_area(&app, PROJECT, "S1", "Iarintsena").await.expect("an area is made").id;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let (stop, stopped) = oneshot::channel();
@@ -94,7 +95,8 @@ impl Server {
 
     /// A one-time code for a device with grants such as `S1:enumerator`.
     pub async fn code(&self, label: &str, grants: &[&str]) -> String {
-        let grants: Vec<GrantText> = grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
+        let grants: Vec<GrantText> =
+            grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
         let request = CodeRequest {
             project: PROJECT.to_owned(),
             label: label.to_owned(),
@@ -135,7 +137,8 @@ impl Drop for Server {
 /// The problem document of a response, its shape checked: media type, status, type and the request's id.
 pub async fn problem_of(response: Response) -> Problem {
     let status = response.status();
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header =
+        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (media_type, id) = (header("content-type"), header("x-request-id"));
     let body = response.text().await.expect("a body arrives");
     assert_eq!(media_type.as_deref(), Some("application/problem+json"), "{status} {body}");

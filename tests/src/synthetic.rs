@@ -5,17 +5,68 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 const FAMILY: &[&str] = &[
-    "Rakotomalala", "Rasoanirina", "Andrianarisoa", "Ravaosolo", "Randrianasolo", "Razafindrakoto", "Rabemananjara",
-    "Rakotoarisoa", "Ramanantsoa", "Raharimalala", "Rasolofoson", "Andriamanana", "Coulibaly", "Traoré", "Diallo",
-    "Keïta", "Diarra", "Sissoko", "Dembélé", "Jean-Baptiste", "Joseph", "François", "Étienne", "Pierre-Louis",
+    "Rakotomalala",
+    "Rasoanirina",
+    "Andrianarisoa",
+    "Ravaosolo",
+    "Randrianasolo",
+    "Razafindrakoto",
+    "Rabemananjara",
+    "Rakotoarisoa",
+    "Ramanantsoa",
+    "Raharimalala",
+    "Rasolofoson",
+    "Andriamanana",
+    "Coulibaly",
+    "Traoré",
+    "Diallo",
+    "Keïta",
+    "Diarra",
+    "Sissoko",
+    "Dembélé",
+    "Jean-Baptiste",
+    "Joseph",
+    "François",
+    "Étienne",
+    "Pierre-Louis",
 ];
 const GIVEN: &[&str] = &[
-    "Voahangy", "Hery", "Lalao", "Tahina", "Mamy", "Noro", "Fara", "Tiana", "Solofo", "Haja", "Fatoumata", "Moussa",
-    "Aïssata", "Amadou", "Mariam", "Ibrahima", "Marie-Claire", "Wilner", "Rosemène", "Jocelyn", "Bakoly", "Zo",
+    "Voahangy",
+    "Hery",
+    "Lalao",
+    "Tahina",
+    "Mamy",
+    "Noro",
+    "Fara",
+    "Tiana",
+    "Solofo",
+    "Haja",
+    "Fatoumata",
+    "Moussa",
+    "Aïssata",
+    "Amadou",
+    "Mariam",
+    "Ibrahima",
+    "Marie-Claire",
+    "Wilner",
+    "Rosemène",
+    "Jocelyn",
+    "Bakoly",
+    "Zo",
 ];
 const VILLAGES: &[&str] = &[
-    "Ambohimena", "Ankazobe-Sud", "Anjoma-Est", "Manasoa", "Ambalasoa", "Mahazoarivo", "Iarintsena", "Soatanana",
-    "Andranovory", "Tsaratanana", "Fenoarivo", "Antanimena",
+    "Ambohimena",
+    "Ankazobe-Sud",
+    "Anjoma-Est",
+    "Manasoa",
+    "Ambalasoa",
+    "Mahazoarivo",
+    "Iarintsena",
+    "Soatanana",
+    "Andranovory",
+    "Tsaratanana",
+    "Fenoarivo",
+    "Antanimena",
 ];
 const PCODES: &[&str] = &["MG21205050", "MG21205090", "MG21205010", "MG21205130"];
 const LANGUAGES: &[&str] = &["mlg", "fra", "bam", "hat", "ara"];
@@ -93,7 +144,10 @@ impl People {
     pub fn observation(&mut self) -> Vec<(Path, Value)> {
         let mut answers = Vec::new();
         for question in ["seeing", "hearing", "walking", "remembering", "selfcare", "communicating"] {
-            answers.push((path(&format!("wg_{question}")), self.pick(&["1", "1", "1", "1", "1", "2", "2", "3"])));
+            answers.push((
+                path(&format!("wg_{question}")),
+                self.pick(&["1", "1", "1", "1", "1", "2", "2", "3"]),
+            ));
         }
         answers.extend(named(vec![
             ("wg_respondent", Value::str("self")),

@@ -119,7 +119,9 @@ impl Engine {
         let mut reader = PartReader::new(MAX_PART_BYTES);
         reader.feed(bytes);
         let mut whole = false;
-        while let Some(part) = reader.next_part().map_err(|_| Failure::BadFile("it is not a bundle, or is damaged"))? {
+        while let Some(part) =
+            reader.next_part().map_err(|_| Failure::BadFile("it is not a bundle, or is damaged"))?
+        {
             match part.tag {
                 tag::FRAME => import.frame(&part.payload)?,
                 tag::RECEIPTS => import.receipts(&part.payload, turn)?,

@@ -68,7 +68,9 @@ impl Doc {
     pub(crate) fn author(&self, hash: &ChangeHash) -> Option<(Actor, u64)> {
         let authors: Vec<(Actor, u64)> = match &self.body {
             Body::Record(state) => state.actors().collect(),
-            Body::Log(log) => log.heading().map(|heading| (heading.actor, log.last_seq())).into_iter().collect(),
+            Body::Log(log) => {
+                log.heading().map(|heading| (heading.actor, log.last_seq())).into_iter().collect()
+            }
         };
         let named = |(actor, last)| (1..=last).rev().map(move |seq| (actor, seq));
         authors.into_iter().flat_map(named).find(|(actor, seq)| self.find(*actor, *seq) == Some(*hash))

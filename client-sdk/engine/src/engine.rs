@@ -163,7 +163,12 @@ impl Engine {
     }
 
     /// Writes what was staged and tells the outcome when it is durable, or tells the failure.
-    fn answer_with(&mut self, ticket: Ticket, staged: Result<(Staged, Outcome), Failure>, turn: &mut Turn<'_>) {
+    fn answer_with(
+        &mut self,
+        ticket: Ticket,
+        staged: Result<(Staged, Outcome), Failure>,
+        turn: &mut Turn<'_>,
+    ) {
         match staged {
             Ok((staged, outcome)) => self.write(staged, Then::Done(ticket, outcome), turn),
             Err(failure) => turn.done(ticket, Err(failure)),

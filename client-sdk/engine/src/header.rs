@@ -24,7 +24,8 @@ pub(crate) fn row(stage: &Stage<'_>, record: RecordId, doc: &Doc) -> Result<Arc<
                 subject: identity.subject,
                 search: search::key_of(state).into(),
                 title: search::title_of(state).into(),
-                open_cases: u32::try_from(found.iter().filter(|case| case.is_open()).count()).unwrap_or(u32::MAX),
+                open_cases: u32::try_from(found.iter().filter(|case| case.is_open()).count())
+                    .unwrap_or(u32::MAX),
                 judged: !found.is_empty(),
                 log: None,
             }

@@ -33,14 +33,12 @@ mod store;
 mod sync;
 mod view;
 
-pub use effect::{Effect, Outcome, SyncProblem, Request, SavedEdit, SignRequest, SyncEnd, SyncReport};
+pub use effect::{Effect, Outcome, Request, SavedEdit, SignRequest, SyncEnd, SyncProblem, SyncReport};
 pub use engine::Engine;
 pub use failure::{Failure, FailureKind, OpenError};
-pub use input::{
-    Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket,
-};
+pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket};
 pub use store::{Batch, Snapshot, Table, Write};
 pub use view::{
-    CandidateView, CaseView, EntryView, Hit, ListQuery, Notice, OutboxState, OutboxView, Outgoing, RecordView, Status,
-    Summary, ValueView,
+    CandidateView, CaseView, EntryView, Hit, ListQuery, Notice, OutboxState, OutboxView, Outgoing,
+    RecordView, Status, Summary, ValueView,
 };

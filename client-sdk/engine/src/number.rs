@@ -128,7 +128,9 @@ mod tests {
     fn a_person_may_type_it_loosely() {
         let number = number(7, 10_101, 0x0b);
         let text = number.to_string();
-        for typed in [text.to_lowercase(), text.replace('-', ""), text.replace('-', " "), text.replace('0', "O")] {
+        for typed in
+            [text.to_lowercase(), text.replace('-', ""), text.replace('-', " "), text.replace('0', "O")]
+        {
             assert_eq!(typed.parse(), Ok(number), "{typed}");
         }
     }

@@ -50,8 +50,13 @@ pub(crate) fn mark_forked(stage: &mut Stage<'_>, record: RecordId, turn: &mut Tu
 }
 
 /// The record without the device's own unreceived changes; `None` if it has none, or none can be taken out.
-pub(crate) fn without_outgoing(stage: &Stage<'_>, record: RecordId, doc: &Doc) -> Result<Option<Doc>, Failure> {
-    let outgoing: BTreeSet<ChangeHash> = stage.outgoing_of(record).into_iter().map(|(_, row)| row.hash).collect();
+pub(crate) fn without_outgoing(
+    stage: &Stage<'_>,
+    record: RecordId,
+    doc: &Doc,
+) -> Result<Option<Doc>, Failure> {
+    let outgoing: BTreeSet<ChangeHash> =
+        stage.outgoing_of(record).into_iter().map(|(_, row)| row.hash).collect();
     let (base, kept) = without(stage, record, doc, &outgoing)?;
     Ok((!outgoing.is_empty() && kept.len() < outgoing.len()).then_some(base))
 }
@@ -68,9 +73,7 @@ fn without(
             let (state, kept) = record_without(state, leave_out)?;
             (Body::Record(Box::new(state)), kept)
         }
-        Body::Log(log) => {
-            (Body::Log(Box::new(log_without(stage, record, log, leave_out)?)), BTreeSet::new())
-        }
+        Body::Log(log) => (Body::Log(Box::new(log_without(stage, record, log, leave_out)?)), BTreeSet::new()),
     };
     Ok((Doc { feed: doc.feed, body }, kept))
 }
@@ -175,7 +178,11 @@ fn redo(
     if past.is_some() {
         rows.iter().for_each(|(_, row)| stage.drop_entries(record, row.seq));
     }
-    if base.is_empty() { stage.forget(record) } else { stage.set_doc(record, Some(base)) }
+    if base.is_empty() {
+        stage.forget(record)
+    } else {
+        stage.set_doc(record, Some(base))
+    }
     let mut count = 0;
     for (number, row) in rows {
         let change = Change::decode(&row.change).map_err(|_| Failure::Bug("an own change does not read"))?.0;
@@ -210,7 +217,12 @@ fn redo(
 }
 
 /// Writes what a change wrote once more, on the record as it is now, under the present incarnation.
-fn write_again(stage: &mut Stage<'_>, record: RecordId, row: &OutboxRow, change: &Change) -> Result<(), Failure> {
+fn write_again(
+    stage: &mut Stage<'_>,
+    record: RecordId,
+    row: &OutboxRow,
+    change: &Change,
+) -> Result<(), Failure> {
     let actor = present_actor(stage, row.actor)?;
     let fixed = ["_id", "_type", "_area", "_subject"];
     let mut puts = Vec::new();
@@ -224,10 +236,14 @@ fn write_again(stage: &mut Stage<'_>, record: RecordId, row: &OutboxRow, change:
     let refused = |_| Failure::TooLarge;
     let (mut doc, again) = match stage.doc(record)? {
         Some(doc) => {
-            let Body::Record(state) = &doc.body else { return Err(Failure::Bug("a log was opened as a record")) };
+            let Body::Record(state) = &doc.body else {
+                return Err(Failure::Bug("a log was opened as a record"));
+            };
             let save = Save { actor, time: row.time, puts, deletes };
             let change = match state.build(&save) {
-                Err(fieldmerge_model::record::BuildError::NothingToWrite) => return Err(Failure::NothingToWrite),
+                Err(fieldmerge_model::record::BuildError::NothingToWrite) => {
+                    return Err(Failure::NothingToWrite);
+                }
                 built => built.map_err(refused)?,
             };
             (doc, change)
@@ -263,7 +279,12 @@ fn settle_frames(stage: &mut Stage<'_>) {
 
 impl Engine {
     /// A person gives a change up, or has it written anew.
-    pub(crate) fn settle(&self, number: u64, how: Settlement, turn: &mut Turn<'_>) -> Result<Staged, Failure> {
+    pub(crate) fn settle(
+        &self,
+        number: u64,
+        how: Settlement,
+        turn: &mut Turn<'_>,
+    ) -> Result<Staged, Failure> {
         let mut stage = Stage::new(&self.memory)?;
         if self.session.is_some() || self.export.is_some() {
             return Err(Failure::Busy);

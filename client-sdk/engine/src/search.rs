@@ -19,7 +19,8 @@ const SEARCHED: [&str; 9] = [
     "residence_village",
 ];
 /// The fields that make a title, in order.
-const TITLED: [&str; 6] = ["family_name", "given_names", "worker_number", "site_name", "project_code", "firm_name"];
+const TITLED: [&str; 6] =
+    ["family_name", "given_names", "worker_number", "site_name", "project_code", "firm_name"];
 /// Longer keys help nobody and cost memory.
 const MAX_KEY_BYTES: usize = 160;
 const MAX_TITLE_BYTES: usize = 96;
@@ -113,7 +114,10 @@ pub(crate) fn fit(key: &str, words: &[&str]) -> Option<Fit> {
 
 /// Where the word first begins a word of the key; `from` is where it first stands at all.
 fn first_beginning(key: &str, word: &str, from: usize) -> Option<usize> {
-    key[from..].match_indices(word).map(|(at, _)| from + at).find(|at| *at == 0 || key.as_bytes()[at - 1] == b' ')
+    key[from..]
+        .match_indices(word)
+        .map(|(at, _)| from + at)
+        .find(|at| *at == 0 || key.as_bytes()[at - 1] == b' ')
 }
 
 #[cfg(test)]

@@ -87,7 +87,9 @@ impl<'m> Stage<'m> {
         let staged = self.docs.iter().find(|(_, doc)| {
             let heading = doc.as_ref().and_then(|doc| Some((doc.feed, doc.heading()?)));
             heading.is_some_and(|(feed, heading)| {
-                heading.actor == *writer && feed == Feed { area: *area, class: *class } && heading.month == *month
+                heading.actor == *writer
+                    && feed == Feed { area: *area, class: *class }
+                    && heading.month == *month
             })
         });
         let kept = || self.memory.logs.get(key).filter(|log| !self.docs.contains_key(log)).copied();
@@ -129,7 +131,13 @@ impl<'m> Stage<'m> {
     }
 
     /// Applies a change that a person made here, and puts it into the outbox.
-    pub(crate) fn save(&mut self, record: RecordId, doc: &mut Doc, change: &Change, repairs: u8) -> Result<u64, Failure> {
+    pub(crate) fn save(
+        &mut self,
+        record: RecordId,
+        doc: &mut Doc,
+        change: &Change,
+        repairs: u8,
+    ) -> Result<u64, Failure> {
         let (bytes, hash) = change.encode();
         if bytes.len() > MAX_CHANGE_BYTES || change.deps.len() > MAX_DEPS {
             return Err(Failure::TooLarge);
@@ -180,7 +188,8 @@ impl<'m> Stage<'m> {
 
     /// The whole outbox, in order.
     pub(crate) fn outbox(&self) -> BTreeMap<u64, &OutboxRow> {
-        let mut rows: BTreeMap<u64, &OutboxRow> = self.memory.outbox.iter().map(|(number, row)| (*number, row)).collect();
+        let mut rows: BTreeMap<u64, &OutboxRow> =
+            self.memory.outbox.iter().map(|(number, row)| (*number, row)).collect();
         for (number, row) in &self.outbox {
             match row {
                 Some(row) => rows.insert(*number, row),
@@ -193,7 +202,10 @@ impl<'m> Stage<'m> {
     /// The outbox numbers of one record, in order.
     fn numbers_of(&self, record: RecordId) -> impl Iterator<Item = u64> {
         let kept = self.memory.outgoing.get(&record).into_iter().flatten().copied();
-        let staged = self.outbox.iter().filter_map(|(number, row)| (row.as_ref()?.record == record).then_some(*number));
+        let staged = self
+            .outbox
+            .iter()
+            .filter_map(|(number, row)| (row.as_ref()?.record == record).then_some(*number));
         kept.chain(staged).collect::<BTreeSet<u64>>().into_iter()
     }
 
@@ -204,7 +216,8 @@ impl<'m> Stage<'m> {
 
     /// The outbox number of a change, if it has no final receipt.
     pub(crate) fn outgoing_number(&self, record: RecordId, actor: Actor, seq: u64) -> Option<u64> {
-        let named = |number: &u64| self.outgoing(*number).is_some_and(|row| row.actor == actor && row.seq == seq);
+        let named =
+            |number: &u64| self.outgoing(*number).is_some_and(|row| row.actor == actor && row.seq == seq);
         self.numbers_of(record).find(named)
     }
 
@@ -276,7 +289,12 @@ impl<'m> Stage<'m> {
     }
 
     /// Whether a change with this hash stands on this device and the server has acknowledged it: who wrote it.
-    pub(crate) fn acknowledged(&self, doc: &Doc, record: RecordId, hash: &ChangeHash) -> Option<(Actor, u64)> {
+    pub(crate) fn acknowledged(
+        &self,
+        doc: &Doc,
+        record: RecordId,
+        hash: &ChangeHash,
+    ) -> Option<(Actor, u64)> {
         let (actor, seq) = doc.author(hash)?;
         self.outgoing_number(record, actor, seq).is_none().then_some((actor, seq))
     }
@@ -317,4 +335,3 @@ impl<'m> Stage<'m> {
         Ok((writes, touched.into_iter().collect()))
     }
 }
-

@@ -1,10 +1,10 @@
 //! Devices and what they may do.
 
 use fieldmerge_protocol::DeviceId;
+use fieldmerge_store::Tx;
 use fieldmerge_store::devices::{self, Device};
 use fieldmerge_store::grants::{self, Grant};
 use fieldmerge_store::projects::{self, Area, Project};
-use fieldmerge_store::Tx;
 
 use super::{AdminError, GrantText, area, project};
 use crate::state::App;

@@ -117,7 +117,9 @@ pub fn code_of(areas: &[Area], id: AreaId) -> String {
 fn check_code(what: &str, code: &str) -> Result<(), AdminError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if code.is_empty() || code.len() > 32 || !code.bytes().all(plain) {
-        return Err(AdminError::Invalid(format!("the code of {what} has 1 to 32 letters, digits, `-` or `_`")));
+        return Err(AdminError::Invalid(format!(
+            "the code of {what} has 1 to 32 letters, digits, `-` or `_`"
+        )));
     }
     Ok(())
 }

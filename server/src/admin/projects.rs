@@ -33,7 +33,9 @@ pub async fn create(app: &App, code: &str, name: &str) -> Result<Project, AdminE
     app.store()
         .write(async |mut lent| {
             let tx = &mut *lent;
-            projects::insert(tx, &made).await.map_err(|error| AdminError::or_exists(error, "project", code))?;
+            projects::insert(tx, &made)
+                .await
+                .map_err(|error| AdminError::or_exists(error, "project", code))?;
             projects::insert_area(tx, made.id, &root).await?;
             keys::create(tx, made.id, app.ids(), now_ms).await?;
             Ok::<_, AdminError>(())

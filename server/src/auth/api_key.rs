@@ -40,7 +40,8 @@ pub async fn authenticate(app: &App, project: ProjectId, text: &str) -> Result<(
     if key.project != project {
         return Err(ApiError::new(ProblemCode::NotFound));
     }
-    let known = projects::find(&mut tx, project).await?.ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
+    let known =
+        projects::find(&mut tx, project).await?.ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
     tx.rollback().await?;
     let role = key.role.parse().map_err(|_| unknown())?;
     Ok((known, role))

@@ -37,7 +37,8 @@ impl FromRequestParts<App> for AuthedDevice {
 pub async fn authenticate(app: &App, project: ProjectId, token: &str) -> Result<AuthedDevice, ApiError> {
     let unknown = || ApiError::new(ProblemCode::Unauthenticated);
     // Who claims to have signed says whose key to try; nothing of it is believed before the signature is verified.
-    let claimed: DeviceClaims = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| unknown())?;
+    let claimed: DeviceClaims =
+        jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| unknown())?;
     let mut tx = app.store().read().await?;
     let known = projects::find(&mut tx, claimed.aud).await?;
     let device = devices::find(&mut tx, claimed.aud, claimed.iss).await?;

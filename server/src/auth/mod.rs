@@ -23,7 +23,8 @@ const MAX_TOKEN_BYTES: usize = 1_024;
 /// The bearer token of a request. It is never logged.
 fn bearer(parts: &Parts) -> Result<&str, ApiError> {
     let missing = || ApiError::new(ProblemCode::Unauthenticated).detail("send `Authorization: Bearer …`");
-    let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).ok_or_else(missing)?;
+    let header =
+        parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).ok_or_else(missing)?;
     let (scheme, token) = header.split_once(' ').ok_or_else(missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") || token.len() > MAX_TOKEN_BYTES {
         return Err(missing());

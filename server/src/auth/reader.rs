@@ -80,8 +80,5 @@ impl Reader {
 
 /// Whether a role meets the persons whom it reads about; all others know them by a pseudonym (domain.md 2.2).
 pub fn meets_persons(role: Role) -> bool {
-    matches!(
-        role,
-        Role::Enumerator | Role::Supervisor | Role::Payroll | Role::Protection | Role::Adjudicator
-    )
+    matches!(role, Role::Enumerator | Role::Supervisor | Role::Payroll | Role::Protection | Role::Adjudicator)
 }

@@ -102,7 +102,9 @@ impl Demo {
             std::fs::remove_dir_all(&self.folder)?;
         } else if std::fs::read_dir(&self.folder).is_ok_and(|mut inside| inside.next().is_some()) {
             let folder = self.folder.display();
-            return Err(Failure::usage(format!("{folder} holds something else; name another folder by --folder")));
+            return Err(Failure::usage(format!(
+                "{folder} holds something else; name another folder by --folder"
+            )));
         }
         std::fs::create_dir_all(&self.folder)?;
         Ok(std::fs::write(mark, "This folder is made anew by each `fieldmerge demo`.\n")?)
@@ -126,7 +128,8 @@ fn text(told: &Told, cases: &[CaseView], names: &BTreeMap<RecordId, String>) -> 
     let rows: Vec<Vec<String>> = cases
         .iter()
         .map(|case| {
-            let values: Vec<String> = case.candidates.iter().map(|candidate| plain(&candidate.value)).collect();
+            let values: Vec<String> =
+                case.candidates.iter().map(|candidate| plain(&candidate.value)).collect();
             let agreed = case.agreed.as_ref().map_or_else(|| "none".to_owned(), plain);
             let who = names.get(&case.record).cloned().unwrap_or_else(|| case.record.to_string());
             vec![who, case.path.to_string(), values.join(" or "), agreed]

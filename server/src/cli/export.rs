@@ -94,7 +94,9 @@ fn say_as_of(as_of: &AsOf, output: Output) -> Result<(), Failure> {
 fn explain(error: DatasetError, role: Role) -> Failure {
     let types = types_for(role).collect::<Vec<_>>().join(", ");
     match error {
-        DatasetError::UnknownType => Failure::usage(format!("no record type has this name; there are {types}")),
+        DatasetError::UnknownType => {
+            Failure::usage(format!("no record type has this name; there are {types}"))
+        }
         DatasetError::Forbidden => Failure::usage(format!("the role {role} lists no such rows, but {types}")),
         error => error.into(),
     }

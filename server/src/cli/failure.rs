@@ -72,4 +72,11 @@ macro_rules! failed {
     )+};
 }
 
-failed!(StoreError, std::io::Error, NoRandomness, serde_json::Error, crate::verify::VerifyError, crate::demo::DemoError);
+failed!(
+    StoreError,
+    std::io::Error,
+    NoRandomness,
+    serde_json::Error,
+    crate::verify::VerifyError,
+    crate::demo::DemoError
+);

@@ -32,8 +32,11 @@ impl Output {
 
     /// Says on standard error why the command failed. A pipe that was closed cannot be told anything.
     pub fn fail(self, message: &str) {
-        let line =
-            if self.json { serde_json::json!({ "error": message }).to_string() } else { format!("error: {message}") };
+        let line = if self.json {
+            serde_json::json!({ "error": message }).to_string()
+        } else {
+            format!("error: {message}")
+        };
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 }

@@ -47,8 +47,7 @@ struct Started {
 impl Serve {
     /// Serves until told to stop.
     pub async fn run(self, database: &str, output: &Output) -> Result<ExitCode, Failure> {
-        let config =
-            Config { listen: self.listen, metrics_listen: self.metrics_listen, ..Config::default() };
+        let config = Config { listen: self.listen, metrics_listen: self.metrics_listen, ..Config::default() };
         let app = open(database, config).await?;
         telemetry::start(self.log, app.metrics().clone());
         let listener = TcpListener::bind(self.listen).await?;
@@ -56,7 +55,8 @@ impl Serve {
             Some(address) => Some(TcpListener::bind(address).await?),
             None => None,
         };
-        let address = |listener: &TcpListener| listener.local_addr().map(|address| format!("http://{address}"));
+        let address =
+            |listener: &TcpListener| listener.local_addr().map(|address| format!("http://{address}"));
         let started = Started {
             api: address(&listener)?,
             metrics: metrics_listener.as_ref().map(address).transpose()?,

@@ -89,7 +89,10 @@ impl Serialize for Line<'_> {
 
 fn csv_line(bytes: &mut Vec<u8>, cells: impl IntoIterator<Item = impl AsRef<[u8]>>) {
     // A writer for each line, because one that is kept would hold on to the buffer.
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).buffer_capacity(1 << 10).from_writer(bytes);
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .buffer_capacity(1 << 10)
+        .from_writer(bytes);
     writer.write_record(cells).and_then(|()| Ok(writer.flush()?)).expect("writing to a Vec cannot fail");
 }
 
@@ -112,10 +115,8 @@ mod tests {
 
     #[test]
     fn json_lines_keep_types() {
-        let lines = [
-            r#"{"_id":"a","name":"Ra, \"koto\"","days":0.5}"#,
-            r#"{"_id":"b","name":"=1+1","days":null}"#,
-        ];
+        let lines =
+            [r#"{"_id":"a","name":"Ra, \"koto\"","days":0.5}"#, r#"{"_id":"b","name":"=1+1","days":null}"#];
         assert_eq!(written(Format::Jsonl).lines().collect::<Vec<_>>(), lines);
     }
 }

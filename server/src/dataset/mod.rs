@@ -97,11 +97,8 @@ impl Dataset {
         }
         let mut tx = store.read().await?;
         let as_of = as_of(&mut tx, &project, of, now_ms).await?;
-        let pseudonyms = if meets_persons(role) {
-            None
-        } else {
-            Some(Pseudonyms::load(&mut tx, project.id).await?)
-        };
+        let pseudonyms =
+            if meets_persons(role) { None } else { Some(Pseudonyms::load(&mut tx, project.id).await?) };
         let columns = columns_for(of, role);
         let pages = if of.class.is_log() {
             Pages::Entries(EntryPages::new(of))
@@ -179,10 +176,17 @@ mod tests {
     #[test]
     fn headquarters_sees_neither_names_nor_places_nor_exact_births() {
         let of = types::record_type("worker").expect("a built-in type");
-        let seen: Vec<String> = columns_for(of, Role::Analyst).into_iter().map(|column| column.name).collect();
-        for hidden in
-            ["family_name", "given_names", "known_as", "birth_date", "birth_year", "phone", "residence_village"]
-        {
+        let seen: Vec<String> =
+            columns_for(of, Role::Analyst).into_iter().map(|column| column.name).collect();
+        for hidden in [
+            "family_name",
+            "given_names",
+            "known_as",
+            "birth_date",
+            "birth_year",
+            "phone",
+            "residence_village",
+        ] {
             assert!(!seen.iter().any(|name| name.starts_with(hidden)), "{hidden} is hidden from the analyst");
         }
         assert!(seen.contains(&"sex".to_owned()));

@@ -78,7 +78,8 @@ impl RecordPages {
         disputes: &[Dispute],
         pending: &[&str],
     ) -> Result<Vec<Cell>, StoreError> {
-        let state = RecordState::from_bytes(&stored.state).map_err(|_| corrupt("records", "state", stored.id))?;
+        let state =
+            RecordState::from_bytes(&stored.state).map_err(|_| corrupt("records", "state", stored.id))?;
         let conflicts: Vec<Conflict<'_>> = disputes.iter().map(Dispute::as_conflict).collect();
         let facts = Facts {
             id: stored.id,

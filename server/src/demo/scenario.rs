@@ -100,7 +100,11 @@ impl Worker {
 impl Attendance {
     /// Quarters of a day.
     pub fn quarters(&self) -> u8 {
-        [0.0, 0.25, 0.5, 0.75, 1.0].into_iter().zip(0..).find(|(part, _)| *part >= self.fraction).map_or(4, |q| q.1)
+        [0.0, 0.25, 0.5, 0.75, 1.0]
+            .into_iter()
+            .zip(0..)
+            .find(|(part, _)| *part >= self.fraction)
+            .map_or(4, |q| q.1)
     }
 }
 
@@ -122,8 +126,12 @@ mod tests {
         for attendance in &scenario.attendance {
             date(&attendance.date);
         }
-        let quarters: u32 =
-            scenario.attendance.iter().filter(|day| day.device == "A").map(|day| u32::from(day.quarters())).sum();
+        let quarters: u32 = scenario
+            .attendance
+            .iter()
+            .filter(|day| day.device == "A")
+            .map(|day| u32::from(day.quarters()))
+            .sum();
         assert_eq!(quarters, 121 * 4 + 10 * 2);
     }
 }

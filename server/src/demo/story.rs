@@ -7,13 +7,11 @@ use fieldmerge_model::types::entry::{
     AttendanceEntry, AttendanceStatus, Confirmation, Entry, PayChannel, PaymentEntry,
 };
 use fieldmerge_protocol::{AreaId, RecordId, Value};
-use fieldmerge_sdk::{
-    ClientError, Clock, Device, LogEntry, NewRecord, RecordEdit, SyncOptions, SyncReport,
-};
+use fieldmerge_sdk::{ClientError, Clock, Device, LogEntry, NewRecord, RecordEdit, SyncOptions, SyncReport};
 
 use super::link::Link;
-use crate::clock::Clock as ServerClock;
 use super::scenario::{Attendance, Scenario, Worker, date};
+use crate::clock::Clock as ServerClock;
 
 const DAY_MS: i64 = 86_400_000;
 /// 27 February 2026, 08:00 in Antananarivo.
@@ -62,7 +60,8 @@ impl Story {
     /// What people call each person and assignment of the story.
     pub fn names(&self) -> BTreeMap<RecordId, String> {
         let people = self.people.iter().map(|(name, record)| (*record, name.clone()));
-        let assignments = self.assignments.iter().map(|(name, record)| (*record, format!("{name}, assignment")));
+        let assignments =
+            self.assignments.iter().map(|(name, record)| (*record, format!("{name}, assignment")));
         people.chain(assignments).collect()
     }
 
@@ -145,7 +144,9 @@ impl Story {
         for edit in of_b {
             self.b.device.records().edit(edit).await?;
         }
-        tell("14 Mar  Both edit W03's birth year, W09's wage, W07, W12's languages, W02's phone; B withdraws W10.");
+        tell(
+            "14 Mar  Both edit W03's birth year, W09's wage, W07, W12's languages, W02's phone; B withdraws W10.",
+        );
         tell("        B's clock is a year ahead.");
         Ok(())
     }
@@ -235,11 +236,18 @@ impl Story {
         let mut sheets: BTreeMap<AreaId, Vec<LogEntry>> = BTreeMap::new();
         for day in seen {
             let entry = AttendanceEntry {
-                status: if day.status == "present" { AttendanceStatus::Present } else { AttendanceStatus::Absent },
+                status: if day.status == "present" {
+                    AttendanceStatus::Present
+                } else {
+                    AttendanceStatus::Absent
+                },
                 ..AttendanceEntry::present(0, date(&day.date), day.quarters())
             };
             let subject = self.people[&day.worker];
-            sheets.entry(self.areas[&day.site]).or_default().push(LogEntry { subject, entry: Entry::Attendance(entry) });
+            sheets
+                .entry(self.areas[&day.site])
+                .or_default()
+                .push(LogEntry { subject, entry: Entry::Attendance(entry) });
         }
         for (area, entries) in sheets {
             phone.device.add_entries(area, entries).await?;
@@ -251,7 +259,9 @@ impl Story {
     async fn pay(&self) -> Result<(), ClientError> {
         let last = date("2026-03-14");
         for payment in &self.scenario.payments {
-            let Some(paid_on) = payment.paid_on.as_deref().map(date).filter(|day| *day <= last) else { continue };
+            let Some(paid_on) = payment.paid_on.as_deref().map(date).filter(|day| *day <= last) else {
+                continue;
+            };
             let Some(worker) = self.scenario.workers.iter().find(|worker| worker.id == payment.worker) else {
                 continue;
             };

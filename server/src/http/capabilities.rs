@@ -7,7 +7,7 @@ use super::Json;
 
 /// What this server speaks and how much it takes.
 #[utoipa::path(
-    get, path = "/v1/capabilities", tag = "devices",
+    get, path = "/v1/capabilities", operation_id = "capabilities", tag = "devices",
     responses((status = 200, description = "Versions and limits", body = Capabilities)),
 )]
 pub async fn show() -> Json<Capabilities> {

@@ -22,7 +22,8 @@ pub struct CaseQuery {
     open: bool,
     /// `next` of the page before.
     after: Option<String>,
-    /// At most so many cases, from 1 to 500.
+    /// At most so many cases.
+    #[param(minimum = 1, maximum = 500, default = 100)]
     #[serde(default = "default_limit")]
     limit: u32,
 }
@@ -36,10 +37,11 @@ impl QueryHelp for CaseQuery {
         "the parameters are open (true or false), after (`next` of the page before) and limit (1 to 500)";
 }
 
-/// Lists cases, oldest first. A device sees those of the records that it may list; values that the reader may not see
-/// are withheld.
+/// Lists cases, oldest first.
+///
+/// A device sees those of the records that it may list; values that the reader may not see are withheld.
 #[utoipa::path(
-    get, path = "/v1/projects/{project}/cases", tag = "headquarters",
+    get, path = "/v1/projects/{project}/cases", operation_id = "cases", tag = "headquarters",
     params(("project" = String, Path, description = "The project's id"), CaseQuery),
     responses(
         (status = 200, description = "A page of cases", body = CasePage),

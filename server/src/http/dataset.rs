@@ -41,10 +41,11 @@ impl QueryHelp for DatasetQuery {
                                 attendance or payment) and format (csv or jsonl)";
 }
 
-/// All records of a type as rows, read at one moment. The columns are those that the role of the key may see; conflicts
-/// and what is still expected are marked.
+/// All records of a type as rows, read at one moment.
+///
+/// The columns are those that the role of the key may see; conflicts and what is still expected are marked.
 #[utoipa::path(
-    get, path = "/v1/projects/{project}/dataset", tag = "headquarters",
+    get, path = "/v1/projects/{project}/dataset", operation_id = "dataset", tag = "headquarters",
     params(("project" = String, Path, description = "The project's id"), DatasetQuery),
     responses(
         (status = 200, description = "The rows", content((String = "text/csv"), (String = "application/jsonl")),
@@ -117,7 +118,9 @@ impl From<DatasetError> for ApiError {
     fn from(error: DatasetError) -> Self {
         match error {
             DatasetError::UnknownType => Self::new(ProblemCode::InvalidRequest).detail(DatasetQuery::HELP),
-            DatasetError::Forbidden => Self::new(ProblemCode::Forbidden).detail("the role lists no such rows"),
+            DatasetError::Forbidden => {
+                Self::new(ProblemCode::Forbidden).detail("the role lists no such rows")
+            }
             DatasetError::Store(error) => error.into(),
             DatasetError::Key(error) => error.into(),
             DatasetError::Abandoned => Self::internal(error),

@@ -14,7 +14,9 @@ use crate::admin::AdminError;
 use crate::admin::codes::{self, EnrolError, Enrolled};
 use crate::state::App;
 
-/// Enrols a device: the code is used up, the device gets its id, its number and its grants.
+/// Enrols a device.
+///
+/// The code is used up, the device gets its id, its number and its grants.
 #[utoipa::path(
     post, path = "/v1/enrol", tag = "devices", request_body = EnrolRequest,
     responses(

@@ -61,7 +61,9 @@ impl<T: DeserializeOwned + QueryHelp, S: Send + Sync> FromRequestParts<S> for Qu
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         #[expect(clippy::disallowed_types, reason = "this is the extractor that the others take")]
         let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
-        query.map(|query| Self(query.0)).map_err(|_| ApiError::new(ProblemCode::InvalidRequest).detail(T::HELP))
+        query
+            .map(|query| Self(query.0))
+            .map_err(|_| ApiError::new(ProblemCode::InvalidRequest).detail(T::HELP))
     }
 }
 

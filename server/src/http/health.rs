@@ -7,7 +7,9 @@ use fieldmerge_protocol::problem::Problem;
 use super::{ApiError, Json};
 use crate::state::App;
 
-/// The process is alive. Says nothing of the database, so that a database that is away restarts no server.
+/// The process is alive.
+///
+/// Says nothing of the database, so that a database that is away restarts no server.
 #[utoipa::path(
     get, path = "/health", tag = "operation",
     responses((status = 200, description = "The process is alive", body = Health)),
@@ -16,7 +18,9 @@ pub async fn health() -> Json<Health> {
     Json(Health { status: "ok".to_owned() })
 }
 
-/// The server takes requests: the database answers, and nobody told the server to stop.
+/// The server takes requests.
+///
+/// The database answers, and nobody told the server to stop.
 #[utoipa::path(
     get, path = "/ready", tag = "operation",
     responses(

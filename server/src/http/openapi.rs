@@ -1,7 +1,8 @@
 //! `GET /openapi.json`: the API as a document, made from the routes themselves.
 
+use fieldmerge_protocol::api::{AsOf, DeviceClaims};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 use super::{Json, router};
 
@@ -16,7 +17,8 @@ pub fn base() -> OpenApi {
         ))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
-    let mut components = Components::new();
+    // What stands in headers is in no body, and has its schema here.
+    let mut components = ComponentsBuilder::new().schema_from::<AsOf>().schema_from::<DeviceClaims>().build();
     let bearer = |description: &str, format: &str| {
         let mut scheme = Http::new(HttpAuthScheme::Bearer);
         scheme.description = Some(description.to_owned());
@@ -25,7 +27,7 @@ pub fn base() -> OpenApi {
     };
     components.add_security_scheme(
         "device",
-        bearer("A JWT (EdDSA) that the device signs for this request: `iss` its id, `aud` the project", "JWT"),
+        bearer("A JWT (EdDSA) that the device signs for this request; its claims are `DeviceClaims`", "JWT"),
     );
     components.add_security_scheme(
         "key",
@@ -41,7 +43,7 @@ pub fn document() -> OpenApi {
 
 /// This document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "operation",
+    get, path = "/openapi.json", operation_id = "openapi", tag = "operation",
     responses((status = 200, description = "This document", body = Object)),
 )]
 pub async fn show() -> Json<OpenApi> {

@@ -202,8 +202,7 @@ pub async fn complete(response: Response) -> Response {
         let code = code_of(status);
         Problem::new(code, status_of(code).as_u16())
     });
-    problem.request_id =
-        parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
+    problem.request_id = parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
     parts.status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     parts.headers = error_headers(&parts.headers);
     let body = serde_json::to_vec(&problem).expect("a problem has only text and numbers");

@@ -70,7 +70,8 @@ impl Connections {
         // Answers are written in parts that should leave at once; where this fails they leave a little later.
         let _ = stream.set_nodelay(true);
         let service = router.map_request(move |request: hyper::Request<Incoming>| with_peer(request, peer));
-        let connection = self.builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection =
+            self.builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let watched = self.graceful.watch(connection.into_owned());
         let open = app.metrics().connections.clone();
         open.inc();

@@ -11,8 +11,8 @@ use fieldmerge_protocol::problem::{Problem, ProblemCode};
 
 use super::ApiError;
 use super::extract::{content_length, media_type, read_body};
-use crate::failpoint::failpoint;
 use crate::auth::AuthedDevice;
+use crate::failpoint::failpoint;
 use crate::state::App;
 
 /// Takes what the device has written, and answers with receipts and with what it lacks.

@@ -40,7 +40,8 @@ pub fn of_record(
         held.fold(Roles::NONE, |all, grant| all.union(Roles::of(grant.role)))
     };
     let rules = FormRules::new(&record_type, roles_of);
-    let mut before: BTreeMap<String, CaseRow> = before.into_iter().map(|row| (row.path.clone(), row)).collect();
+    let mut before: BTreeMap<String, CaseRow> =
+        before.into_iter().map(|row| (row.path.clone(), row)).collect();
     let mut judged = Judged::default();
     for case in cases(state, &rules) {
         judged.open += u32::from(case.is_open());

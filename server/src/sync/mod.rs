@@ -13,17 +13,17 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::{Body, Bytes};
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_model::access;
+use fieldmerge_protocol::AreaId;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
-use fieldmerge_protocol::AreaId;
 use fieldmerge_store::{StoreError, devices, projects, proofs};
 
 use self::pull::Pull;
 use self::push::{Push, Pushed, receipts_again};
 use self::request::Request;
 use self::writer::Answer;
-use crate::failpoint::failpoint;
 use crate::auth::AuthedDevice;
+use crate::failpoint::failpoint;
 use crate::http::ApiError;
 use crate::keys::ServerSigner;
 use crate::state::App;
@@ -72,7 +72,8 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     let committed = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
     let mut receipts = pushed.receipts;
     receipts.extend(
-        receipts_again(&mut tx, project.id, device.id, hello.unsettled.as_deref().unwrap_or_default()).await?,
+        receipts_again(&mut tx, project.id, device.id, hello.unsettled.as_deref().unwrap_or_default())
+            .await?,
     );
     let project = projects::find(&mut tx, project.id).await?.unwrap_or(project);
     let roster = if hello.roster == project.roster_version {
@@ -165,4 +166,3 @@ fn cursors(
         .map(|feed| Cursor { feed, position: known.get(&feed).copied().unwrap_or_default() })
         .collect()
 }
-

@@ -42,7 +42,8 @@ impl Pull {
             }
             let frames = frames(page.segments);
             if !frames.is_empty() {
-                let bytes: u64 = frames.iter().filter_map(|frame| Some(frame.body.as_ref()?.bytes.len() as u64)).sum();
+                let bytes: u64 =
+                    frames.iter().filter_map(|frame| Some(frame.body.as_ref()?.bytes.len() as u64)).sum();
                 self.budget_bytes = self.budget_bytes.saturating_sub(bytes);
                 return Ok(frames);
             }

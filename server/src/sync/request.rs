@@ -43,10 +43,13 @@ impl Request {
         let mut reader = PartReader::new(MAX_PART_BYTES);
         reader.feed(body);
         let first = reader.next_part()?.filter(|part| part.tag == tag::HELLO);
-        let hello_bytes = first.ok_or(RequestError::Parts("the request does not begin with a hello"))?.payload;
+        let hello_bytes =
+            first.ok_or(RequestError::Parts("the request does not begin with a hello"))?.payload;
         let hello: Hello =
             sync::decode(&hello_bytes).map_err(|_| RequestError::Parts("the hello does not parse"))?;
-        if hello.cursors.len() > MAX_CURSORS || hello.unsettled.as_ref().is_some_and(|u| u.len() > MAX_UNSETTLED) {
+        if hello.cursors.len() > MAX_CURSORS
+            || hello.unsettled.as_ref().is_some_and(|u| u.len() > MAX_UNSETTLED)
+        {
             return Err(RequestError::Parts("the hello names too many feeds or frames"));
         }
         let mut frames = Vec::new();
@@ -103,6 +106,9 @@ mod tests {
     fn a_later_version_is_refused_politely() {
         let mut bytes = BundleWriter::new().into_bytes();
         bytes[3] = 9;
-        assert_eq!(Request::parse(&bytes).map_err(|error| error.code()).err(), Some(ProblemCode::UnsupportedVersion));
+        assert_eq!(
+            Request::parse(&bytes).map_err(|error| error.code()).err(),
+            Some(ProblemCode::UnsupportedVersion)
+        );
     }
 }

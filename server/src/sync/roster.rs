@@ -57,6 +57,8 @@ pub async fn of_device(
                 roles: roles(&listed.id),
             })
             .collect(),
-        grants: own.map(|grant| RosterGrant { area: grant.area, role: grant.role.name().to_owned() }).collect(),
+        grants: own
+            .map(|grant| RosterGrant { area: grant.area, role: grant.role.name().to_owned() })
+            .collect(),
     })
 }

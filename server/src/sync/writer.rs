@@ -120,7 +120,11 @@ impl Answer {
         bytes
     }
 
-    async fn send(&mut self, app: &App, sender: &mpsc::Sender<Bytes>) -> Result<(), mpsc::error::SendError<Bytes>> {
+    async fn send(
+        &mut self,
+        app: &App,
+        sender: &mpsc::Sender<Bytes>,
+    ) -> Result<(), mpsc::error::SendError<Bytes>> {
         let bytes = self.take();
         app.metrics().sync.sent_bytes.inc_by(bytes.len() as u64);
         sender.send(Bytes::from(bytes)).await

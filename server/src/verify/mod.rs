@@ -85,7 +85,9 @@ impl Report {
             ));
             lines.extend(project.differences.iter().map(|difference| format!("  {difference}")));
         }
-        lines.push(if self.is_good() { "All is as it should be." } else { "There are differences." }.to_owned());
+        lines.push(
+            if self.is_good() { "All is as it should be." } else { "There are differences." }.to_owned(),
+        );
         lines.join("\n")
     }
 }

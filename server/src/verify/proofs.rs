@@ -27,7 +27,8 @@ pub async fn verify(
             let highest = proofs::highest(tx, project, device.id, incarnation).await?;
             let mut first = 1;
             while first <= highest {
-                let page = proofs::between(tx, project, device.id, incarnation, first, first + PAGE - 1).await?;
+                let page =
+                    proofs::between(tx, project, device.id, incarnation, first, first + PAGE - 1).await?;
                 for proof in &page {
                     report.proofs += 1;
                     proven += usize::from(verify_proof(&device, proof, by_source, report));
@@ -59,7 +60,8 @@ fn verify_proof(
     report: &mut ProjectReport,
 ) -> bool {
     let source = stored.source;
-    let name = format!("the proof of frame {} of {} of device {}", source.frame, source.incarnation, device.id);
+    let name =
+        format!("the proof of frame {} of {} of device {}", source.frame, source.incarnation, device.id);
     let changes = by_source.get(&(source.device, source.incarnation, source.frame));
     match (signed_header(device, stored), sync::decode::<FrameReceipt>(&stored.receipt)) {
         (None, _) => report.differs(|| format!("{name} is not signed by the device")),

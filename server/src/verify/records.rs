@@ -69,7 +69,8 @@ fn note(
     }
     let highest = changes.iter().map(|stored| stored.provenance.position).max().unwrap_or_default();
     if highest != row.position {
-        report.differs(|| format!("{}: the row says position {}, the changes {highest}", name(), row.position));
+        report
+            .differs(|| format!("{}: the row says position {}, the changes {highest}", name(), row.position));
     }
     for StoredChange { change, hash, provenance } in changes {
         let source = (change.actor.device(), provenance.incarnation, provenance.frame);
@@ -144,14 +145,18 @@ fn verify_cases(
         if !stored.get(&rebuilt.path).is_some_and(|case| means_the_same(case, &rebuilt)) {
             let path = &rebuilt.path;
             report.differs(|| {
-                format!("{}: the case about {path} is not what a rebuild gives", record_name(project.id, row.id))
+                format!(
+                    "{}: the case about {path} is not what a rebuild gives",
+                    record_name(project.id, row.id)
+                )
             });
         }
     }
 }
 
 fn means_the_same(one: &CaseRow, other: &CaseRow) -> bool {
-    let parsed = |text: &Option<String>| text.as_deref().map(serde_json::from_str::<Value>).and_then(Result::ok);
+    let parsed =
+        |text: &Option<String>| text.as_deref().map(serde_json::from_str::<Value>).and_then(Result::ok);
     let candidates = |case: &CaseRow| serde_json::from_str::<Value>(&case.candidates).ok();
     one.state == other.state
         && one.closed_ms.is_some() == other.closed_ms.is_some()

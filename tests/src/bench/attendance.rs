@@ -12,13 +12,13 @@ use fieldmerge_protocol::{Actor, ChangeHash, RecordClass, RecordId, Value};
 use fieldmerge_server::clock::Stopwatch;
 use fieldmerge_tests::database::folder;
 
+use super::Plan;
 use super::author::{Author, Made};
 use super::load::{self, PHONE_LEVEL};
 use super::output::{Limit, Report, count, median, progress};
 use super::rates::{self, DEVICES};
 use super::sdk::{Phone, attended};
 use super::site::{Kind, Site};
-use super::Plan;
 
 const SHEETS: usize = 26;
 const WORKERS: usize = 40;
@@ -72,7 +72,8 @@ async fn in_frames(report: &mut Report) {
     let mut author = site.author(15, 0, &["S0:enumerator"]).await;
     let sheets = month(&mut author, 0);
     let known = sheets.iter().map(|made| (made.hash, (made.change.actor, made.change.seq))).collect();
-    let lengths: Vec<usize> = sheets.iter().map(|sheet| frame(&mut author, std::slice::from_ref(sheet), &known).len()).collect();
+    let lengths: Vec<usize> =
+        sheets.iter().map(|sheet| frame(&mut author, std::slice::from_ref(sheet), &known).len()).collect();
     report.figure(15, "up, first sheet, frame", count(lengths[0]) / count(WORKERS), "B", Limit::None);
     let later: usize = lengths[1..].iter().sum();
     report.figure(15, "up, later sheets, frame", count(later) / count((SHEETS - 1) * WORKERS), "B", UP);
@@ -103,11 +104,18 @@ async fn folded(plan: &Plan, report: &mut Report) {
         report.figure(15, &format!("accepted, {what}"), median(rates), "/s", limit);
         report.figure(15, &format!("server CPU of an event, {what}"), median(cpu) * 1e6, "us", Limit::None);
         let stored = count(site.database_bytes().await - empty) / (events * count(runs));
-        report.figure(15, &format!("stored, {what}"), stored, "B", if at_once == 1 { STORED } else { Limit::None });
+        report.figure(
+            15,
+            &format!("stored, {what}"),
+            stored,
+            "B",
+            if at_once == 1 { STORED } else { Limit::None },
+        );
     }
     server.stop().await;
     let mut author = authors.swap_remove(0);
-    let frames: Vec<Vec<u8>> = (0..8).flat_map(|first| requests(&mut author, first, 1, SHEETS).concat()).collect();
+    let frames: Vec<Vec<u8>> =
+        (0..8).flat_map(|first| requests(&mut author, first, 1, SHEETS).concat()).collect();
     let rates = (0..plan.size(5, 3)).map(|_| in_memory(&frames)).collect();
     report.figure(15, "folded in memory, a month in a frame", median(rates), "/s", Limit::None);
 }
@@ -144,11 +152,14 @@ fn month(author: &mut Author, number: usize) -> Vec<Made> {
                 area: author.area,
                 month: format!("{year:04}-{month:02}").into(),
             };
-            let mut draft = if log.is_empty() { begun.draft() } else { log.draft() }.expect("a log can be written");
+            let mut draft =
+                if log.is_empty() { begun.draft() } else { log.draft() }.expect("a log can be written");
             for worker in &workers {
                 let mut entry = attended(author.people.below(12), day(number, sheet));
                 entry.person = u32::try_from(draft.person(*worker)).expect("forty");
-                let Value::Bytes(bytes) = Entry::from(entry).to_value() else { unreachable!("entries are bytes") };
+                let Value::Bytes(bytes) = Entry::from(entry).to_value() else {
+                    unreachable!("entries are bytes")
+                };
                 draft.entry(bytes);
             }
             let change = draft.build(author.tick()).expect("a sheet is within all limits");

@@ -14,7 +14,8 @@ use fieldmerge_protocol::sync::{
     self, Cursor, Feed, FeedFrame, Finish, FrameStatus, Hello, ReceiptList, Receipts, Telemetry, Welcome, tag,
 };
 use fieldmerge_protocol::{
-    Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, LogId, Path, ProjectId, RecordClass, RecordId, Value,
+    Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, LogId, Path, ProjectId, RecordClass, RecordId,
+    Value,
 };
 use fieldmerge_tests::synthetic::People;
 
@@ -177,11 +178,14 @@ impl Author {
             class,
             area: self.area,
         };
-        let entries: Vec<Entry<'_>> =
-            made.iter().map(|made| Entry { record: made.record, change: &made.change, hash: made.hash }).collect();
+        let entries: Vec<Entry<'_>> = made
+            .iter()
+            .map(|made| Entry { record: made.record, change: &made.change, hash: made.hash })
+            .collect();
         let acknowledged = |_: RecordId, hash: &ChangeHash| known.get(hash).copied();
         let packing = Packing { level, ..Packing::default() };
-        let draft = FrameDraft::pack(origin, &entries, &acknowledged, packing).expect("the changes fit into a frame");
+        let draft =
+            FrameDraft::pack(origin, &entries, &acknowledged, packing).expect("the changes fit into a frame");
         let signature = self.key.sign(&draft.signing_bytes()).to_bytes();
         draft.finish(signature)
     }
@@ -193,7 +197,11 @@ impl Author {
             packed: self.packed,
             receipted: self.receipted,
             log: self.log,
-            cursors: self.cursors.iter().map(|(feed, position)| Cursor { feed: *feed, position: *position }).collect(),
+            cursors: self
+                .cursors
+                .iter()
+                .map(|(feed, position)| Cursor { feed: *feed, position: *position })
+                .collect(),
             roster: self.roster,
             now_ms,
             budget_bytes: self.budget_bytes,

@@ -3,11 +3,11 @@
 use fieldmerge_server::clock::Stopwatch;
 use fieldmerge_tests::database::folder;
 
+use super::Plan;
 use super::load::{self, PHONE_LEVEL, Work};
 use super::output::{Limit, Report, count, progress};
 use super::sdk::Phone;
 use super::site::{Kind, Site};
-use super::Plan;
 
 const DEVICES: usize = 50;
 const RECORDS: usize = 10_000;

@@ -43,7 +43,8 @@ pub struct Run {
 /// Lets every device do its work, all at the same time, and gives the devices back.
 pub async fn run(server: SocketAddr, work: Vec<(Author, Work)>) -> (Vec<Author>, Run) {
     let stopwatch = Stopwatch::start();
-    let tasks: Vec<_> = work.into_iter().map(|(author, work)| tokio::spawn(push(server, author, work))).collect();
+    let tasks: Vec<_> =
+        work.into_iter().map(|(author, work)| tokio::spawn(push(server, author, work))).collect();
     let mut authors = Vec::with_capacity(tasks.len());
     let mut run = Run::default();
     for task in tasks {

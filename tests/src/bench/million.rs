@@ -1,5 +1,6 @@
 //! S9 to S12: a server that has a million records.
 
+use super::Plan;
 use super::author::{Answered, Author};
 use super::edits;
 use super::http::Connection;
@@ -8,7 +9,6 @@ use super::output::{Limit, Report, count, median, progress};
 use super::rates::{self, BATCH, Base, DEVICES};
 use super::server::Server;
 use super::site::{Kind, Site};
-use super::Plan;
 
 /// Of so many records of the population one is remembered, to be edited.
 const KEEP_EVERY: usize = 5;
@@ -33,7 +33,13 @@ pub async fn run(plan: &Plan, base: Option<Base>, report: &mut Report) {
         rates::measure(plan, &server, authors, move |author| rates::registrations(author, requests)).await;
     if plan.wants(9) {
         let ratio = full.per_second / base.per_second;
-        report.figure(9, &format!("{stored} records stored, over empty"), ratio, "of S7", Limit::AtLeast(0.7));
+        report.figure(
+            9,
+            &format!("{stored} records stored, over empty"),
+            ratio,
+            "of S7",
+            Limit::AtLeast(0.7),
+        );
         report.figure(9, &format!("{stored} records stored"), full.per_second, "/s", Limit::None);
         report.figure(9, "empty", base.per_second, "/s", Limit::None);
         report.figure(9, "server CPU of a record", full.cpu_seconds * 1e6, "us", Limit::None);
@@ -59,7 +65,8 @@ async fn populate(plan: &Plan, site: &Site, server: &Server) -> (Vec<Author>, us
     let requests = records.div_ceil(DEVICES * BATCH);
     let mut authors = site.authors(DEVICES, |index| index).await;
     authors.iter_mut().for_each(|author| author.keep_every = KEEP_EVERY);
-    let work = authors.into_iter().map(|author| (author, Work::Make { requests, batch: BATCH, level: FAST_LEVEL }));
+    let work =
+        authors.into_iter().map(|author| (author, Work::Make { requests, batch: BATCH, level: FAST_LEVEL }));
     let (mut authors, run) = load::run(server.address, work.collect()).await;
     rates::check(run);
     authors.iter_mut().for_each(|author| author.keep_every = 0);
@@ -97,7 +104,13 @@ async fn edit(
         authors = back;
     }
     let rate = median(rates);
-    report.figure(10, "one field, a tenth concurrent, over S7", rate / base.per_second, "of S7", Limit::AtLeast(0.6));
+    report.figure(
+        10,
+        "one field, a tenth concurrent, over S7",
+        rate / base.per_second,
+        "of S7",
+        Limit::AtLeast(0.6),
+    );
     report.figure(10, "one field, a tenth concurrent", rate, "/s", Limit::None);
     report.figure(10, "server CPU of an edit", median(cpu) * 1e6, "us", Limit::None);
 }

@@ -28,7 +28,9 @@ use output::Report;
 
 /// Measures Fieldmerge against the limits of its design and prints one JSON object a line.
 #[derive(Debug, Parser)]
-#[command(name = "bench", after_help = "\
+#[command(
+    name = "bench",
+    after_help = "\
 Cases:
   S1   bytes up for a new registration, everything counted, batches of 1,000, 100, 10 and 1
   S2   bytes up for a one-field edit, batch of 1,000
@@ -56,7 +58,8 @@ Examples:
   bench S1 S2                 two cases; seconds
   bench --quick S9 S10 S12    100,000 records instead of a million, and shorter runs
 
-S8 needs PostgreSQL's programs, or FIELDMERGE_TEST_POSTGRES_URL.")]
+S8 needs PostgreSQL's programs, or FIELDMERGE_TEST_POSTGRES_URL."
+)]
 struct Arguments {
     /// What to measure, such as S1; everything unless given
     #[arg(value_name = "CASE", value_parser = case)]

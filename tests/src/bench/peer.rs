@@ -60,8 +60,10 @@ async fn take(connection: &mut SqliteConnection, batch: Vec<([u8; 16], Vec<u8>)>
             .fetch_optional(&mut *tx)
             .await
             .expect("the document is looked for");
-        let mut document = found.map_or_else(Automerge::new, |saved| Automerge::load(&saved).expect("it was saved"));
-        let change = automerge::Change::from_bytes(bytes.clone()).expect("a change of ours is one of automerge's");
+        let mut document =
+            found.map_or_else(Automerge::new, |saved| Automerge::load(&saved).expect("it was saved"));
+        let change =
+            automerge::Change::from_bytes(bytes.clone()).expect("a change of ours is one of automerge's");
         let (hash, actor, seq) = (change.hash(), change.actor_id().clone(), change.seq());
         document.apply_changes([change]).expect("a new document takes its first change");
         sqlx::query(

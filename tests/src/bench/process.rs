@@ -10,7 +10,8 @@ pub fn cpu_seconds(process: u32) -> f64 {
     let line = fs::read_to_string(format!("/proc/{process}/stat")).expect("Linux tells of its processes");
     // The name, in parentheses, may hold anything; the fields after it are numbers.
     let fields: Vec<&str> = line.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
+    let ticks =
+        |index: usize| fields.get(index).and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
     (ticks(11) + ticks(12)) / TICKS
 }
 

@@ -120,7 +120,8 @@ async fn variants(plan: &Plan, report: &mut Report) {
     let requests = requests(plan);
     let mut rates = Vec::new();
     for _ in 0..plan.size(3, 1) {
-        let work = authors.into_iter().map(|a| (a, Work::Make { requests, batch: BATCH, level: PHONE_LEVEL }));
+        let work =
+            authors.into_iter().map(|a| (a, Work::Make { requests, batch: BATCH, level: PHONE_LEVEL }));
         let (back, run) = load::run(server.address, work.collect()).await;
         check(run);
         rates.push(count(DEVICES * requests * BATCH) / run.seconds);
@@ -146,7 +147,13 @@ async fn postgres(plan: &Plan, report: &mut Report) {
         let make = move |author: &mut Author| registrations(author, requests);
         let (mut authors, base) = measure(plan, &server, authors, make).await;
         report.figure(8, what, base.per_second, "/s", Limit::AtLeast(10_000.0));
-        report.figure(8, &format!("{what}, server CPU of a record"), base.cpu_seconds * 1e6, "us", Limit::None);
+        report.figure(
+            8,
+            &format!("{what}, server CPU of a record"),
+            base.cpu_seconds * 1e6,
+            "us",
+            Limit::None,
+        );
         if areas == 1 {
             authors.iter_mut().for_each(|author| author.budget_bytes = None);
             let (_, base) = measure(plan, &server, authors, make).await;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use fieldmerge_model::types::entry::{AbsenceReason, AttendanceEntry};
 use fieldmerge_model::types::date::Date;
+use fieldmerge_model::types::entry::{AbsenceReason, AttendanceEntry};
 use fieldmerge_sdk::{
     AreaId, Clock, Device, Edit, LogEntry, NewRecord, Options, RecordEdit, RecordId, SyncOptions, SyncReport,
 };
@@ -70,7 +70,9 @@ impl Phone {
             self.tick();
             let mut worker = NewRecord::new("worker", self.area);
             // The device numbers its cards itself.
-            for (path, value) in self.people.worker().into_iter().filter(|(path, _)| path.as_str() != "worker_number") {
+            for (path, value) in
+                self.people.worker().into_iter().filter(|(path, _)| path.as_str() != "worker_number")
+            {
                 worker = worker.set(path.as_str(), value);
             }
             let worker = self.device.records().create(worker).await.expect("the answers fit the form");
@@ -105,10 +107,9 @@ impl Phone {
     pub async fn sign_sheet(&mut self, workers: &[RecordId], day: Date) {
         self.now_ms = i64::from(day.days()) * 86_400_000 + 15 * 3_600_000;
         self.tick();
-        let entries = workers.iter().map(|worker| LogEntry {
-            subject: *worker,
-            entry: attended(self.people.below(12), day).into(),
-        });
+        let entries = workers
+            .iter()
+            .map(|worker| LogEntry { subject: *worker, entry: attended(self.people.below(12), day).into() });
         let edit = Edit::Append { area: self.area, person: 0, entries: entries.collect() };
         self.device.save(vec![edit]).await.expect("the sheet is saved");
     }

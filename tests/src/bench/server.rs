@@ -47,7 +47,8 @@ impl Server {
     pub async fn start(database: &str) -> Self {
         let program = std::env::current_exe().expect("Linux tells what runs");
         // The log is written, as in production, and read by nobody.
-        let log = if std::env::var_os("BENCH_SERVER_LOG").is_some() { Stdio::inherit() } else { Stdio::null() };
+        let log =
+            if std::env::var_os("BENCH_SERVER_LOG").is_some() { Stdio::inherit() } else { Stdio::null() };
         let mut child = Command::new(program)
             .args(["serve-for-bench", database])
             .stdin(Stdio::piped())
@@ -59,7 +60,8 @@ impl Server {
         let output = child.stdout.take().expect("the output is a pipe");
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line).await.expect("the server says where it listens");
-        let address = line.trim().parse().expect("the server says where it listens; its log may tell why not");
+        let address =
+            line.trim().parse().expect("the server says where it listens; its log may tell why not");
         Self { child, address }
     }
 

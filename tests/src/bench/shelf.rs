@@ -3,15 +3,16 @@
 use fieldmerge_sdk::{Clock, Device, ListQuery, Options};
 use fieldmerge_server::clock::Stopwatch;
 
+use super::Plan;
 use super::load::{self, PHONE_LEVEL, Work};
 use super::output::{Limit, Report, count, median, progress};
 use super::sdk::Phone;
 use super::site::{Kind, Site};
-use super::Plan;
 
 const DEVICES: usize = 20;
 /// A name as it is typed, and numbers.
-const TYPED: [&str; 8] = ["r", "ra", "rako", "rakotom", "rakotomalala her", "+2613412", "00042", "voahangy raz"];
+const TYPED: [&str; 8] =
+    ["r", "ra", "rako", "rakotom", "rakotomalala her", "+2613412", "00042", "voahangy raz"];
 
 /// Measures what is wanted of S4, S13 and S14.
 pub async fn run(plan: &Plan, report: &mut Report) {

@@ -51,14 +51,17 @@ impl Site {
             Kind::Postgres => Database::Postgres(postgres::empty(Durability::Machine).await),
         };
         // This process only administers: one connection each way is enough.
-        let options = StoreOptions { readers: 1, writers: 1, cache_bytes: 1 << 20, ..StoreOptions::default() };
+        let options =
+            StoreOptions { readers: 1, writers: 1, cache_bytes: 1 << 20, ..StoreOptions::default() };
         let store = Store::open_with(&url(&database), &options).await.expect("the database opens");
         store.migrate().await.expect("the schema is laid out");
-        let app = App::new(store, Clock::System, Ids::from_seed([7; 32]), Config::default(), Metrics::default());
+        let app =
+            App::new(store, Clock::System, Ids::from_seed([7; 32]), Config::default(), Metrics::default());
         let project = projects::create(&app, PROJECT, "Rural roads").await.expect("a project is made");
         let mut made = Vec::with_capacity(areas);
         for index in 0..areas {
-            let area = projects::create_area(&app, PROJECT, &format!("S{index}"), &format!("Site {index}")).await;
+            let area =
+                projects::create_area(&app, PROJECT, &format!("S{index}"), &format!("Site {index}")).await;
             made.push(area.expect("an area is made").id);
         }
         Self { database, app, project: project.id, areas: made }
@@ -81,7 +84,8 @@ impl Site {
 
     /// A code with which one device may enrol, with grants such as `S1:enumerator`.
     pub async fn code(&self, label: &str, grants: &[&str]) -> String {
-        let grants: Vec<GrantText> = grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
+        let grants: Vec<GrantText> =
+            grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
         let request = CodeRequest {
             project: PROJECT.to_owned(),
             label: label.to_owned(),
@@ -120,10 +124,11 @@ impl Site {
         let Database::Sqlite(folder) = &self.database else { return 0 };
         let options = SqliteConnectOptions::new().filename(folder.path().join(FILE)).read_only(true);
         let mut connection = options.connect().await.expect("SQLite opens");
-        let bytes: i64 = sqlx::query_scalar("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-            .fetch_one(&mut connection)
-            .await
-            .expect("SQLite counts its pages");
+        let bytes: i64 =
+            sqlx::query_scalar("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+                .fetch_one(&mut connection)
+                .await
+                .expect("SQLite counts its pages");
         connection.close().await.expect("the connection closes");
         u64::try_from(bytes).unwrap_or_default()
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fieldmerge_protocol::RecordClass;
 use fieldmerge_tests::database::folder;
 
+use super::Plan;
 use super::author::Answered;
 use super::http::Connection;
 use super::load;
@@ -12,10 +13,10 @@ use super::output::{Limit, Report, count, progress};
 use super::sdk::Phone;
 use super::server::Server;
 use super::site::{Kind, Site};
-use super::Plan;
 
 /// Batch, syncs of it, limit of S1.
-const BATCHES: [(usize, usize, f64); 4] = [(1_000, 1, 80.0), (100, 3, 110.0), (10, 10, 220.0), (1, 20, 1_000.0)];
+const BATCHES: [(usize, usize, f64); 4] =
+    [(1_000, 1, 80.0), (100, 3, 110.0), (10, 10, 220.0), (1, 20, 1_000.0)];
 /// Records up and down of S5.
 const BOTH_WAYS: usize = 1_000;
 
@@ -75,5 +76,11 @@ async fn both_ways(site: &Site, server: &Server, phone: &mut Phone, report: &mut
     let (done, traffic) = phone.sync().await;
     assert_eq!(usize::try_from(done.accepted), Ok(BOTH_WAYS), "everything was sent");
     report.figure(5, "1000 up, 1000 down", done.requests.into(), "requests", Limit::AtMost(1.0));
-    report.figure(5, "1000 up, 1000 down, bytes both ways", count(traffic.up + traffic.down), "B", Limit::None);
+    report.figure(
+        5,
+        "1000 up, 1000 down, bytes both ways",
+        count(traffic.up + traffic.down),
+        "B",
+        Limit::None,
+    );
 }

@@ -20,6 +20,7 @@ use fieldmerge_store::records::{self, RecordRow, ValuedRecord};
 use fieldmerge_store::segments::{self, SegmentHead, Source};
 use fieldmerge_store::{Result, Store, Tx, feeds};
 use fieldmerge_tests::postgres::{self, Durability};
+use sqlx::Connection;
 
 const BATCH: u64 = 100;
 const PROJECT: ProjectId = ProjectId([1; 16]);
@@ -156,41 +157,62 @@ async fn push(tx: &mut Tx, push: &Push, spent: &mut Spent) -> Result<()> {
     Ok(())
 }
 
-/// Seconds of processor that this process, or PostgreSQL's, have used so far.
-fn processor_seconds(server_too: bool) -> f64 {
-    let of = |folder: &std::path::Path| {
-        let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
-        let (name, rest) = stat.rsplit_once(')')?;
-        let ours = folder.ends_with("self") || (server_too && name.ends_with("(postgres"));
-        let fields: Vec<&str> = rest.split(' ').collect();
-        // User, system, and the same of children that ended; in hundredths.
-        ours.then(|| (12..16).filter_map(|field| fields.get(field)?.parse::<f64>().ok()).sum::<f64>() / 100.0)
+/// Seconds of processor that this process has used so far, and the PostgreSQL server with this process number.
+fn processor_seconds(server: Option<&str>) -> f64 {
+    let fields = |process: &str| -> Vec<String> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        rest.split_whitespace().map(str::to_owned).collect()
     };
-    let processes =
-        std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let mut all: f64 = processes
-        .filter(|path| !path.ends_with("self"))
-        .filter_map(|path| {
-            let own = path.file_name()?.to_str()?.parse() == Ok(std::process::id());
-            (!own).then(|| of(&path))?
-        })
-        .sum();
-    all += of(std::path::Path::new("/proc/self")).unwrap_or_default();
+    // In hundredths: of the process itself, and of its children that ended.
+    let used = |fields: &[String], range: std::ops::Range<usize>| -> f64 {
+        fields
+            .get(range)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|field| field.parse::<f64>().ok())
+            .sum::<f64>()
+            / 100.0
+    };
+    let mut all = used(&fields("self"), 11..13);
+    if let Some(server) = server {
+        all += used(&fields(server), 11..15);
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+        for process in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
+            let fields = fields(&process);
+            if fields.get(1).is_some_and(|parent| parent == server) {
+                all += used(&fields, 11..13);
+            }
+        }
+    }
     all
+}
+
+/// The process number of the server behind an address.
+async fn server_process(url: &str) -> String {
+    let mut connection = sqlx::PgConnection::connect(url).await.expect("PostgreSQL answers");
+    let backend: i32 =
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await.expect("a number");
+    let stat =
+        std::fs::read_to_string(format!("/proc/{backend}/stat")).expect("the server runs on this machine");
+    let (_, rest) = stat.rsplit_once(')').expect("a process has a name");
+    rest.split_whitespace().nth(1).expect("a process has a parent").to_owned()
 }
 
 struct Plan {
     store: Store,
     writers: u64,
     random: bool,
+    /// PostgreSQL's own process, if it is that.
+    server: Option<String>,
 }
 
 impl Plan {
     /// Runs pushes `first..last`, shared out to the writers; those from the edits on write ids of earlier pushes again.
-    async fn run(&self, what: &str, first: u64, last: u64, edit: bool, server_too: bool) {
+    async fn run(&self, what: &str, first: u64, last: u64, edit: bool) {
         let next = Arc::new(AtomicU64::new(first));
         let spent = Arc::new(Mutex::new(Spent::default()));
-        let cpu = processor_seconds(server_too);
+        let cpu = processor_seconds(self.server.as_deref());
         let making = Arc::new(Mutex::new(0.0));
         let start = Instant::now();
         let tasks: Vec<_> = (0..self.writers)
@@ -230,7 +252,7 @@ impl Plan {
         }
         let (wall, rows) = (start.elapsed().as_secs_f64(), ((last - first) * BATCH) as f64);
         let making = *making.lock().expect("no panic");
-        let cpu = processor_seconds(server_too) - cpu - making;
+        let cpu = processor_seconds(self.server.as_deref()) - cpu - making;
         let spent = spent.lock().expect("no panic");
         let parts: Vec<String> = PARTS
             .iter()
@@ -282,14 +304,14 @@ async fn main() {
         "{which}: {count} records, {writers} writers, ids {}",
         if random { "random" } else { "by days" }
     );
-    let server_too = which != "sqlite";
-    let plan = Plan { store: store.clone(), writers, random };
+    let server = if which == "sqlite" { None } else { Some(server_process(&url).await) };
+    let plan = Plan { store: store.clone(), writers, random, server };
     let pushes = count / BATCH;
     let window = (pushes / 10).max(1);
-    plan.run("first tenth", 0, window, false, server_too).await;
-    plan.run("between", window, pushes - window, false, server_too).await;
-    plan.run("last tenth", pushes - window, pushes, false, server_too).await;
-    plan.run("edits", pushes, pushes + window, true, server_too).await;
+    plan.run("first tenth", 0, window, false).await;
+    plan.run("between", window, pushes - window, false).await;
+    plan.run("last tenth", pushes - window, pushes, false).await;
+    plan.run("edits", pushes, pushes + window, true).await;
     store.close().await;
     if let Ok(file) = std::fs::metadata(folder.path().join("bench.db")) {
         println!("{} bytes per record", file.len() / count);

@@ -42,7 +42,11 @@ impl Census {
         let cases = all_cases(&mut tx, project).await;
         let grants = all_grants(&mut tx, project).await;
         let rebuilt: BTreeSet<&RecordId> = replay.states.keys().collect();
-        assert_eq!(rebuilt, rows.keys().collect(), "there is a row for each record in the segments, and no other");
+        assert_eq!(
+            rebuilt,
+            rows.keys().collect(),
+            "there is a row for each record in the segments, and no other"
+        );
         let mut holdings = Holdings::new();
         for (id, row) in &rows {
             let entries = check_entries(&mut tx, project, *id, &replay).await;
@@ -51,7 +55,8 @@ impl Census {
             let of_record = of_record.iter().filter_map(case_of).collect();
             holdings.insert(*id, replay.states[id].replica(entries, of_record));
         }
-        let held = held::older_than(&mut tx, project, i64::MAX, 100_000).await.expect("held changes can be read");
+        let held =
+            held::older_than(&mut tx, project, i64::MAX, 100_000).await.expect("held changes can be read");
         for change in &held {
             let known = replay.states.get(&change.record).map(State::changes).unwrap_or_default();
             let both = known.iter().any(|(actor, seq, _)| (*actor, *seq) == (change.actor, change.seq));
@@ -69,18 +74,34 @@ impl Census {
         self.holdings.values().map(|replica| replica.changes).sum()
     }
 
+    /// Compares with another census: nothing was added, lost or changed.
+    pub fn assert_same_as(&self, other: &Self) {
+        let ids = |census: &Self| census.holdings.keys().copied().collect::<BTreeSet<_>>();
+        assert_eq!(ids(self), ids(other), "the records");
+        for (id, replica) in &self.holdings {
+            assert_same(replica, &other.holdings[id], *id, "the other");
+        }
+        assert_eq!(self.heads, other.heads, "the positions");
+    }
+
     /// Compares with a phone that has nothing left to send: what the phone may read it holds, as the server has it;
     /// what it holds beyond that, its own logs, the server has too.
     pub fn assert_same_on(&self, phone: &Phone) {
         let outbox = phone.engine().outbox();
-        assert!(outbox.changes.is_empty(), "{}: changes were not acknowledged: {:?}", phone.label, outbox.changes);
+        assert!(
+            outbox.changes.is_empty(),
+            "{}: changes were not acknowledged: {:?}",
+            phone.label,
+            outbox.changes
+        );
         let readable = readable(phone);
         let held = of_phone(phone);
         for (id, replica) in &self.holdings {
             let feed = self.feeds[id];
             if readable.contains(&feed) {
                 let on_phone = held.get(id);
-                let on_phone = on_phone.unwrap_or_else(|| panic!("{}: {id} of {feed:?} was skipped", phone.label));
+                let on_phone =
+                    on_phone.unwrap_or_else(|| panic!("{}: {id} of {feed:?} was skipped", phone.label));
                 assert_same(replica, on_phone, *id, &phone.label);
             }
         }
@@ -151,7 +172,12 @@ async fn check_entries(tx: &mut Tx, project: ProjectId, id: RecordId, replay: &R
 }
 
 /// A row is what the segments make of it.
-fn check_record(row: &ValuedRecord, replay: &Replay, cases: &[CaseRow], grants: &BTreeMap<DeviceId, Vec<Grant>>) {
+fn check_record(
+    row: &ValuedRecord,
+    replay: &Replay,
+    cases: &[CaseRow],
+    grants: &BTreeMap<DeviceId, Vec<Grant>>,
+) {
     let ValuedRecord { row, current_values } = row;
     let id = row.id;
     let rebuilt = &replay.states[&id];
@@ -171,7 +197,8 @@ fn check_record(row: &ValuedRecord, replay: &Replay, cases: &[CaseRow], grants: 
     let State::Record(state) = rebuilt else { return };
     let winners: Json = serde_json::from_str(current_values).expect("values are JSON");
     for path in state.paths().filter(|path| !path.is_reserved()) {
-        let winner = fieldmerge_server::sync::push::json(state.get(path.as_str()).expect("a path that holds a value"));
+        let winner =
+            fieldmerge_server::sync::push::json(state.get(path.as_str()).expect("a path that holds a value"));
         assert_eq!(winners[path.as_str()], winner, "{path} of {id}");
     }
     let judged = judgement::of_record(0, row.feed, state, Vec::new(), grants);

@@ -166,9 +166,11 @@ impl Answer {
         let mut lines = head.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
         let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).collect();
-        let header = |name: &str| headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|h| h.1);
+        let header =
+            |name: &str| headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|h| h.1);
         let rest = &bytes[end + 4..];
-        let (body, complete) = match header("content-length").and_then(|length| length.parse::<usize>().ok()) {
+        let (body, complete) = match header("content-length").and_then(|length| length.parse::<usize>().ok())
+        {
             Some(length) => (rest[..length.min(rest.len())].to_vec(), rest.len() >= length),
             None => unchunk(rest),
         };
@@ -182,7 +184,8 @@ fn unchunk(mut rest: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     loop {
         let Some(end) = rest.windows(2).position(|window| window == b"\r\n") else { return (body, false) };
-        let length = std::str::from_utf8(&rest[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
+        let length =
+            std::str::from_utf8(&rest[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
         let Some(length) = length else { return (body, false) };
         rest = &rest[end + 2..];
         if length == 0 {
@@ -210,7 +213,10 @@ mod tests {
             }
         }
         let answer = Answer::parse(chunked).expect("a head");
-        assert_eq!((answer.status, answer.body.as_slice(), answer.complete), (200, b"abc0123456789abcdef".as_slice(), true));
+        assert_eq!(
+            (answer.status, answer.body.as_slice(), answer.complete),
+            (200, b"abc0123456789abcdef".as_slice(), true)
+        );
         let answer = Answer::parse(sized).expect("a head");
         assert_eq!((answer.status, answer.retry_after_seconds, answer.complete), (429, Some(5), true));
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{
-    Batch, Edit, Effect, Engine, Enrolment, Failure, Input, Outcome, Request, SavedEdit, Snapshot, SyncOptions,
-    SyncReport, Table,
+    Batch, Edit, Effect, Engine, Enrolment, Failure, Input, Outcome, Request, SavedEdit, Snapshot,
+    SyncOptions, SyncReport, Table,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -213,7 +213,11 @@ impl Phone {
     }
 
     /// Syncs with options.
-    pub async fn sync_with(&mut self, link: &mut impl Link, options: SyncOptions) -> Result<SyncReport, Died> {
+    pub async fn sync_with(
+        &mut self,
+        link: &mut impl Link,
+        options: SyncOptions,
+    ) -> Result<SyncReport, Died> {
         let mut step = Step::of(self.drive(Input::Sync(options))?);
         loop {
             if let Some(report) = step.report {

@@ -44,7 +44,12 @@ impl Replay {
                 let page = page.expect("the segments can be read");
                 for (head, body) in &page.segments {
                     assert_eq!(head.from, position, "{:?}: a position was skipped or given twice", feed.feed);
-                    assert_eq!(head.to - head.from, u64::from(head.count), "{:?}: a count is wrong", feed.feed);
+                    assert_eq!(
+                        head.to - head.from,
+                        u64::from(head.count),
+                        "{:?}: a count is wrong",
+                        feed.feed
+                    );
                     replay.segment(head, body.as_deref().expect("nobody's own segments were left out"));
                     position = head.to;
                 }
@@ -61,7 +66,8 @@ impl Replay {
 
     fn segment(&mut self, head: &SegmentHead, body: &[u8]) {
         let compression = Compression::from_number(head.compression).expect("a known compression");
-        let raw = inflate(body, compression, &[], head.raw_bytes as usize, 8 << 20).expect("a segment inflates");
+        let raw =
+            inflate(body, compression, &[], head.raw_bytes as usize, 8 << 20).expect("a segment inflates");
         let packed = decode_body(&raw).expect("a segment decodes");
         assert_eq!(packed.len(), head.count as usize, "a segment holds what its head says");
         let order: Vec<u32> = causal_order(&packed);
@@ -70,7 +76,9 @@ impl Replay {
         let key = (head.feed, source.device.0, source.incarnation.0, source.frame);
         for index in order {
             let Resolved { record, change, hash, missing } = &resolved[index as usize];
-            let hash = hash.unwrap_or_else(|| panic!("a stored change depends on what does not stand before it: {missing:?}"));
+            let hash = hash.unwrap_or_else(|| {
+                panic!("a stored change depends on what does not stand before it: {missing:?}")
+            });
             let position = head.from + 1 + u64::from(index);
             self.by_source.entry(key).or_insert_with(|| (source, Vec::new())).1.push(hash);
             let provenance = Provenance {
@@ -90,8 +98,18 @@ impl Replay {
         })
     }
 
-    fn change(&mut self, feed: Feed, record: RecordId, change: &Change, hash: ChangeHash, provenance: Provenance) {
-        assert!(self.seen.insert((record, change.actor, change.seq)), "a change stands in the log twice: {record}");
+    fn change(
+        &mut self,
+        feed: Feed,
+        record: RecordId,
+        change: &Change,
+        hash: ChangeHash,
+        provenance: Provenance,
+    ) {
+        assert!(
+            self.seen.insert((record, change.actor, change.seq)),
+            "a change stands in the log twice: {record}"
+        );
         let of = *self.feeds.entry(record).or_insert(feed);
         assert_eq!(of, feed, "the changes of a record stand in one feed");
         let state = self.states.entry(record).or_insert_with(|| State::new(record, feed.class));
@@ -112,7 +130,8 @@ impl Replay {
     async fn check_proofs(&self, tx: &mut Tx, project: ProjectId) {
         for (source, hashes) in self.by_source.values() {
             let proof = proofs::find(tx, project, *source).await.expect("a proof can be read");
-            let proof = proof.unwrap_or_else(|| panic!("changes of {source:?} are stored without their proof"));
+            let proof =
+                proof.unwrap_or_else(|| panic!("changes of {source:?} are stored without their proof"));
             let device = devices::find(tx, project, source.device).await.expect("a device can be read");
             let key = device.expect("an author is a device").public_key;
             let key = VerifyingKey::from_bytes(&key).expect("a device's key is a key");

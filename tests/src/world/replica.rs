@@ -83,12 +83,15 @@ impl State {
             Self::Record(state) => state
                 .actors()
                 .flat_map(|(actor, last)| named(actor, last))
-                .map(|(actor, seq)| (actor, seq, state.find(actor, seq).expect("an actor's numbers have no gaps")))
+                .map(|(actor, seq)| {
+                    (actor, seq, state.find(actor, seq).expect("an actor's numbers have no gaps"))
+                })
                 .collect(),
             Self::Log(log) => {
                 let actor = log.heading().map(|heading| heading.actor);
                 let all = actor.into_iter().flat_map(|actor| named(actor, log.last_seq()));
-                all.map(|(actor, seq)| (actor, seq, log.find(actor, seq).expect("a log has no gaps"))).collect()
+                all.map(|(actor, seq)| (actor, seq, log.find(actor, seq).expect("a log has no gaps")))
+                    .collect()
             }
         };
         changes.sort_unstable();

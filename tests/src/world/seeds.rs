@@ -23,7 +23,8 @@ pub fn run(first: u64, count: u64, again: &str, world: impl Fn(u64) + Sync) {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + count || failed.lock().expect("nobody panics with it").len() >= ENOUGH {
+                    if seed >= first + count || failed.lock().expect("nobody panics with it").len() >= ENOUGH
+                    {
                         return;
                     }
                     if catch_unwind(AssertUnwindSafe(|| world(seed))).is_err() {

@@ -45,7 +45,13 @@ impl Site {
         for code in areas {
             made.push(projects::create_area(&app, PROJECT, code, code).await.expect("an area is made").id);
         }
-        Self { app, project: project.id, root: project.root_area, areas: made, address: "http://test".to_owned() }
+        Self {
+            app,
+            project: project.id,
+            root: project.root_area,
+            areas: made,
+            address: "http://test".to_owned(),
+        }
     }
 
     /// The same server after its process ended: another store, another source of ids, the clock as given.
@@ -61,7 +67,8 @@ impl Site {
 
     /// Takes a device with this public key into the project.
     pub async fn enrol(&self, label: &str, public_key: [u8; 32], grants: &[&str]) -> Enrolment {
-        let grants: Vec<GrantText> = grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
+        let grants: Vec<GrantText> =
+            grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
         let request = CodeRequest {
             project: PROJECT.to_owned(),
             label: label.to_owned(),

@@ -76,7 +76,9 @@ impl Ledger {
     /// Every mark that must be found is found, and no payment stands twice.
     pub fn assert_kept(&self, census: &Census) {
         let mut paid: BTreeMap<i64, usize> = BTreeMap::new();
-        for (id, replica) in census.holdings.iter().filter(|(id, _)| census.feeds[id].class == RecordClass::Payment) {
+        for (id, replica) in
+            census.holdings.iter().filter(|(id, _)| census.feeds[id].class == RecordClass::Payment)
+        {
             for entry in &replica.entries {
                 let entry = Entry::read(RecordClass::Payment, &Value::Bytes(entry.clone()));
                 let Ok(Entry::Payment(payment)) = entry else { panic!("an entry of {id} does not read") };
@@ -89,12 +91,20 @@ impl Ledger {
         for kept in self.kept.iter().filter(|kept| kept.must) {
             let found = match &kept.mark {
                 Mark::Paid(amount) => paid.contains_key(amount),
-                Mark::Written(record, path, value) => census.states.get(record).is_some_and(|state| match state {
-                    State::Record(state) => state.history(path).iter().any(|write| write.value == Some(value)),
-                    State::Log(_) => false,
-                }),
+                Mark::Written(record, path, value) => {
+                    census.states.get(record).is_some_and(|state| match state {
+                        State::Record(state) => {
+                            state.history(path).iter().any(|write| write.value == Some(value))
+                        }
+                        State::Log(_) => false,
+                    })
+                }
             };
-            assert!(found, "{} saved {:?} (acknowledged: {}), and it is lost", kept.phone, kept.mark, kept.acknowledged);
+            assert!(
+                found,
+                "{} saved {:?} (acknowledged: {}), and it is lost",
+                kept.phone, kept.mark, kept.acknowledged
+            );
         }
     }
 }
@@ -114,7 +124,12 @@ type Task = (Vec<Edit>, Box<dyn FnOnce(&[SavedEdit]) -> Mark>);
 impl Work {
     /// The work of this seed, in these areas. Nobody else may count from `first`.
     pub fn new(seed: u64, first: i64, areas: &[AreaId]) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), people: People::new(seed), next: first, areas: areas.to_vec() }
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            people: People::new(seed),
+            next: first,
+            areas: areas.to_vec(),
+        }
     }
 
     fn below(&mut self, bound: usize) -> usize {
@@ -126,7 +141,8 @@ impl Work {
         self.next += 1;
         let n = self.next;
         let workers = self.workers(phone);
-        let cases: Vec<CaseView> = phone.engine().conflicts().into_iter().filter(|case| case.may_decide).collect();
+        let cases: Vec<CaseView> =
+            phone.engine().conflicts().into_iter().filter(|case| case.may_decide).collect();
         let (edits, mark) = match self.below(10) {
             _ if workers.is_empty() => self.register(n),
             0 | 1 => self.register(n),
@@ -206,7 +222,8 @@ impl Work {
 
     /// An assignment for somebody, or another wage in one that exists.
     fn assign(&mut self, phone: &Phone, workers: &[Summary], n: i64) -> Task {
-        let query = ListQuery { record_type: Some("assignment".to_owned()), limit: 40, ..ListQuery::default() };
+        let query =
+            ListQuery { record_type: Some("assignment".to_owned()), limit: 40, ..ListQuery::default() };
         let known = phone.engine().list(&query);
         let wage = (path("wage_rate"), Value::Int(5_000 + n));
         if !known.is_empty() && self.below(2) == 0 {
@@ -228,16 +245,18 @@ impl Work {
     }
 
     fn edit(&mut self, workers: &[Summary], n: i64) -> Task {
-        let record = self.pick(workers).record;
+        // Some people are known by everybody: there edits meet.
+        let known = workers.iter().map(|worker| worker.record).min().expect("somebody is registered");
+        let record = if self.below(2) == 0 { known } else { self.pick(workers).record };
         let mark = (path("residence_village"), Value::str(format!("V{n}")));
         let mut values = vec![mark.clone()];
         let mut removes = Vec::new();
         let language = path(["languages/mlg", "languages/fra", "languages/ara"][self.below(3)]);
-        match self.below(5) {
-            0 => values.push((path("birth_year"), Value::Int(1_990 + self.below(3) as i64))),
-            1 => values.push((path("sex"), Value::str(["female", "male"][self.below(2)]))),
-            2 => values.push((language, Value::Bool(true))),
-            3 => removes.push(language),
+        match self.below(6) {
+            0 | 1 => values.push((path("birth_year"), Value::Int(1_990 + self.below(3) as i64))),
+            2 => values.push((path("sex"), Value::str(["female", "male"][self.below(2)]))),
+            3 => values.push((language, Value::Bool(true))),
+            4 => removes.push(language),
             _ => {}
         }
         let edit = Edit::Change { record, person: 0, values, removes };

@@ -65,7 +65,9 @@ async fn what_is_no_token_of_ours_is_not_believed() {
     let server = Server::start().await;
     let device = Persona::enrol(&server, 1, &["S1:supervisor"]).await;
     let token = device.token();
-    let [_, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("a token has three parts") };
+    let [_, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else {
+        panic!("a token has three parts")
+    };
     // {"alg":"none"} and {"alg":"HS256"}: only EdDSA counts, whatever the token asks for.
     for wrong in [
         format!("eyJhbGciOiJub25lIn0.{claims}."),
@@ -113,8 +115,11 @@ async fn a_revoked_device_is_refused_from_its_next_request_on() {
 async fn a_key_ends_when_it_expires_or_is_revoked() {
     let server = Server::start().await;
     let url = server.project_url("/cases");
-    let made = api_keys::create(&server.app, PROJECT, "dashboard", Role::Analyst, 60_000).await.expect("a key is made");
-    let ask = async || server.get(&url).bearer_auth(&made.text).send().await.expect("the server answers").status();
+    let made = api_keys::create(&server.app, PROJECT, "dashboard", Role::Analyst, 60_000)
+        .await
+        .expect("a key is made");
+    let ask =
+        async || server.get(&url).bearer_auth(&made.text).send().await.expect("the server answers").status();
     assert_eq!(ask().await, 200);
     server.app.clock().advance_ms(60_000);
     assert_eq!(ask().await, 401);

@@ -34,9 +34,13 @@ async fn a_supervisor_sees_both_values_with_their_authors() {
     let page = page(&server, &b.token(), "?open=true").await;
     assert_eq!((page.cases.len(), &page.next), (2, &None));
     let case = of(&page, "birth_year");
-    assert_eq!((case.record, case.kind.as_str(), case.open, case.withheld), (record(1), "field_conflict", true, false));
+    assert_eq!(
+        (case.record, case.kind.as_str(), case.open, case.withheld),
+        (record(1), "field_conflict", true, false)
+    );
     assert_eq!(case.agreed, Some(json!(1991)));
-    let written: Vec<_> = case.candidates.iter().map(|candidate| (candidate.device, candidate.value.clone())).collect();
+    let written: Vec<_> =
+        case.candidates.iter().map(|candidate| (candidate.device, candidate.value.clone())).collect();
     assert!(written.contains(&(a.enrolled.device, json!(2002))));
     assert!(written.contains(&(b.enrolled.device, json!(2004))));
 }

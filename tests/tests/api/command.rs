@@ -45,12 +45,23 @@ fn an_administrator_makes_a_project_and_invites_a_device() {
     let person = it.json(&["admin", "person", "new", "ROADS", "Hery"]);
     let person = person["id"].as_str().expect("an id");
     let code = it.json(&[
-        "admin", "device", "code", "ROADS", "Hery", "--grant", "S1:enumerator", "--person", person, "--url", "https://x.org",
+        "admin",
+        "device",
+        "code",
+        "ROADS",
+        "Hery",
+        "--grant",
+        "S1:enumerator",
+        "--person",
+        person,
+        "--url",
+        "https://x.org",
     ]);
     let enrol = code["enrol"].as_str().expect("a text");
     assert!(enrol.starts_with("fieldmerge://enrol?url=https%3A%2F%2Fx.org&code="), "{enrol}");
     let areas = it.json(&["admin", "area", "list", "ROADS"]);
-    let codes: Vec<&str> = areas.as_array().expect("a list").iter().filter_map(|area| area["code"].as_str()).collect();
+    let codes: Vec<&str> =
+        areas.as_array().expect("a list").iter().filter_map(|area| area["code"].as_str()).collect();
     assert_eq!(codes, ["S1", "all"]);
     let key = it.json(&["admin", "key", "new", "ROADS", "Dashboard", "--role", "analyst"]);
     assert!(key["key"].as_str().is_some_and(|key| key.starts_with("fmk_")));
@@ -70,11 +81,19 @@ fn a_failure_says_why_and_by_which_kind() {
         (&["admin", "project", "new", "ROADS", "Again"], 4, "the project `ROADS` exists already"),
         (&["admin", "project", "new", "a b", "Again"], 2, "1 to 32 letters"),
         (&["admin", "device", "code", "ROADS", "Hery", "--grant", "S1"], 2, "not AREA:ROLE"),
-        (&["admin", "device", "code", "ROADS", "Hery", "--grant", "S9:enumerator"], 3, "there is no area `S9`"),
+        (
+            &["admin", "device", "code", "ROADS", "Hery", "--grant", "S9:enumerator"],
+            3,
+            "there is no area `S9`",
+        ),
         (&["admin", "grant", "add", "ROADS", "7", "all:enumerator"], 3, "there is no device `7`"),
         (&["admin", "key", "new", "ROADS", "X", "--role", "enumerator"], 2, "analyst or administrator"),
         (&["export", "--project", "ROADS", "--type", "ghost"], 2, "worker"),
-        (&["export", "--project", "ROADS", "--type", "worker", "--role", "administrator"], 2, "lists no such rows"),
+        (
+            &["export", "--project", "ROADS", "--type", "worker", "--role", "administrator"],
+            2,
+            "lists no such rows",
+        ),
         (&["frobnicate"], 2, "unrecognized subcommand"),
     ] {
         let (exit, text) = it.exit(arguments);

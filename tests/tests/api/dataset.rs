@@ -90,7 +90,8 @@ async fn rows_say_which_point_of_the_log_they_stand_for() {
     let key = server.key(Role::Analyst).await;
     let response = server.dataset(&key, "worker", "csv").await;
     assert_eq!(response.headers()["content-disposition"], "attachment; filename=\"worker.csv\"");
-    let as_of: AsOf = serde_json::from_slice(response.headers()[AS_OF_HEADER].as_bytes()).expect("the header is JSON");
+    let as_of: AsOf =
+        serde_json::from_slice(response.headers()[AS_OF_HEADER].as_bytes()).expect("the header is JSON");
     assert_eq!((as_of.log, as_of.class, as_of.changes), (server.project.log_id, RecordClass::Core, 3));
     assert_eq!(as_of.positions.expect("one area is not many").get(&server.area), Some(&3));
     assert_eq!(response.text().await.expect("rows arrive").lines().count(), 4);
@@ -126,9 +127,18 @@ async fn what_a_reader_may_not_list_is_refused() {
     let device = Persona::enrol(&server, 1, &["S1:supervisor"]).await;
     let administrator = server.key(Role::Administrator).await;
     let analyst = server.key(Role::Analyst).await;
-    assert_eq!(problem_of(server.dataset(&administrator, "worker", "csv").await).await.code, ProblemCode::Forbidden);
-    assert_eq!(problem_of(server.dataset(&analyst, "identity", "csv").await).await.code, ProblemCode::Forbidden);
-    assert_eq!(problem_of(server.dataset(&device.token(), "worker", "csv").await).await.code, ProblemCode::Forbidden);
+    assert_eq!(
+        problem_of(server.dataset(&administrator, "worker", "csv").await).await.code,
+        ProblemCode::Forbidden
+    );
+    assert_eq!(
+        problem_of(server.dataset(&analyst, "identity", "csv").await).await.code,
+        ProblemCode::Forbidden
+    );
+    assert_eq!(
+        problem_of(server.dataset(&device.token(), "worker", "csv").await).await.code,
+        ProblemCode::Forbidden
+    );
     for (record_type, format) in [("ghost", "csv"), ("worker", "xml"), ("worker&extra=1", "csv")] {
         let problem = problem_of(server.dataset(&analyst, record_type, format).await).await;
         assert_eq!(problem.code, ProblemCode::InvalidRequest);

@@ -36,7 +36,7 @@ async fn a_server_that_stops_lives_and_is_not_ready() {
 #[tokio::test]
 async fn capabilities_are_told() {
     let server = Server::start().await;
-    assert_json_snapshot!(json(&server, "/v1/capabilities").await, @"");
+    assert_json_snapshot!("capabilities", json(&server, "/v1/capabilities").await);
 }
 
 #[tokio::test]

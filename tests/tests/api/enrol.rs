@@ -1,11 +1,11 @@
 //! A code makes one device, once, in time.
 
+use ed25519_dalek::SigningKey;
 use fieldmerge_protocol::api::EnrolAnswer;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_server::admin::devices;
 use fieldmerge_tests::persona::{Persona, public_key};
 use fieldmerge_tests::server::{PROJECT, START_MS, Server, refusal};
-use ed25519_dalek::SigningKey;
 use serde_json::json;
 
 fn request(code: &str, seed: u8) -> serde_json::Value {
@@ -17,7 +17,8 @@ async fn devices_get_numbers_in_turn_and_learn_the_server() {
     let server = Server::start().await;
     for number in 1..=3 {
         let device = Persona::enrol(&server, number, &["S1:enumerator"]).await;
-        let EnrolAnswer { number: given, project, project_code, root_area, label, server_ms, .. } = device.enrolled;
+        let EnrolAnswer { number: given, project, project_code, root_area, label, server_ms, .. } =
+            device.enrolled;
         assert_eq!(given, u32::from(number));
         assert_eq!((project, root_area), (server.project.id, server.project.root_area));
         assert_eq!((project_code.as_str(), label.as_str(), server_ms), (PROJECT, "Hery", START_MS));
@@ -88,10 +89,16 @@ async fn guessing_ends_after_twenty_wrong_codes_a_minute() {
     let server = Server::start().await;
     let url = server.url("/v1/enrol");
     for _ in 0..20 {
-        assert_eq!(refusal(server.post_json(&url, &request("x", 1))).await.1, ProblemCode::EnrolmentCodeInvalid);
+        assert_eq!(
+            refusal(server.post_json(&url, &request("x", 1))).await.1,
+            ProblemCode::EnrolmentCodeInvalid
+        );
     }
     let response = server.post_json(&url, &request("x", 1)).send().await.expect("the server answers");
-    assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().ok()), (429, Some("60")));
+    assert_eq!(
+        (response.status().as_u16(), response.headers()["retry-after"].to_str().ok()),
+        (429, Some("60"))
+    );
     server.app.clock().advance_ms(60_000);
     assert_eq!(refusal(server.post_json(&url, &request("x", 1))).await.1, ProblemCode::EnrolmentCodeInvalid);
 }

@@ -75,7 +75,9 @@ async fn the_log_holds_no_value_and_no_secret_at_any_level() {
         .with_target("axum", LevelFilter::TRACE)
         .with_target("sqlx", LevelFilter::TRACE);
     let lines = fmt::layer().json().with_writer(log.clone()).with_filter(ours);
-    let _guard = tracing::subscriber::set_default(Registry::default().with(lines));
+    // The whole process writes to this log, so the other tests are read along; they have the same values.
+    tracing::subscriber::set_global_default(Registry::default().with(lines))
+        .expect("nobody else collects the log");
     let server = Server::start().await;
     let secrets = everything(&server).await;
     let text = log.text();

@@ -43,7 +43,10 @@ fn bundle(server: &Server, device: &Persona, body: impl Into<Body>) -> RequestBu
 async fn an_address_where_nothing_is_is_a_problem() {
     let server = Server::start().await;
     for path in ["/", "/v1", "/v1/nothing", "/v1/projects/not-an-id/cases"] {
-        assert_eq!(refusal(server.get(&server.url(path))).await, (StatusCode::NOT_FOUND, ProblemCode::NotFound));
+        assert_eq!(
+            refusal(server.get(&server.url(path))).await,
+            (StatusCode::NOT_FOUND, ProblemCode::NotFound)
+        );
     }
 }
 
@@ -72,7 +75,11 @@ async fn a_request_id_of_a_proxy_is_kept_and_any_other_text_is_not() {
 async fn json_that_does_not_fit_says_where_and_repeats_nothing() {
     let server = Server::start().await;
     let url = server.url("/v1/enrol");
-    for body in [r#"{"code":5,"public_key":"Rasoanirina"}"#, r#"{"code":"x","public_key":"y","Voahangy":1}"#, "Voahangy"] {
+    for body in [
+        r#"{"code":5,"public_key":"Rasoanirina"}"#,
+        r#"{"code":"x","public_key":"y","Voahangy":1}"#,
+        "Voahangy",
+    ] {
         let request = server.post(&url).header("content-type", "application/json").body(body);
         let problem = problem_of(request.send().await.expect("the server answers")).await;
         assert_eq!(problem.code, ProblemCode::InvalidRequest);
@@ -95,9 +102,8 @@ async fn a_slow_body_is_given_up() {
 async fn a_handler_that_takes_too_long_or_panics_is_a_problem() {
     let config = Config { request_timeout: Duration::from_millis(200), ..Config::default() };
     let server = Server::start_with(config, |app| {
-        let broken = Router::new()
-            .route("/slow", get(|| std::future::pending::<()>()))
-            .route("/panic", get(defect));
+        let broken =
+            Router::new().route("/slow", get(|| std::future::pending::<()>())).route("/panic", get(defect));
         layers::apply(broken, app)
     })
     .await;
@@ -153,7 +159,8 @@ async fn earned(server: &Server) -> Vec<ProblemCode> {
 
 #[tokio::test]
 async fn every_code_can_be_reached() {
-    let config = Config { max_wrong_codes_per_minute: 2, body_deadline: Duration::from_secs(1), ..Config::default() };
+    let config =
+        Config { max_wrong_codes_per_minute: 2, body_deadline: Duration::from_secs(1), ..Config::default() };
     let routes = |app: &App| {
         let broken = Router::new().route("/panic", get(defect));
         http::router(app).merge(layers::apply(broken, app))

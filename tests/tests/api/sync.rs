@@ -32,5 +32,8 @@ async fn what_was_pushed_is_counted_and_verifies() {
     );
     let report = fieldmerge_server::verify::verify(&server.app, None).await.expect("the store answers");
     assert!(report.is_good(), "{}", report.text());
-    assert_eq!((report.projects[0].records, report.projects[0].changes, report.projects[0].proofs), (5, 5, 1));
+    assert_eq!(
+        (report.projects[0].records, report.projects[0].changes, report.projects[0].proofs),
+        (5, 5, 1)
+    );
 }

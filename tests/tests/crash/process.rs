@@ -34,7 +34,8 @@ impl Server {
         }
         let mut child = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
-        let line = lines.next_line().await.expect("the server says where it listens").expect("the server came up");
+        let line =
+            lines.next_line().await.expect("the server says where it listens").expect("the server came up");
         let started: serde_json::Value = serde_json::from_str(&line).expect("the server speaks JSON");
         let address = started["api"].as_str().and_then(|api| api.strip_prefix("http://")).map(str::parse);
         Self { child, address: address.expect("it names its address").expect("it is an address") }
@@ -54,7 +55,8 @@ impl Server {
 
 /// `fieldmerge verify` finds nothing.
 pub async fn verify(database: &str) {
-    let output = Command::new(PROGRAM).args(["verify", "--database", database]).stdin(Stdio::null()).output().await;
+    let output =
+        Command::new(PROGRAM).args(["verify", "--database", database]).stdin(Stdio::null()).output().await;
     let output = output.expect("the program runs");
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "verify: {}", String::from_utf8_lossy(&said));

@@ -99,7 +99,13 @@ fn death(rng: &mut ChaCha8Rng) -> Death {
 }
 
 /// One life of the server: everybody works and syncs until it is dead.
-async fn live(database: &Database, host: Ipv4Addr, workers: &mut [Worker], ledger: &mut Ledger, death: Death) {
+async fn live(
+    database: &Database,
+    host: Ipv4Addr,
+    workers: &mut [Worker],
+    ledger: &mut Ledger,
+    death: Death,
+) {
     let die_at = match death {
         Death::At(name, count) => Some((name, count)),
         Death::After(_) => None,
@@ -152,7 +158,11 @@ async fn settle(
         for Worker { phone, .. } in workers.iter_mut() {
             let report = phone.sync(&mut link).await.expect("these phones do not die");
             assert_eq!(report.end, SyncEnd::Complete, "{}", phone.label);
-            assert_eq!(report.repaired, 0, "{}: a server that died is no reason to write anything again", phone.label);
+            assert_eq!(
+                report.repaired, 0,
+                "{}: a server that died is no reason to write anything again",
+                phone.label
+            );
             ledger.note_synced(phone);
             moved += report.sent + report.received;
         }

@@ -3,12 +3,15 @@
 //! An example is a fenced block ```` ```json NAME ```` with `bytes` in hexadecimal beside what they say. A later version
 //! may add examples; these stay, because devices in the field hold such bytes.
 
-use fieldmerge_protocol::bundle::{Compression, Entry, FrameHeader, Origin, changes_digest, decode_body, encode_body};
+use fieldmerge_protocol::bundle::{
+    Compression, Entry, FrameHeader, Origin, changes_digest, decode_body, encode_body,
+};
 use fieldmerge_protocol::sync::{
     self, Cursor, Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome, ReceiptList, Welcome,
 };
 use fieldmerge_protocol::{
-    Action, Actor, AreaId, Change, DeviceId, Incarnation, LogId, Op, Path, ProjectId, RecordClass, RecordId, Value,
+    Action, Actor, AreaId, Change, DeviceId, Incarnation, LogId, Op, Path, ProjectId, RecordClass, RecordId,
+    Value,
 };
 use serde_json::{Value as Json, json};
 
@@ -26,7 +29,10 @@ fn hex(bytes: &[u8]) -> String {
 
 fn bytes(text: &Json) -> Vec<u8> {
     let text = text.as_str().expect("bytes are a text");
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal")).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal"))
+        .collect()
 }
 
 /// The example of this name.
@@ -42,7 +48,11 @@ fn assert_example(name: &str, written: Json) {
 }
 
 fn put(path: &str, value: Value) -> Op {
-    Op { path: Path::new(path).expect("a path of the protocol"), action: Action::Put(value), pred: Vec::new() }
+    Op {
+        path: Path::new(path).expect("a path of the protocol"),
+        action: Action::Put(value),
+        pred: Vec::new(),
+    }
 }
 
 fn change() -> Change {
@@ -88,7 +98,8 @@ fn a_change() {
 fn a_body_and_its_frame_header() {
     let change = change();
     let (_, hash) = change.encode();
-    let body = encode_body(&[Entry { record: RECORD, change: &change, hash }], &|_, _| None).expect("one change fits");
+    let body = encode_body(&[Entry { record: RECORD, change: &change, hash }], &|_, _| None)
+        .expect("one change fits");
     let header = FrameHeader {
         origin: Origin {
             project: PROJECT,
@@ -128,10 +139,16 @@ fn the_messages_of_a_sync() {
         unsettled: None,
         telemetry: None,
     };
-    let welcome =
-        Welcome { log: LogId([0x10; 16]), now_ms: 1_772_168_400_500, committed: 7, stale: false, roster: None };
+    let welcome = Welcome {
+        log: LogId([0x10; 16]),
+        now_ms: 1_772_168_400_500,
+        committed: 7,
+        stale: false,
+        roster: None,
+    };
     let frame = FrameRef { incarnation: INCARNATION, number: 7 };
-    let exceptions = vec![Exception { index: 3, outcome: Outcome::Quarantined, code: Some("not-granted".to_owned()) }];
+    let exceptions =
+        vec![Exception { index: 3, outcome: Outcome::Quarantined, code: Some("not-granted".to_owned()) }];
     let receipt = FrameReceipt { frame, status: FrameStatus::Accepted, exceptions, code: None };
     let receipts = ReceiptList { device: DEVICE, receipts: vec![receipt] };
     assert_example(
@@ -152,13 +169,8 @@ fn the_messages_of_a_sync() {
 
 #[test]
 fn a_message_with_keys_of_a_later_version_is_read() {
-    let mut later = sync::encode(&Welcome {
-        log: LogId([0x10; 16]),
-        now_ms: 1,
-        committed: 0,
-        stale: true,
-        roster: None,
-    });
+    let mut later =
+        sync::encode(&Welcome { log: LogId([0x10; 16]), now_ms: 1, committed: 0, stale: true, roster: None });
     // A definite map: one entry more, with a key that nobody knows yet.
     later[0] += 1;
     later.extend_from_slice(&[0x18, 99, 0x63, b'n', b'e', b'w']);

@@ -54,11 +54,11 @@ impl Dice {
     /// What becomes of a request.
     pub fn fate(&mut self) -> Fate {
         match self.below(100) {
-            0..8 => Fate::RequestLost,
-            8..18 => Fate::AnswerLost,
-            18..32 => Fate::AnswerCut(self.below(1_000)),
-            32..40 => Fate::Doubled,
-            40..55 => Fate::ServerDies(self.below(60)),
+            0..5 => Fate::RequestLost,
+            5..12 => Fate::AnswerLost,
+            12..20 => Fate::AnswerCut(self.below(1_000)),
+            20..26 => Fate::Doubled,
+            26..36 => Fate::ServerDies(self.below(60)),
             _ => Fate::Whole,
         }
     }

@@ -25,7 +25,12 @@ type Judge = fn(&RecordState, &dyn Rules, &Path, Act) -> Result<Save, JudgeError
 
 impl Saver<'_, '_> {
     /// Writes a decision or a proposal, as `judge` makes it.
-    pub(super) fn judge(&mut self, judged: Judged, person: PersonNumber, judge: Judge) -> Result<RecordId, Failure> {
+    pub(super) fn judge(
+        &mut self,
+        judged: Judged,
+        person: PersonNumber,
+        judge: Judge,
+    ) -> Result<RecordId, Failure> {
         let Judged { record, path, value, state: seen, reason } = judged;
         let (mut doc, kind) = self.open(record)?;
         let Body::Record(state) = &doc.body else { return Err(Failure::Bug("a log was opened as a record")) };

@@ -35,7 +35,9 @@ impl Saver<'_, '_> {
             Edit::Change { record, person, values, removes } => {
                 self.change(record, person, values, removes).map(SavedEdit::Record)
             }
-            Edit::Append { area, person, entries } => self.append(area, person, entries).map(SavedEdit::Entries),
+            Edit::Append { area, person, entries } => {
+                self.append(area, person, entries).map(SavedEdit::Entries)
+            }
             Edit::Decide { record, person, path, value, state, reason } => {
                 let act = judge::Judged { record, path, value, state, reason };
                 self.judge(act, person, fieldmerge_model::cases::decide).map(SavedEdit::Record)

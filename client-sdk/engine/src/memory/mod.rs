@@ -79,7 +79,8 @@ impl Memory {
             }
             Table::Outbox => {
                 let number = number(key).ok_or_else(corrupt)?;
-                let row: Option<OutboxRow> = value.map(|value| rows::read(table.name(), value)).transpose()?;
+                let row: Option<OutboxRow> =
+                    value.map(|value| rows::read(table.name(), value)).transpose()?;
                 self.apply_outgoing(number, row);
             }
             Table::Frames => {
@@ -95,7 +96,11 @@ impl Memory {
             Table::Receipts => put(&mut self.receipts, key.to_vec(), value.map(Arc::clone)),
             Table::Notices => {
                 let number = number(key).ok_or_else(corrupt)?;
-                put(&mut self.notices, number, value.map(|value| rows::read(table.name(), value)).transpose()?);
+                put(
+                    &mut self.notices,
+                    number,
+                    value.map(|value| rows::read(table.name(), value)).transpose()?,
+                );
             }
         }
         Ok(())

@@ -96,13 +96,19 @@ fn read_header(d: &mut Decoder<'_>) -> Result<Option<Header>, minicbor::decode::
     let feed = d.decode()?;
     let record_type = SmolStr::new(d.str()?);
     let optional = |d: &mut Decoder<'_>| -> Result<Option<Vec<u8>>, minicbor::decode::Error> {
-        if d.datatype()? == minicbor::data::Type::Null { d.null().map(|()| None) } else { Ok(Some(d.bytes()?.to_vec())) }
+        if d.datatype()? == minicbor::data::Type::Null {
+            d.null().map(|()| None)
+        } else {
+            Ok(Some(d.bytes()?.to_vec()))
+        }
     };
     let subject = optional(d)?.map(|bytes| RecordId::read(&bytes).ok_or_else(wrong)).transpose()?;
     let (search, title) = (d.str()?.into(), d.str()?.into());
     let (open_cases, judged) = (d.u32()?, d.bool()?);
     let log = match optional(d)? {
-        Some(writer) => Some(LogOf { writer: Actor::read(&writer).ok_or_else(wrong)?, month: SmolStr::new(d.str()?) }),
+        Some(writer) => {
+            Some(LogOf { writer: Actor::read(&writer).ok_or_else(wrong)?, month: SmolStr::new(d.str()?) })
+        }
         None => d.null().map(|()| None)?,
     };
     Ok(Some(Header { feed, record_type, subject, search, title, open_cases, judged, log }))

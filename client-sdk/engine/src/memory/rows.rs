@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use fieldmerge_protocol::sync::Feed;
-use fieldmerge_protocol::{
-    Actor, AreaId, ChangeHash, DeviceId, Incarnation, LogId, ProjectId, RecordId,
-};
+use fieldmerge_protocol::{Actor, AreaId, ChangeHash, DeviceId, Incarnation, LogId, ProjectId, RecordId};
 use minicbor::{Decode, Encode};
 use smol_str::SmolStr;
 
@@ -107,16 +105,34 @@ pub(crate) struct EnrolmentRow {
 
 impl From<&Enrolment> for EnrolmentRow {
     fn from(enrolment: &Enrolment) -> Self {
-        let Enrolment { project, project_code, device, number, label, server_key, root_area, address, server_ms } =
-            enrolment.clone();
+        let Enrolment {
+            project,
+            project_code,
+            device,
+            number,
+            label,
+            server_key,
+            root_area,
+            address,
+            server_ms,
+        } = enrolment.clone();
         Self { project, project_code, device, number, label, server_key, root_area, address, server_ms }
     }
 }
 
 impl From<EnrolmentRow> for Enrolment {
     fn from(row: EnrolmentRow) -> Self {
-        let EnrolmentRow { project, project_code, device, number, label, server_key, root_area, address, server_ms } =
-            row;
+        let EnrolmentRow {
+            project,
+            project_code,
+            device,
+            number,
+            label,
+            server_key,
+            root_area,
+            address,
+            server_ms,
+        } = row;
         Self { project, project_code, device, number, label, server_key, root_area, address, server_ms }
     }
 }

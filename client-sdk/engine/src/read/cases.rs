@@ -43,7 +43,9 @@ impl Engine {
     }
 
     fn may_judge(&self, rules: &FormRules<'_>, path: &Path) -> bool {
-        let (Some(enrolment), Some(state)) = (&self.memory.enrolment, &self.memory.state) else { return false };
+        let (Some(enrolment), Some(state)) = (&self.memory.enrolment, &self.memory.state) else {
+            return false;
+        };
         rules.judge(path, Actor::new(enrolment.device, 0, state.incarnation)).is_some()
     }
 
@@ -57,7 +59,13 @@ impl Engine {
         self.attributed(op.actor, value, reason, (*time, *received_ms))
     }
 
-    fn attributed(&self, actor: Actor, value: &Value, reason: &str, (device_ms, received_ms): (i64, i64)) -> CandidateView {
+    fn attributed(
+        &self,
+        actor: Actor,
+        value: &Value,
+        reason: &str,
+        (device_ms, received_ms): (i64, i64),
+    ) -> CandidateView {
         let named = self.memory.roster.devices.iter().find(|known| known.device == actor.device());
         CandidateView {
             value: value.clone(),

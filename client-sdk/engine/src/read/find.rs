@@ -37,11 +37,14 @@ impl Engine {
             .records
             .iter()
             .filter(|(_, row)| !row.header.search.is_empty())
-            .filter_map(|(record, row)| Some((search::fit(&row.header.search, &words)?, &*row.header.search, *record, row)))
+            .filter_map(|(record, row)| {
+                Some((search::fit(&row.header.search, &words)?, &*row.header.search, *record, row))
+            })
             .collect();
         found.sort_unstable_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
         found.truncate(if limit == 0 { PAGE } else { limit });
-        let hit = |(fit, _, record, row)| Hit { summary: self.summary(record, row), begins: fit != Fit::Holds };
+        let hit =
+            |(fit, _, record, row)| Hit { summary: self.summary(record, row), begins: fit != Fit::Holds };
         found.into_iter().map(hit).collect()
     }
 }

@@ -42,7 +42,8 @@ impl Engine {
             let device_ms = time.map_or(0, |stored| stored.change.time);
             for (n, bytes) in (first..).zip(entries) {
                 let entry = Entry::read(doc.feed.class, &Value::Bytes(bytes)).ok();
-                let subject = entry.as_ref().and_then(|entry| log.persons().get(entry.person() as usize).copied());
+                let subject =
+                    entry.as_ref().and_then(|entry| log.persons().get(entry.person() as usize).copied());
                 views.push(EntryView { n, subject, entry, device_ms });
             }
         }

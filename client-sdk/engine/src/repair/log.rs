@@ -39,7 +39,10 @@ impl Past {
     /// The past of a log; `None` for a record.
     pub(super) fn of(doc: &Doc) -> Option<Self> {
         let Body::Log(log) = &doc.body else { return None };
-        Some(Self { heading: log.heading().cloned(), persons: (0..).zip(log.persons().iter().copied()).collect() })
+        Some(Self {
+            heading: log.heading().cloned(),
+            persons: (0..).zip(log.persons().iter().copied()).collect(),
+        })
     }
 
     /// Takes in what a change says of the log: its month, and the persons that it names.
@@ -65,7 +68,8 @@ pub(super) fn write_again(
     change: &Change,
     moved: &mut Moved,
 ) -> Result<(), Failure> {
-    let LogHeading { area, month, .. } = past.heading.clone().ok_or(Failure::Bug("a log without a first change"))?;
+    let LogHeading { area, month, .. } =
+        past.heading.clone().ok_or(Failure::Bug("a log without a first change"))?;
     let mut entries = Vec::new();
     let mut numbers = Vec::new();
     for (n, bytes) in log::entries(change) {

@@ -127,7 +127,10 @@ impl Engine {
         }
     }
 
-    fn read_parts(&mut self, turn: &mut Turn<'_>) -> Result<Option<(crate::engine::Staged, AfterAnswer)>, Failure> {
+    fn read_parts(
+        &mut self,
+        turn: &mut Turn<'_>,
+    ) -> Result<Option<(crate::engine::Staged, AfterAnswer)>, Failure> {
         let Some(session) = &mut self.session else { return Ok(None) };
         let Phase::Answer(answer) = &mut session.phase else { return Ok(None) };
         let mut reading = Reading {

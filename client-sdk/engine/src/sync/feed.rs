@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use fieldmerge_model::record::{Provenance, Verdict};
-use fieldmerge_protocol::bundle::{Compression, MAX_RAW_BYTES, Resolved, causal_order, decode_body, inflate, resolve};
+use fieldmerge_protocol::bundle::{
+    Compression, MAX_RAW_BYTES, Resolved, causal_order, decode_body, inflate, resolve,
+};
 use fieldmerge_protocol::sync::{Feed, FeedBody, FeedFrame};
 use fieldmerge_protocol::{Actor, Change, ChangeHash, RecordId};
 
@@ -82,13 +84,21 @@ impl Reading<'_, '_, '_> {
         }
     }
 
-    fn merge(&mut self, feed: Feed, from: u64, to: u64, received_ms: i64, body: &FeedBody) -> Result<(), Unusable> {
+    fn merge(
+        &mut self,
+        feed: Feed,
+        from: u64,
+        to: u64,
+        received_ms: i64,
+        body: &FeedBody,
+    ) -> Result<(), Unusable> {
         let unreadable = |_| Unusable::Code("unreadable-frame");
         let compression = Compression::from_number(body.compression).map_err(unreadable)?;
         if body.dictionary != 0 {
             return Err(Unusable::Code("unknown-dictionary"));
         }
-        let raw = inflate(&body.bytes, compression, &[], body.raw_bytes as usize, MAX_RAW_BYTES).map_err(unreadable)?;
+        let raw = inflate(&body.bytes, compression, &[], body.raw_bytes as usize, MAX_RAW_BYTES)
+            .map_err(unreadable)?;
         let packed = decode_body(&raw).map_err(unreadable)?;
         if packed.len() as u64 != u64::from(body.count) || packed.len() as u64 != to.saturating_sub(from) {
             return Err(Unusable::Code("unreadable-frame"));
@@ -106,7 +116,8 @@ impl Reading<'_, '_, '_> {
         let changes = resolve(packed, &mut |record, actor, seq| trial.find(record, actor, seq));
         let count = changes.len();
         for index in order {
-            let provenance = Provenance { position: from + 1 + u64::from(index), received_ms, ..Provenance::default() };
+            let provenance =
+                Provenance { position: from + 1 + u64::from(index), received_ms, ..Provenance::default() };
             trial.change(&changes[index as usize], provenance)?;
         }
         let Trial { docs, confirmed, entries, stripped, new, .. } = trial;

@@ -59,7 +59,14 @@ struct Group {
 /// Packs as many waiting changes as there is room for.
 pub(crate) fn plan(stage: &Stage<'_>, room: Room) -> Result<Plan, Failure> {
     let outbox = stage.outbox();
-    let mut packer = Packer { stage, outbox: &outbox, room, left: room.bytes, last: BTreeMap::new(), plan: Plan::default() };
+    let mut packer = Packer {
+        stage,
+        outbox: &outbox,
+        room,
+        left: room.bytes,
+        last: BTreeMap::new(),
+        plan: Plan::default(),
+    };
     for group in groups(stage, &outbox, room.full_hashes) {
         if !packer.pack(&group)? {
             break;
@@ -235,19 +242,28 @@ impl Packer<'_, '_> {
 }
 
 /// Writes signed frames and their numbers, before any of them is sent.
-pub(crate) fn seal(stage: &mut Stage<'_>, drafts: Vec<Draft>, signatures: &[[u8; 64]]) -> Result<(), Failure> {
+pub(crate) fn seal(
+    stage: &mut Stage<'_>,
+    drafts: Vec<Draft>,
+    signatures: &[[u8; 64]],
+) -> Result<(), Failure> {
     if drafts.len() != signatures.len() {
         return Err(Failure::SignFailed);
     }
     for (Draft { key, numbers, full_hashes, draft }, signature) in drafts.into_iter().zip(signatures) {
         for number in &numbers {
-            let mut row = stage.outgoing(*number).cloned().ok_or(Failure::Bug("a packed change left the outbox"))?;
+            let mut row =
+                stage.outgoing(*number).cloned().ok_or(Failure::Bug("a packed change left the outbox"))?;
             row.standing = Standing::Sent;
             stage.set_outgoing(*number, Some(row));
         }
         stage.state.set_last_frame(key.0, key.1);
-        let row =
-            FrameRow { bytes: draft.finish(*signature), changes: numbers, standing: FrameStanding::Sent, full_hashes };
+        let row = FrameRow {
+            bytes: draft.finish(*signature),
+            changes: numbers,
+            standing: FrameStanding::Sent,
+            full_hashes,
+        };
         stage.set_frame(key, Some(row));
     }
     Ok(())

@@ -62,23 +62,30 @@ impl Applied<'_, '_, '_> {
 
     fn receipt(&mut self, receipt: &FrameReceipt) -> Result<bool, Failure> {
         let key: FrameKey = (receipt.frame.incarnation, receipt.frame.number);
-        let Some(frame) = self.stage.frame(key).filter(|frame| frame.standing != FrameStanding::Kept).cloned() else {
+        let Some(frame) =
+            self.stage.frame(key).filter(|frame| frame.standing != FrameStanding::Kept).cloned()
+        else {
             return Ok(false);
         };
         if key.0 == self.stage.state.incarnation {
             self.stage.state.receipted = self.stage.state.receipted.max(key.1);
         }
-        let quarantined = |code: Option<&str>| (Outcome::Quarantined, code.unwrap_or("quarantined").to_owned());
+        let quarantined =
+            |code: Option<&str>| (Outcome::Quarantined, code.unwrap_or("quarantined").to_owned());
         match receipt.status {
             FrameStatus::Accepted => {
                 let exceptions = receipt.exceptions.iter();
                 let outcomes: BTreeMap<u32, (Outcome, String)> = exceptions
-                    .map(|exception| (exception.index, (exception.outcome, exception.code.clone().unwrap_or_default())))
+                    .map(|exception| {
+                        (exception.index, (exception.outcome, exception.code.clone().unwrap_or_default()))
+                    })
                     .collect();
                 self.settle(key, frame, |index| outcomes.get(&index).cloned())
             }
             // Short forms that name other changes than the author meant are cured by whole hashes.
-            FrameStatus::Quarantined if receipt.code.as_deref() == Some("digest-mismatch") && !frame.full_hashes => {
+            FrameStatus::Quarantined
+                if receipt.code.as_deref() == Some("digest-mismatch") && !frame.full_hashes =>
+            {
                 self.pack_again(key, &frame, true);
                 Ok(false)
             }
@@ -165,7 +172,9 @@ impl Applied<'_, '_, '_> {
 
     fn pack_again(&mut self, key: FrameKey, frame: &FrameRow, full_hashes: bool) {
         for number in &frame.changes {
-            if let Some(mut row) = self.stage.outgoing(*number).filter(|row| row.standing == Standing::Sent).cloned() {
+            if let Some(mut row) =
+                self.stage.outgoing(*number).filter(|row| row.standing == Standing::Sent).cloned()
+            {
                 row.standing = Standing::Waiting;
                 row.full_hashes |= full_hashes;
                 self.stage.set_outgoing(*number, Some(row));

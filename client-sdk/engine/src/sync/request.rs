@@ -61,13 +61,20 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
     let hello = sync::encode(&hello(memory, state, session, if probing { &unsent } else { &[] }, now_ms));
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &hello);
-    let mut body =
-        Body { bytes: Vec::new(), hello, recover: state.recover, frames: Vec::new(), carried: Vec::new(), changes: 0 };
+    let mut body = Body {
+        bytes: Vec::new(),
+        hello,
+        recover: state.recover,
+        frames: Vec::new(),
+        carried: Vec::new(),
+        changes: 0,
+    };
     if !probing {
         for key in unsent {
             let row = &memory.frames[&key];
             // The first frame goes in any case: one that never fits would never be sent.
-            let fits = writer.bytes().len() + row.bytes.len() + 2 * PART_BYTES <= room || body.frames.is_empty();
+            let fits =
+                writer.bytes().len() + row.bytes.len() + 2 * PART_BYTES <= room || body.frames.is_empty();
             if !fits || body.frames.len() == MAX_REQUEST_FRAMES {
                 break;
             }

@@ -56,17 +56,18 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
     let lost = |key: &FrameKey| key.0 != current || key.1 > committed;
     let mut offered = Vec::new();
     for key in stage.frame_keys().into_iter().filter(lost) {
-        let Some(frame) = stage.frame(key).filter(|frame| frame.standing != FrameStanding::Sent).cloned() else {
+        let Some(frame) = stage.frame(key).filter(|frame| frame.standing != FrameStanding::Sent).cloned()
+        else {
             continue;
         };
         let mut rows = unpack(stage, &frame.bytes)?;
         for number in &frame.changes {
             let Some(row) = stage.outgoing(*number).cloned() else { continue };
+            rows.retain(|other| other.hash != row.hash);
+            // A person has to settle the others first.
             if row.standing == Standing::Held {
                 stage.set_outgoing(*number, None);
-            } else {
-                // A person has to settle this one first.
-                rows.retain(|other| other.hash != row.hash);
+                rows.push(row);
             }
         }
         offered.extend(rows);
@@ -104,7 +105,9 @@ fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<Vec<OutboxRow>, Failure> {
     let feed = Feed { area: origin.area, class: origin.class };
     // Records that the device may not hold any more are gone, and their later changes with them.
     let whole = changes.iter().all(|change| change.hash.is_some());
-    if !whole || changes_digest(changes.iter().filter_map(|change| change.hash)) != frame.header.changes_digest {
+    if !whole
+        || changes_digest(changes.iter().filter_map(|change| change.hash)) != frame.header.changes_digest
+    {
         return Ok(Vec::new());
     }
     let row = |change: fieldmerge_protocol::bundle::Resolved| {
@@ -135,7 +138,8 @@ pub(crate) fn purge(stage: &mut Stage<'_>, now_ms: i64) -> Result<(), Failure> {
     let root = stage.enrolment()?.root_area;
     let (grants, memory) = (&stage.memory.grants, stage.memory);
     let may = |feed: &Feed| {
-        access::may_read(grants, root, feed.area, feed.class) || access::may_write(grants, root, feed.area, feed.class)
+        access::may_read(grants, root, feed.area, feed.class)
+            || access::may_write(grants, root, feed.area, feed.class)
     };
     let waiting: BTreeSet<Feed> = memory.outbox.values().map(|row| row.feed).collect();
     let gone = |feed: &Feed| !may(feed) && !waiting.contains(feed);

@@ -24,7 +24,11 @@ fn frames_are_carried_and_receipts_come_back() {
     a.append(server.site, vec![present(worker, "2026-03-02")]).expect("saved");
     let file = a.export();
     assert_eq!(b.import(&file), Ok(Outcome::Imported { frames: 2, receipts: 0, skipped: 0 }));
-    assert_eq!(b.import(&file), Ok(Outcome::Imported { frames: 0, receipts: 0, skipped: 0 }), "once is enough");
+    assert_eq!(
+        b.import(&file),
+        Ok(Outcome::Imported { frames: 0, receipts: 0, skipped: 0 }),
+        "once is enough"
+    );
     b.reopen();
     assert_eq!(b.engine.outbox().carried_frames, 2);
     let report = b.sync_well(&mut server);

@@ -51,16 +51,22 @@ fn fault(kind: u8, after: usize) -> Fault {
     }
 }
 
-fn happen(server: &mut Server, phone: &mut Phone, index: usize, event: &Event, confirmed: &mut Confirmed) -> bool {
+fn happen(
+    server: &mut Server,
+    phone: &mut Phone,
+    index: usize,
+    event: &Event,
+    confirmed: &mut Confirmed,
+) -> bool {
     let known: Vec<RecordId> =
         confirmed.workers.iter().copied().filter(|worker| phone.engine.get(*worker).is_some()).collect();
     let pick = |at: usize| known.get(at % known.len().max(1)).copied();
-    let save = |phone: &mut Phone, edit: fieldmerge_engine::Edit| {
-        match phone.ask(|ticket| Input::Save { ticket, edits: vec![edit.clone()] }) {
-            Ok(Ok(Outcome::Saved(saved))) => Ok(Some(saved)),
-            Ok(_) => Ok(None),
-            Err(crash) => Err(crash),
-        }
+    let save = |phone: &mut Phone, edit: fieldmerge_engine::Edit| match phone
+        .ask(|ticket| Input::Save { ticket, edits: vec![edit.clone()] })
+    {
+        Ok(Ok(Outcome::Saved(saved))) => Ok(Some(saved)),
+        Ok(_) => Ok(None),
+        Err(crash) => Err(crash),
     };
     match event {
         Event::Create => match save(phone, worker(server.site, "Rakoto")) {

@@ -16,7 +16,8 @@ fn world() -> (Server, Phone, Phone) {
     for name in ["A", "B", "C", "D"] {
         workers.push(b.create(server.site, name));
     }
-    b.append(server.site, workers.iter().map(|worker| present(*worker, "2026-03-02")).collect()).expect("saved");
+    b.append(server.site, workers.iter().map(|worker| present(*worker, "2026-03-02")).collect())
+        .expect("saved");
     b.sync_well(&mut server);
     let own = a.create(server.site, "Rakoto");
     a.set(own, "birth_year", 1990).expect("saved");
@@ -63,7 +64,11 @@ fn a_cut_request_is_sent_again_as_it_was() {
     assert_eq!(report.requests, 2);
     assert_eq!(server.records(RecordClass::Core), 8);
     assert!(server.seen.values().all(|contents| contents.len() == 1));
-    assert_eq!(server.seen.len(), 2 + 3, "two of the other phone, two that waited, one of all that came later");
+    assert_eq!(
+        server.seen.len(),
+        2 + 3,
+        "two of the other phone, two that waited, one of all that came later"
+    );
 }
 
 #[test]

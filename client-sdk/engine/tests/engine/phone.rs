@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{
-    Batch, Edit, Effect, Engine, Failure, Input, LogEntry, Outcome, Refused, Request, SavedEdit, Settlement, Snapshot,
-    SyncEnd, SyncOptions, SyncReport, Table,
+    Batch, Edit, Effect, Engine, Failure, Input, LogEntry, Outcome, Refused, Request, SavedEdit, Settlement,
+    Snapshot, SyncEnd, SyncOptions, SyncReport, Table,
 };
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::problem::ProblemCode;
@@ -189,11 +189,20 @@ impl Phone {
         record
     }
 
-    pub(crate) fn set(&mut self, record: RecordId, path: &str, value: impl Into<Given>) -> Result<(), Failure> {
+    pub(crate) fn set(
+        &mut self,
+        record: RecordId,
+        path: &str,
+        value: impl Into<Given>,
+    ) -> Result<(), Failure> {
         self.save(&[change(record, path, value)]).map(|_| ())
     }
 
-    pub(crate) fn append(&mut self, area: AreaId, entries: Vec<LogEntry>) -> Result<Vec<(RecordId, u64)>, Failure> {
+    pub(crate) fn append(
+        &mut self,
+        area: AreaId,
+        entries: Vec<LogEntry>,
+    ) -> Result<Vec<(RecordId, u64)>, Failure> {
         let saved = self.save(&[Edit::Append { area, person: 0, entries }])?;
         let [SavedEdit::Entries(entries)] = &saved[..] else { panic!("{saved:?}") };
         Ok(entries.clone())
@@ -278,11 +287,17 @@ impl Phone {
         let mut effects = Vec::new();
         for piece in answer.chunks(self.piece) {
             effects.extend(self.drive(Input::Received { request, bytes: piece.to_vec() })?);
-            if effects.iter().any(|effect| matches!(effect, Effect::Cancel { .. } | Effect::SyncEnded(_) | Effect::Send(_))) {
+            if effects.iter().any(|effect| {
+                matches!(effect, Effect::Cancel { .. } | Effect::SyncEnded(_) | Effect::Send(_))
+            }) {
                 return Ok(effects);
             }
         }
-        effects.extend(self.drive(if whole { Input::Ended { request } } else { Input::Cut { request, reached: true } })?);
+        effects.extend(self.drive(if whole {
+            Input::Ended { request }
+        } else {
+            Input::Cut { request, reached: true }
+        })?);
         Ok(effects)
     }
 
@@ -293,7 +308,9 @@ impl Phone {
 }
 
 pub(crate) fn snapshot(rows: &Rows) -> Snapshot {
-    Snapshot { rows: rows.iter().map(|((table, key), value)| (*table, key.clone(), Arc::clone(value))).collect() }
+    Snapshot {
+        rows: rows.iter().map(|((table, key), value)| (*table, key.clone(), Arc::clone(value))).collect(),
+    }
 }
 
 /// A value, or the removal of a set's member.

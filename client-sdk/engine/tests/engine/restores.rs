@@ -50,13 +50,22 @@ impl World {
         let roles = [Role::Enumerator, Role::Supervisor];
         let phones: Vec<Phone> = (1..=2).map(|number| Phone::enrolled(&mut server, number, &roles)).collect();
         let backups = phones.iter().map(|phone| phone.copy(50)).collect();
-        Self { server_backup: server.clone(), server, phones, backups, workers: Vec::new(), days: 20_500, seed: 100 }
+        Self {
+            server_backup: server.clone(),
+            server,
+            phones,
+            backups,
+            workers: Vec::new(),
+            days: 20_500,
+            seed: 100,
+        }
     }
 
     fn happen(&mut self, index: usize, event: &Event, restores_server: bool) {
         let Self { server, phones, workers, .. } = self;
         let phone = &mut phones[index];
-        let known: Vec<RecordId> = workers.iter().copied().filter(|worker| phone.engine.get(*worker).is_some()).collect();
+        let known: Vec<RecordId> =
+            workers.iter().copied().filter(|worker| phone.engine.get(*worker).is_some()).collect();
         let pick = |at: usize| known.get(at % known.len().max(1)).copied();
         self.seed = self.seed.wrapping_add(1);
         match event {
@@ -97,7 +106,11 @@ impl World {
             let outbox = phone.engine.outbox();
             assert!(outbox.changes.is_empty(), "{outbox:?} {:?}", self.server.held());
             let mut days = BTreeSet::new();
-            let logs = ListQuery { record_type: Some("attendance".to_owned()), limit: 10_000, ..ListQuery::default() };
+            let logs = ListQuery {
+                record_type: Some("attendance".to_owned()),
+                limit: 10_000,
+                ..ListQuery::default()
+            };
             for log in phone.engine.list(&logs) {
                 for entry in phone.engine.get(log.record).expect("a log").entries {
                     let date = entry.entry.expect("an entry that reads").date();
@@ -105,14 +118,18 @@ impl World {
                 }
             }
             assert_eq!(days.len() as u64, self.server.entries(RecordClass::Attendance));
-            let workers = ListQuery { record_type: Some("worker".to_owned()), limit: 10_000, ..ListQuery::default() };
+            let workers =
+                ListQuery { record_type: Some("worker".to_owned()), limit: 10_000, ..ListQuery::default() };
             assert_eq!(phone.engine.list(&workers).len(), records.len());
             for (record, values) in &records {
                 let view = phone.engine.get(*record).expect("every phone holds every record");
-                let shown: Vec<String> = view.values.iter().map(|value| format!("{} {:?}", value.path, value.value)).collect();
+                let shown: Vec<String> =
+                    view.values.iter().map(|value| format!("{} {:?}", value.path, value.value)).collect();
                 let held: Vec<String> = values
                     .iter()
-                    .map(|(path, _)| format!("{path} {:?}", self.server.value(*record, path).expect("a value")))
+                    .map(|(path, _)| {
+                        format!("{path} {:?}", self.server.value(*record, path).expect("a value"))
+                    })
                     .collect();
                 assert_eq!(shown, held);
             }

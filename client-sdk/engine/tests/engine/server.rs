@@ -119,7 +119,8 @@ impl Server {
         let (text, signature) = token.rsplit_once('.').expect("a JWT has three parts");
         let claims = BASE64.decode(text.split_once('.').expect("a header").1).expect("base64url");
         let claims: fieldmerge_protocol::api::DeviceClaims = serde_json::from_slice(&claims).expect("claims");
-        let signature = Signature::from_slice(&BASE64.decode(signature).expect("base64url")).expect("64 bytes");
+        let signature =
+            Signature::from_slice(&BASE64.decode(signature).expect("base64url")).expect("64 bytes");
         self.devices[&claims.iss].key.verify_strict(text.as_bytes(), &signature).expect("the device signed");
         assert_eq!(claims.aud, self.project);
         let fits = claims.iat <= now_ms / 1_000 + 60 && claims.exp >= now_ms / 1_000 - 60;
@@ -158,9 +159,10 @@ impl Server {
     }
 
     fn committed(&self, device: DeviceId, hello: &Hello) -> u64 {
-        let own = self.frames.keys().filter(|(author, frame)| {
-            *author == device && frame.incarnation == hello.incarnation
-        });
+        let own = self
+            .frames
+            .keys()
+            .filter(|(author, frame)| *author == device && frame.incarnation == hello.incarnation);
         own.map(|(_, frame)| frame.number).max().unwrap_or_default()
     }
 
@@ -191,7 +193,8 @@ impl Server {
                 continue;
             }
             let known = hello.log == Some(self.log);
-            let cursor = hello.cursors.iter().find(|cursor| known && cursor.feed == *feed).map_or(0, |c| c.position);
+            let cursor =
+                hello.cursors.iter().find(|cursor| known && cursor.feed == *feed).map_or(0, |c| c.position);
             for frame in self.feed_frames(*feed, changes, cursor, device, hello.recover == Some(true)) {
                 let size = frame.body.as_ref().map_or(0, |body| body.bytes.len() as u64);
                 if left == 0 {
@@ -226,7 +229,14 @@ impl Server {
         }
     }
 
-    fn feed_frames(&self, feed: Feed, changes: &[Fed], cursor: u64, device: DeviceId, recover: bool) -> Vec<FeedFrame> {
+    fn feed_frames(
+        &self,
+        feed: Feed,
+        changes: &[Fed],
+        cursor: u64,
+        device: DeviceId,
+        recover: bool,
+    ) -> Vec<FeedFrame> {
         let mut frames = Vec::new();
         let mut at = usize::try_from(cursor).expect("small").min(changes.len());
         while at < changes.len() {
@@ -242,8 +252,10 @@ impl Server {
     }
 
     fn feed_body(&self, changes: &[Fed], before: &[Fed]) -> FeedBody {
-        let entries: Vec<Entry<'_>> =
-            changes.iter().map(|fed| Entry { record: fed.record, change: &fed.change, hash: fed.hash }).collect();
+        let entries: Vec<Entry<'_>> = changes
+            .iter()
+            .map(|fed| Entry { record: fed.record, change: &fed.change, hash: fed.hash })
+            .collect();
         let acknowledged = |record: RecordId, hash: &ChangeHash| -> Option<(Actor, u64)> {
             let known = before.iter().find(|fed| fed.record == record && fed.hash == *hash)?;
             Some((known.change.actor, known.change.seq))
@@ -268,22 +280,33 @@ impl Server {
         self.seen.entry((origin.device, reference)).or_default().insert(payload.to_vec());
         let digest = frame.header.changes_digest;
         if let Some((known, receipt)) = self.frames.get(&(origin.device, reference)) {
-            let forked = FrameReceipt { status: FrameStatus::Forked, exceptions: Vec::new(), code: None, ..receipt.clone() };
+            let forked = FrameReceipt {
+                status: FrameStatus::Forked,
+                exceptions: Vec::new(),
+                code: None,
+                ..receipt.clone()
+            };
             return Some((origin.device, if *known == digest { receipt.clone() } else { forked }));
         }
         let raw = frame.inflate(&[], 1 << 20).expect("inflates");
         let packed = decode_body(&raw).expect("decodes");
         let forgets = std::mem::take(&mut self.forgets);
-        let resolved = resolve(packed, &mut |record, actor, seq| self.find(record, actor, seq).filter(|_| !forgets));
-        let mut receipt =
-            FrameReceipt { frame: reference, status: FrameStatus::Accepted, exceptions: Vec::new(), code: None };
+        let resolved =
+            resolve(packed, &mut |record, actor, seq| self.find(record, actor, seq).filter(|_| !forgets));
+        let mut receipt = FrameReceipt {
+            frame: reference,
+            status: FrameStatus::Accepted,
+            exceptions: Vec::new(),
+            code: None,
+        };
         if resolved.iter().any(|change| change.hash.is_none()) {
             receipt.status = FrameStatus::Unresolved;
         } else {
             assert_eq!(changes_digest(resolved.iter().filter_map(|change| change.hash)), digest);
             for (index, change) in (0..).zip(resolved) {
                 let hash = change.hash.expect("all are resolved");
-                let (outcome, code) = self.offer(change.record, &change.change, hash, origin.device, origin.class);
+                let (outcome, code) =
+                    self.offer(change.record, &change.change, hash, origin.device, origin.class);
                 if outcome != Outcome::Accepted {
                     receipt.exceptions.push(Exception { index, outcome, code: code.map(str::to_owned) });
                 }

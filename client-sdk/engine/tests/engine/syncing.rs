@@ -97,7 +97,10 @@ fn an_observation_leaves_the_phone_when_the_server_has_it() {
     };
     a.save(&[observation]).expect("saved");
     let observations = |phone: &Phone| {
-        let query = fieldmerge_engine::ListQuery { record_type: Some("observation".to_owned()), ..Default::default() };
+        let query = fieldmerge_engine::ListQuery {
+            record_type: Some("observation".to_owned()),
+            ..Default::default()
+        };
         phone.engine.list(&query).len()
     };
     assert_eq!(observations(&a), 1);
@@ -146,7 +149,10 @@ fn a_conflict_is_seen_decided_and_closed_everywhere() {
     assert!(a.engine.conflicts().is_empty());
     assert_eq!(a.value(record, "birth_year"), Some(Value::Int(2002)));
     let view = a.engine.get(record).expect("the record");
-    assert_eq!(view.cases[0].decision.as_ref().map(|decision| decision.reason.as_str()), Some("birth certificate"));
+    assert_eq!(
+        view.cases[0].decision.as_ref().map(|decision| decision.reason.as_str()),
+        Some("birth certificate")
+    );
 }
 
 #[test]
@@ -221,7 +227,10 @@ fn withdrawn_feeds_leave_the_phone_once_the_outbox_is_empty() {
     b.sync_well(&mut server);
     assert!(b.engine.get(record).is_none());
     assert_eq!(b.engine.status().cursors, []);
-    assert_eq!(b.engine.notices().last().map(|notice| notice.code.to_string()), Some("feed-withdrawn".to_owned()));
+    assert_eq!(
+        b.engine.notices().last().map(|notice| notice.code.to_string()),
+        Some("feed-withdrawn".to_owned())
+    );
 }
 
 #[test]
@@ -257,7 +266,11 @@ fn a_wrong_clock_is_learned_and_the_request_sent_again() {
     assert_eq!(a.engine.status().clock_offset_ms, -365 * 86_400_000);
     assert_eq!(a.sync_well(&mut server).requests, 1);
     let written = a.engine.get(record).expect("the record").values[0].device_ms;
-    assert_eq!(written, crate::phone::NOW_MS + a.clock_ms, "what a person is shown stays the phone's own time");
+    assert_eq!(
+        written,
+        crate::phone::NOW_MS + a.clock_ms,
+        "what a person is shown stays the phone's own time"
+    );
 }
 
 #[test]

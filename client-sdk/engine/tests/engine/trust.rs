@@ -18,12 +18,16 @@ fn pair() -> (Server, Phone, Phone) {
 
 fn begin(phone: &mut Phone) -> Request {
     let effects = phone.drive(Input::Sync(SyncOptions::default())).expect("no crash");
-    let sent = effects.into_iter().find_map(|effect| if let Effect::Send(request) = effect { Some(request) } else { None });
+    let sent = effects
+        .into_iter()
+        .find_map(|effect| if let Effect::Send(request) = effect { Some(request) } else { None });
     sent.expect("a request")
 }
 
 fn report(effects: Vec<Effect>) -> Option<SyncReport> {
-    effects.into_iter().find_map(|effect| if let Effect::SyncEnded(report) = effect { Some(report) } else { None })
+    effects
+        .into_iter()
+        .find_map(|effect| if let Effect::SyncEnded(report) = effect { Some(report) } else { None })
 }
 
 /// The answer with its parts changed, and signed again by `signer` if there is one.
@@ -117,7 +121,12 @@ fn an_answer_that_comes_twice_changes_nothing_the_second_time() {
 fn random_bytes_end_the_sync_and_nothing_else() {
     let (mut server, mut a, _) = pair();
     a.create(server.site, "Rakoto");
-    for answer in [&b"<html>captive portal</html>"[..], b"FMB\x02", b"FMB\x01\x10\x03abc", b"FMB\x01\x12\xff\xff\xff\xff\xff"] {
+    for answer in [
+        &b"<html>captive portal</html>"[..],
+        b"FMB\x02",
+        b"FMB\x01\x10\x03abc",
+        b"FMB\x01\x12\xff\xff\xff\xff\xff",
+    ] {
         let request = begin(&mut a);
         let report = report(a.feed(request.id, answer, true).expect("no crash")).expect("the sync ends");
         assert_ne!(report.end, SyncEnd::Complete);
@@ -133,7 +142,9 @@ fn unknown_parts_are_skipped() {
     let request = begin(&mut a);
     let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
     let mut welcome = None;
-    forge(&answer, |part| assert!(part.tag != tag::WELCOME || sync::decode::<Welcome>(&part.payload).is_ok()));
+    forge(&answer, |part| {
+        assert!(part.tag != tag::WELCOME || sync::decode::<Welcome>(&part.payload).is_ok())
+    });
     let mut reader = PartReader::new(1 << 20);
     reader.feed(&answer);
     while let Some(part) = reader.next_part().expect("parses") {

@@ -85,11 +85,15 @@ impl KeyCommand {
                 let made = Made { id: made.id.to_string(), key: made.text, expires_ms: made.expires_ms };
                 output.show(&made, |made| {
                     let expires = moment(made.expires_ms);
-                    format!("Key     {}\nId      {}\nExpires {expires}\nThe key is not shown again.", made.key, made.id)
+                    format!(
+                        "Key     {}\nId      {}\nExpires {expires}\nThe key is not shown again.",
+                        made.key, made.id
+                    )
                 })
             }
             Self::List { project } => {
-                let rows: Vec<Row> = api_keys::list(app, &project).await?.into_iter().map(Row::from).collect();
+                let rows: Vec<Row> =
+                    api_keys::list(app, &project).await?.into_iter().map(Row::from).collect();
                 output.show(&rows, |rows| text(rows, app.now_ms()))
             }
             Self::Revoke { project, id } => {

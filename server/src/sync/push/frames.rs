@@ -61,7 +61,9 @@ pub fn check(
     if origin.project != project {
         return Checked::Unproven(Some(source), "wrong-project");
     }
-    let Some(key) = keys.get(&origin.device) else { return Checked::Unproven(Some(source), "unknown-device") };
+    let Some(key) = keys.get(&origin.device) else {
+        return Checked::Unproven(Some(source), "unknown-device");
+    };
     if frame.verify(key).is_err() {
         return Checked::Unproven(Some(source), "bad-signature");
     }

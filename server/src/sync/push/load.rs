@@ -49,8 +49,10 @@ pub async fn merge<'a>(
     let ids: BTreeSet<RecordId> =
         good.iter().flat_map(|(_, incoming)| incoming.packed.iter().map(|packed| packed.record)).collect();
     let ids: Vec<RecordId> = ids.into_iter().collect();
-    let mut records: BTreeMap<RecordId, Working> =
-        ids.iter().map(|id| (*id, Working { slot: Slot::Absent, feed: None, changed: false, position: 0, row: None })).collect();
+    let mut records: BTreeMap<RecordId, Working> = ids
+        .iter()
+        .map(|id| (*id, Working { slot: Slot::Absent, feed: None, changed: false, position: 0, row: None }))
+        .collect();
     for row in records::load_for_update(tx, push.project, &ids).await? {
         let slot = slot_of(&row)?;
         let feed = Some(row.feed);

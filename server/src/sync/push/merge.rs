@@ -233,7 +233,9 @@ impl Merge<'_> {
     fn accept(&mut self, item: Item) {
         let feed = self.records[&item.record].feed.expect("a record that exists has a feed");
         match self.runs.last_mut() {
-            Some(run) if run.feed == feed && run.items.last().is_some_and(|last| last.source == item.source) => {
+            Some(run)
+                if run.feed == feed && run.items.last().is_some_and(|last| last.source == item.source) =>
+            {
                 run.items.push(item);
             }
             _ => self.runs.push(Run { feed, whole: None, items: vec![item], from: 0 }),
@@ -244,7 +246,8 @@ impl Merge<'_> {
     fn release(&mut self, record: RecordId) {
         loop {
             let all = std::mem::take(&mut self.held);
-            let (waiting, others): (Vec<Item>, Vec<Item>) = all.into_iter().partition(|item| item.record == record);
+            let (waiting, others): (Vec<Item>, Vec<Item>) =
+                all.into_iter().partition(|item| item.record == record);
             self.held = others;
             let mut applied = false;
             for item in waiting {

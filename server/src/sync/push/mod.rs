@@ -122,7 +122,9 @@ impl Push<'_> {
             let before = known.get(&key);
             match before.map(|proof| proof.digest).or_else(|| seen.get(&key).copied()) {
                 // The same frame twice in one request: the first one's receipt says all.
-                Some(digest) if digest == envelope.digest => before.into_iter().for_each(|p| plan.repeat(source, p)),
+                Some(digest) if digest == envelope.digest => {
+                    before.into_iter().for_each(|p| plan.repeat(source, p))
+                }
                 Some(_) => plan.unproven(Some(source), "forked", index),
                 None => {
                     seen.insert(key, envelope.digest);
@@ -192,11 +194,7 @@ fn whole(frame: FrameRef, status: FrameStatus, code: &str) -> FrameReceipt {
 }
 
 fn stored(source: &Source) -> StoredSource {
-    StoredSource {
-        device: source.device,
-        incarnation: source.frame.incarnation,
-        frame: source.frame.number,
-    }
+    StoredSource { device: source.device, incarnation: source.frame.incarnation, frame: source.frame.number }
 }
 
 /// The receipts, as they stand now, of frames that the device asks about again.

@@ -91,7 +91,8 @@ async fn place(tx: &mut Tx, push: &Push<'_>, merge: &mut Merge<'_>) -> Result<()
                 position: *head,
                 received_ms: item.source.received_ms,
             };
-            let working = merge.records.get_mut(&item.record).expect("accepted changes belong to loaded records");
+            let working =
+                merge.records.get_mut(&item.record).expect("accepted changes belong to loaded records");
             working.position = *head;
             let (actor, seq) = (item.change.actor, item.change.seq);
             match &mut working.slot {
@@ -132,7 +133,8 @@ async fn append(
     }
     let list: Vec<Entry<'_>> = run.items.iter().map(entry).collect();
     let body = encode(&list, "segments")?;
-    let (compression, bytes) = compress(&body, LEVEL, &[]).unwrap_or((Compression::Stored, body.as_slice().into()));
+    let (compression, bytes) =
+        compress(&body, LEVEL, &[]).unwrap_or((Compression::Stored, body.as_slice().into()));
     head.compression = compression.number();
     head.raw_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
     segments::append(tx, push.project, &head, &bytes).await
@@ -265,9 +267,8 @@ async fn write_proofs(
         let receipt = receipt.expect("every frame was judged");
         if let Some(envelope) = fresh {
             let proof = envelope.proof;
-            let cosigned = proof.cosignatures.iter().flat_map(|c| {
-                c.person.to_be_bytes().into_iter().chain(c.signature)
-            });
+            let cosigned =
+                proof.cosignatures.iter().flat_map(|c| c.person.to_be_bytes().into_iter().chain(c.signature));
             new.push(Proof {
                 source: stored(&source),
                 digest: envelope.digest,

@@ -1,0 +1,195 @@
+//! What can be asked of the device.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A Fieldmerge device without a screen.
+///
+/// It works in its folder without any link; `sync` brings what was written to the server and reads what is new.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "\
+Begin:
+  fieldmerge-device --folder hery enrol http://127.0.0.1:7400 CODE
+  fieldmerge-device --folder hery sync
+  fieldmerge-device --folder hery register S1 family_name=Rasoanirina given_names=Voahangy sex=female birth_year=1991
+  fieldmerge-device --folder hery attend S1 2026-03-02 RECORD RECORD
+  fieldmerge-device --folder hery conflicts
+
+A record is named by its id, or by any part of a name or number that only it has.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not on this device, 4 no link (nothing is lost), 5 refused."
+)]
+pub struct Cli {
+    /// The folder that holds the device.
+    #[arg(long, value_name = "DIR", env = "FIELDMERGE_DEVICE", default_value = "fieldmerge-device")]
+    pub folder: PathBuf,
+
+    /// Print JSON instead of text for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Let the device's clock be wrong by so many seconds.
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    pub clock: Option<i64>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Join a project with a one-time code.
+    Enrol {
+        /// The server's address.
+        server: String,
+        /// The code.
+        code: String,
+    },
+    /// Register a worker.
+    Register {
+        /// The code of the site.
+        area: String,
+        /// Answers, such as `sex=female` or `languages/mlg=true`.
+        #[arg(value_name = "FIELD=VALUE", required = true)]
+        values: Vec<String>,
+    },
+    /// Make a record of any type, such as `observation` or `assignment`.
+    Create {
+        /// The name of the record type.
+        record_type: String,
+        /// The code of the site.
+        area: String,
+        /// The person that it is about.
+        #[arg(long, value_name = "RECORD")]
+        about: Option<String>,
+        /// Answers.
+        #[arg(value_name = "FIELD=VALUE")]
+        values: Vec<String>,
+    },
+    /// Change a record. An empty value clears the answer.
+    Edit {
+        /// The record.
+        record: String,
+        /// Answers.
+        #[arg(value_name = "FIELD=VALUE")]
+        values: Vec<String>,
+        /// Put a member into a set, such as `languages/mlg`.
+        #[arg(long, value_name = "SET/CODE")]
+        add: Vec<String>,
+        /// Take a member out of a set.
+        #[arg(long, value_name = "SET/CODE")]
+        remove: Vec<String>,
+    },
+    /// Log a day of one or more workers: one sheet.
+    Attend {
+        /// The code of the site.
+        area: String,
+        /// The day, as 2026-03-02.
+        date: String,
+        /// The workers.
+        #[arg(value_name = "RECORD", required = true)]
+        workers: Vec<String>,
+        /// Share of a day: 0.25, 0.5, 0.75 or 1.
+        #[arg(long, default_value_t = 1.0)]
+        fraction: f64,
+        /// They were absent.
+        #[arg(long)]
+        absent: bool,
+    },
+    /// Log a payment.
+    Pay(Pay),
+    /// Decide a conflict.
+    Decide {
+        /// The record.
+        record: String,
+        /// The field.
+        field: String,
+        /// The value: one of the candidates or another.
+        value: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Propose a value for a conflict that two persons must agree on.
+    Propose {
+        /// The record.
+        record: String,
+        /// The field.
+        field: String,
+        /// The value.
+        value: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// List records, newest first.
+    List {
+        /// Only this type.
+        #[arg(long = "type", value_name = "TYPE")]
+        record_type: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Find records by parts of names, numbers or telephone numbers.
+    Find {
+        /// What to look for.
+        text: String,
+    },
+    /// Show one record with its values, conflicts and entries.
+    Show {
+        /// The record.
+        record: String,
+    },
+    /// List the conflicts that wait for a decision.
+    Conflicts,
+    /// Show what has not left the device.
+    Outbox,
+    /// Show what the device knows of itself.
+    Status,
+    /// Send what was written, read what is new.
+    Sync,
+    /// Carry bundle files for devices that have no link.
+    #[command(subcommand)]
+    Carry(Carry),
+}
+
+/// A payment.
+#[derive(Debug, clap::Args)]
+pub struct Pay {
+    /// The code of the site.
+    pub area: String,
+    /// The worker.
+    pub worker: String,
+    /// What was handed over, in the smallest unit of the project's currency.
+    pub amount: i64,
+    /// The first day of the period.
+    #[arg(long, value_name = "DATE")]
+    pub from: String,
+    /// The last day of the period.
+    #[arg(long, value_name = "DATE")]
+    pub to: String,
+    /// The day on which it was handed over; the last day of the period unless given.
+    #[arg(long, value_name = "DATE")]
+    pub on: Option<String>,
+}
+
+/// Bundle files.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Carry {
+    /// Write what this device has for the server into a file.
+    Export {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Take another device's file: its frames go along with the next sync.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+}

@@ -81,11 +81,11 @@ impl Device {
 
     async fn join(&self, address: &str, code: &str) -> Result<Enrolment, Error> {
         let public_key = {
-            let core = self.inner.core.lock().await;
-            if core.engine.status().enrolment.is_some() {
+            let locked = self.inner.core.lock().await;
+            if locked.engine.status().enrolment.is_some() {
                 return Err(Error::Engine(fieldmerge_engine::Failure::AlreadyEnrolled));
             }
-            URL_SAFE_NO_PAD.encode(core.key.verifying_key().as_bytes())
+            URL_SAFE_NO_PAD.encode(locked.key.verifying_key().as_bytes())
         };
         let offer = EnrolRequest { code: code.to_owned(), public_key };
         let answer = self.inner.transport.enrol(address, &offer).await?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fieldmerge_engine::{Batch, Snapshot, Table};
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
@@ -131,6 +132,6 @@ impl Store {
 
 /// Another process holds the lock of the file.
 fn in_use(error: sqlx::Error) -> Error {
-    let busy = error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == "5");
+    let busy = error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "5");
     if busy { Error::InUse } else { Error::Database(error) }
 }

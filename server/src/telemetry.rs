@@ -33,7 +33,7 @@ pub fn start(format: LogFormat, metrics: Metrics) {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Human => lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed(),
     };
     let started = Registry::default().with(lines).with(statement_times(metrics)).try_init();
     if started.is_err() {
@@ -63,14 +63,19 @@ struct Running {
     stopwatch: Stopwatch,
 }
 
-/// Reads the field `statement` of a span.
+/// Reads the fields `table` and `statement` of a span.
 #[derive(Default)]
-struct StatementName(Option<String>);
+struct StatementName {
+    table: String,
+    statement: String,
+}
 
 impl Visit for StatementName {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "statement" {
-            self.0 = Some(value.to_owned());
+        match field.name() {
+            "table" => value.clone_into(&mut self.table),
+            "statement" => value.clone_into(&mut self.statement),
+            _ => {}
         }
     }
 
@@ -82,7 +87,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StatementTimes {
         let mut name = StatementName::default();
         attributes.record(&mut name);
         let Some(span) = context.span(id) else { return };
-        let Some(statement) = name.0 else { return };
+        if name.statement.is_empty() {
+            return;
+        }
+        let statement = format!("{}.{}", name.table, name.statement);
         span.extensions_mut().insert(Running { statement, stopwatch: Stopwatch::start() });
     }
 

@@ -38,13 +38,14 @@ pub struct Server {
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
-    _database: Database,
+    /// Its database.
+    pub database: Database,
 }
 
 impl Server {
     /// A server with the default configuration.
     pub async fn start() -> Self {
-        Self::start_with(Config::default(), |app| http::router(app)).await
+        Self::start_with(Config::default(), http::router).await
     }
 
     /// A server with this configuration and these routes.
@@ -65,7 +66,7 @@ impl Server {
         });
         let task = tokio::spawn(serving);
         let client = Client::builder().no_proxy().build().expect("a client without TLS files");
-        Self { app, project, area, address, client, stop: Some(stop), task, _database: database }
+        Self { app, project, area, address, client, stop: Some(stop), task, database }
     }
 
     /// The address of a path.

@@ -58,7 +58,7 @@ impl Engine {
             Err(failure) => return turn.done(ticket, Err(failure)),
         };
         let id = self.next_id();
-        let messages: Vec<Vec<u8>> = drafts.iter().map(|draft| draft.draft.signing_bytes()).collect();
+        let messages: Vec<Vec<u8>> = drafts.iter().map(|draft| draft.frame.signing_bytes()).collect();
         self.export = Some(Export { ticket, id, drafts });
         if messages.is_empty() {
             self.finish_export(turn);
@@ -177,7 +177,7 @@ impl Import<'_> {
             Some(list) if list.device == enrolment.device => {
                 self.receipts += list.receipts.len();
                 let mut report = SyncReport::default();
-                Applied { stage: &mut self.stage, report: &mut report, turn }.all(&list)?;
+                Applied { stage: &mut self.stage, report: &mut report, turn }.all(&list);
             }
             Some(list) => keep_receipts(&mut self.stage, &list, payload),
             None => self.skipped += 1,

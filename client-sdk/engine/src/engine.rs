@@ -144,9 +144,9 @@ impl Engine {
         if self.memory.enrolment.is_some() {
             return Err(Failure::AlreadyEnrolled);
         }
-        let mut state = State::new(new_incarnation(turn.rng));
-        state.offset_ms = enrolment.server_ms.saturating_sub(turn.now_ms);
-        let mut stage = Stage::with_state(&self.memory, state);
+        let mut first = State::new(new_incarnation(turn.rng));
+        first.offset_ms = enrolment.server_ms.saturating_sub(turn.now_ms);
+        let mut stage = Stage::with_state(&self.memory, first);
         let row = memory::rows::bytes(&EnrolmentRow::from(enrolment));
         stage.put(Table::Meta, memory::ENROLMENT.to_vec(), Some(row));
         stage.finish()
@@ -158,8 +158,8 @@ impl Engine {
             return Err(Failure::NothingToWrite);
         }
         let mut saver = Saver { stage: &mut stage, now_ms: turn.now_ms, rng: &mut *turn.rng };
-        let saved = edits.into_iter().map(|edit| saver.apply(edit)).collect::<Result<_, _>>()?;
-        Ok((stage.finish()?, Outcome::Saved(saved)))
+        let written = edits.into_iter().map(|edit| saver.apply(edit)).collect::<Result<_, _>>()?;
+        Ok((stage.finish()?, Outcome::Saved(written)))
     }
 
     /// Writes what was staged and tells the outcome when it is durable, or tells the failure.
@@ -190,12 +190,12 @@ impl Engine {
     fn written(&mut self, batch: u64, stored: bool, turn: &mut Turn<'_>) {
         let Some(writing) = self.writing.take_if(|writing| writing.batch == batch) else { return };
         if !stored {
-            self.not_written(writing.then, Failure::StoreFailed, turn);
+            self.not_written(&writing.then, Failure::StoreFailed, turn);
             return;
         }
         // The rows were encoded a moment ago by the same program.
         if self.memory.commit(&writing.writes).is_err() {
-            self.not_written(writing.then, Failure::Bug("a row that was written does not read"), turn);
+            self.not_written(&writing.then, Failure::Bug("a row that was written does not read"), turn);
             return;
         }
         if !writing.touched.is_empty() {
@@ -216,9 +216,9 @@ impl Engine {
         }
     }
 
-    fn not_written(&mut self, then: Then, failure: Failure, turn: &mut Turn<'_>) {
+    fn not_written(&mut self, then: &Then, failure: Failure, turn: &mut Turn<'_>) {
         match then {
-            Then::Done(ticket, _) => turn.done(ticket, Err(failure)),
+            Then::Done(ticket, _) => turn.done(*ticket, Err(failure)),
             Then::Exported => self.fail_export(failure, turn),
             Then::Packed | Then::Again | Then::Answered(_) | Then::RoundDone { .. } | Then::Over => {
                 self.end_sync(Some(crate::SyncEnd::Failed(failure)), turn);

@@ -15,15 +15,15 @@ use crate::stage::Stage;
 /// The row of a record as it is on a stage.
 pub(crate) fn row(stage: &Stage<'_>, record: RecordId, doc: &Doc) -> Result<Arc<[u8]>, Failure> {
     let header = match &doc.body {
-        Body::Record(state) => {
-            let identity = state.identity().ok_or(Failure::Bug("a record without a first change"))?;
-            let found = cases::cases(state, &FormRules::new(&identity.record_type, stage.roles()));
+        Body::Record(merged) => {
+            let identity = merged.identity().ok_or(Failure::Bug("a record without a first change"))?;
+            let found = cases::cases(merged, &FormRules::new(&identity.record_type, stage.roles()));
             Header {
                 feed: doc.feed,
                 record_type: identity.record_type,
                 subject: identity.subject,
-                search: search::key_of(state).into(),
-                title: search::title_of(state).into(),
+                search: search::key_of(merged).into(),
+                title: search::title_of(merged).into(),
                 open_cases: u32::try_from(found.iter().filter(|case| case.is_open()).count())
                     .unwrap_or(u32::MAX),
                 judged: !found.is_empty(),

@@ -10,7 +10,7 @@ mod log;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fieldmerge_model::record::{Identity, NewRecord, RecordState, Save};
+use fieldmerge_model::record::{BuildError, Identity, NewRecord, RecordState, Save};
 use fieldmerge_model::{LogState, Refusal};
 use fieldmerge_protocol::{Action, Actor, Change, ChangeHash, Incarnation, RecordId};
 
@@ -69,9 +69,9 @@ fn without(
     leave_out: &BTreeSet<ChangeHash>,
 ) -> Result<(Doc, BTreeSet<ChangeHash>), Failure> {
     let (body, kept) = match &doc.body {
-        Body::Record(state) => {
-            let (state, kept) = record_without(state, leave_out)?;
-            (Body::Record(Box::new(state)), kept)
+        Body::Record(merged) => {
+            let (base, kept) = record_without(merged, leave_out)?;
+            (Body::Record(Box::new(base)), kept)
         }
         Body::Log(log) => (Body::Log(Box::new(log_without(stage, record, log, leave_out)?)), BTreeSet::new()),
     };
@@ -176,12 +176,14 @@ fn redo(
     let (base, kept) = without(stage, record, &doc, &leave_out)?;
     let mut past = log::Past::of(&doc);
     if past.is_some() {
-        rows.iter().for_each(|(_, row)| stage.drop_entries(record, row.seq));
+        for (_, row) in &rows {
+            stage.drop_entries(record, row.seq);
+        }
     }
     if base.is_empty() {
-        stage.forget(record)
+        stage.forget(record);
     } else {
-        stage.set_doc(record, Some(base))
+        stage.set_doc(record, Some(base));
     }
     let mut count = 0;
     for (number, row) in rows {
@@ -234,26 +236,21 @@ fn write_again(
         }
     }
     let refused = |_| Failure::TooLarge;
-    let (mut doc, again) = match stage.doc(record)? {
-        Some(doc) => {
-            let Body::Record(state) = &doc.body else {
-                return Err(Failure::Bug("a log was opened as a record"));
-            };
-            let save = Save { actor, time: row.time, puts, deletes };
-            let change = match state.build(&save) {
-                Err(fieldmerge_model::record::BuildError::NothingToWrite) => {
-                    return Err(Failure::NothingToWrite);
-                }
-                built => built.map_err(refused)?,
-            };
-            (doc, change)
-        }
-        None => {
-            let identity = Identity::read(change).ok_or(Failure::UnknownRecord(record))?;
-            let Identity { id, record_type, area, subject } = identity;
-            let new = NewRecord { actor, time: row.time, id, record_type, area, subject, puts };
-            (Doc::new(record, row.feed), new.build().map_err(refused)?)
-        }
+    let (mut doc, again) = if let Some(doc) = stage.doc(record)? {
+        let Body::Record(merged) = &doc.body else {
+            return Err(Failure::Bug("a log was opened as a record"));
+        };
+        let save = Save { actor, time: row.time, puts, deletes };
+        let change = match merged.build(&save) {
+            Err(BuildError::NothingToWrite) => return Err(Failure::NothingToWrite),
+            built => built.map_err(refused)?,
+        };
+        (doc, change)
+    } else {
+        let identity = Identity::read(change).ok_or(Failure::UnknownRecord(record))?;
+        let Identity { id, record_type, area, subject } = identity;
+        let new = NewRecord { actor, time: row.time, id, record_type, area, subject, puts };
+        (Doc::new(record, row.feed), new.build().map_err(refused)?)
     };
     stage.save(record, &mut doc, &again, row.repairs.saturating_add(1))?;
     stage.set_doc(record, Some(doc));

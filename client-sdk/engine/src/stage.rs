@@ -25,6 +25,9 @@ const MAX_CHANGE_BYTES: usize = 256 << 10;
 /// The most records that a notice names.
 const MAX_NOTICE_RECORDS: usize = 100;
 
+/// The value of a row.
+type Bytes = Arc<[u8]>;
+
 /// Changes of state over memory.
 #[derive(Debug)]
 pub(crate) struct Stage<'m> {
@@ -39,7 +42,7 @@ pub(crate) struct Stage<'m> {
     cursors: BTreeMap<Feed, Option<u64>>,
     log_entries: BTreeMap<(RecordId, u64), Option<Arc<[u8]>>>,
     roster: Option<(Roster, HashMap<DeviceId, Roles>)>,
-    rest: BTreeMap<(Table, Vec<u8>), Option<Arc<[u8]>>>,
+    rest: BTreeMap<(Table, Vec<u8>), Option<Bytes>>,
 }
 
 impl<'m> Stage<'m> {

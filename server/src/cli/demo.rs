@@ -10,10 +10,9 @@ use fieldmerge_protocol::{RecordId, Value};
 use fieldmerge_sdk::CaseView;
 use fieldmerge_store::Store;
 use serde::Serialize;
-use tokio::net::TcpListener;
 
 use super::output::table;
-use super::{Failure, Output, open};
+use super::{Failure, Output, listen, open};
 use crate::admin::{api_keys, projects};
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::demo::story::START_MS;
@@ -73,12 +72,12 @@ impl Demo {
         let clock = Clock::fixed(START_MS);
         let app = App::new(store, clock, Ids::from_system()?, Config::default(), Metrics::default());
         let quiet = output.is_json();
-        let mut tell = |line: &str| {
+        let mut narrate = |line: &str| {
             if !quiet {
                 _ = output.show(&line, |line| (*line).to_owned());
             }
         };
-        let story = demo::tell(&app, &self.folder, self.listen, &mut tell).await?;
+        let story = demo::tell(&app, &self.folder, self.listen, &mut narrate).await?;
         let (cases, names) = (story.a.device.conflicts().await, story.names());
         app.store().close().await;
 
@@ -88,7 +87,7 @@ impl Demo {
         output.show(&told, |told| text(told, &cases, &names))?;
         if !self.once {
             telemetry::start(LogFormat::default(), app.metrics().clone());
-            let listener = TcpListener::bind(self.listen).await?;
+            let listener = listen(self.listen).await?;
             serve(app.clone(), listener, router(&app), stop_signal()).await;
         }
         app.store().close().await;

@@ -76,10 +76,11 @@ async fn write_file(dataset: &mut Dataset, path: &Path) -> Result<(), Failure> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
-    let mut file = BufWriter::new(File::create(&part)?);
+    let failed = |error| Failure::about(format!("cannot write {}", path.display()), error);
+    let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
     write_to(dataset, &mut file).await?;
-    file.get_ref().sync_all()?;
-    Ok(fs::rename(&part, path)?)
+    file.get_ref().sync_all().map_err(failed)?;
+    fs::rename(&part, path).map_err(failed)
 }
 
 fn say_as_of(as_of: &AsOf, output: Output) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use crate::admin::AdminError;
 use crate::dataset::DatasetError;
 use crate::http::problem::Chain;
 use crate::ids::NoRandomness;
+use crate::verify::VerifyError;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -33,11 +34,25 @@ impl Failure {
         Self { exit: USAGE, cause: message.into().into() }
     }
 
+    /// A failure with what was being done.
+    pub fn about(what: String, cause: std::io::Error) -> Self {
+        Self { exit: FAILED, cause: About { what, cause }.into() }
+    }
+
     /// Says it on standard error, and gives the exit code.
     pub fn report(&self, output: &Output) -> ExitCode {
         output.fail(&Chain(Some(&*self.cause)).to_string());
         ExitCode::from(self.exit)
     }
+}
+
+/// What was being done when the machine failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+struct About {
+    what: String,
+    #[source]
+    cause: std::io::Error,
 }
 
 impl From<AdminError> for Failure {
@@ -62,6 +77,15 @@ impl From<DatasetError> for Failure {
     }
 }
 
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Admin(error) => error.into(),
+            VerifyError::Store(error) => error.into(),
+        }
+    }
+}
+
 macro_rules! failed {
     ($($error:ty),+) => {$(
         impl From<$error> for Failure {
@@ -72,11 +96,4 @@ macro_rules! failed {
     )+};
 }
 
-failed!(
-    StoreError,
-    std::io::Error,
-    NoRandomness,
-    serde_json::Error,
-    crate::verify::VerifyError,
-    crate::demo::DemoError
-);
+failed!(StoreError, std::io::Error, NoRandomness, serde_json::Error, crate::demo::DemoError);

@@ -9,10 +9,12 @@ pub mod output;
 pub mod serve;
 pub mod verify;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fieldmerge_store::{Store, StoreOptions};
+use tokio::net::TcpListener;
 
 use crate::config::{Config, DEFAULT_DATABASE};
 use crate::{App, Clock, Ids, Metrics};
@@ -94,11 +96,28 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Serve(command) => command.run(database, output).await,
         Command::Demo(command) => command.run(output).await,
-        Command::Admin(command) => command.run(&open(database, Config::default()).await?, output).await,
-        Command::Export(command) => command.run(&open(database, Config::default()).await?, output).await,
-        Command::Verify(command) => command.run(&open(database, Config::default()).await?, output).await,
+        Command::Admin(command) => with(database, async |app| command.run(app, output).await).await,
+        Command::Export(command) => with(database, async |app| command.run(app, output).await).await,
+        Command::Verify(command) => with(database, async |app| command.run(app, output).await).await,
         Command::Openapi(command) => command.run(output),
     }
+}
+
+/// Does something with the database and closes it in good order, whatever came of it.
+async fn with<F>(database: &str, work: F) -> Result<ExitCode, Failure>
+where
+    F: AsyncFnOnce(&App) -> Result<ExitCode, Failure>,
+{
+    let app = open(database, Config::default()).await?;
+    let done = work(&app).await;
+    app.store().close().await;
+    done
+}
+
+/// Listens at an address.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| Failure::about(format!("cannot listen on {address}"), error))
 }
 
 /// Opens the database, brings its schema up to date, and joins it with the machine's clock and randomness.

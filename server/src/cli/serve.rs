@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use super::{Failure, Output, open};
+use super::{Failure, Output, listen, open};
 use crate::admin::projects;
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::http::serve::{serve, stop_signal};
@@ -50,9 +50,9 @@ impl Serve {
         let config = Config { listen: self.listen, metrics_listen: self.metrics_listen, ..Config::default() };
         let app = open(database, config).await?;
         telemetry::start(self.log, app.metrics().clone());
-        let listener = TcpListener::bind(self.listen).await?;
+        let listener = listen(self.listen).await?;
         let metrics_listener = match self.metrics_listen {
-            Some(address) => Some(TcpListener::bind(address).await?),
+            Some(address) => Some(listen(address).await?),
             None => None,
         };
         let address =

@@ -65,7 +65,8 @@ async fn copy(
 ) {
     let mut buffer = [0; 1024];
     while let Ok(read) = from.read(&mut buffer).await {
-        let allowed = left.fetch_sub(read as i64, Ordering::SeqCst).clamp(0, read as i64);
+        let bytes = i64::try_from(read).unwrap_or(i64::MAX);
+        let allowed = left.fetch_sub(bytes, Ordering::SeqCst).clamp(0, bytes);
         let passed = usize::try_from(allowed).unwrap_or_default();
         if read == 0 || to.write_all(&buffer[..passed]).await.is_err() || passed < read {
             return;

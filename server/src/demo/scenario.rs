@@ -78,9 +78,16 @@ pub struct Payment {
     /// The last day of the period.
     pub period_end: String,
     /// Ariary that were paid.
-    pub paid: f64,
+    #[serde(deserialize_with = "whole")]
+    pub paid: i64,
     /// When; absent if never.
     pub paid_on: Option<String>,
+}
+
+/// The source writes whole amounts as `36000.0`.
+fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let text = serde_json::Number::deserialize(deserializer)?.to_string();
+    text.trim_end_matches(".0").parse().map_err(serde::de::Error::custom)
 }
 
 impl Scenario {

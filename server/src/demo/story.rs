@@ -272,7 +272,7 @@ impl Story {
                 person: 0,
                 period_start: Date::from_days(i64::from(period_end.days()) - 5).unwrap_or(period_end),
                 period_end,
-                gross: payment.paid as i64,
+                gross: payment.paid,
                 deductions: 0,
                 deduction_reason: None,
                 paid_on,

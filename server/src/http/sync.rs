@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use fieldmerge_protocol::api::BUNDLE_MEDIA_TYPE;
 use fieldmerge_protocol::limits::MAX_REQUEST_BYTES;
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
+use http_body_util::BodyExt;
 
 use super::ApiError;
 use super::extract::{content_length, media_type, read_body};
@@ -50,7 +51,7 @@ pub async fn sync(
     app.metrics().sync.received_bytes.inc_by(body.len() as u64);
     let answer = crate::sync::answer(&app, device, body).await?;
     drop(room);
-    Ok(bundle(answer))
+    Ok(bundle(counted(&app, answer)))
 }
 
 /// The length of a body that may be read: a bundle that says how long it is, and is not too long.
@@ -64,6 +65,15 @@ fn stated_length(request: &Request) -> Result<usize, ApiError> {
         Some(length) if length > MAX_REQUEST_BYTES => Err(ApiError::new(ProblemCode::PayloadTooLarge)),
         Some(length) => Ok(length),
     }
+}
+
+/// Counts the bytes of an answer as they leave.
+fn counted(app: &App, answer: Body) -> Body {
+    let sent = app.metrics().sync.sent_bytes.clone();
+    Body::new(answer.map_frame(move |frame| {
+        sent.inc_by(frame.data_ref().map_or(0, |data| data.len() as u64));
+        frame
+    }))
 }
 
 /// Proxies must hand the answer on as it comes.

@@ -15,6 +15,12 @@ use fieldmerge_store::{Tx, devices, feeds, proofs, segments};
 
 use super::replica::State;
 
+/// The entries of one change of a log: position, number of the change, bytes.
+pub type LogChange = (u64, u64, Vec<Vec<u8>>);
+
+/// A frame in a feed: device, incarnation, number.
+type FrameKey = (Feed, [u8; 10], [u8; 4], u64);
+
 /// What the segments say.
 #[derive(Debug, Default)]
 pub struct Replay {
@@ -25,11 +31,11 @@ pub struct Replay {
     /// The position of each record's last change.
     pub positions: BTreeMap<RecordId, u64>,
     /// The entries of each log's changes: position, number of the change, bytes.
-    pub entries: BTreeMap<RecordId, Vec<(u64, u64, Vec<Vec<u8>>)>>,
+    pub entries: BTreeMap<RecordId, Vec<LogChange>>,
     /// The last position of each feed.
     pub heads: BTreeMap<Feed, u64>,
     seen: BTreeSet<(RecordId, Actor, u64)>,
-    by_source: BTreeMap<(Feed, [u8; 10], [u8; 4], u64), (Source, Vec<ChangeHash>)>,
+    by_source: BTreeMap<FrameKey, (Source, Vec<ChangeHash>)>,
 }
 
 impl Replay {

@@ -9,4 +9,5 @@ mod enrol;
 mod logs;
 mod problems;
 mod sync;
+mod verify;
 mod workers;

@@ -124,7 +124,7 @@ async fn a_deadlock_on_postgres_is_busy_for_one_and_resolved_for_both() {
 async fn an_unknown_address_and_an_absent_server_are_told_apart() {
     assert!(matches!(Store::open("mysql://x").await, Err(StoreError::UnknownUrl)));
     let options = StoreOptions { busy_timeout: Duration::from_millis(200), ..StoreOptions::default() };
-    let absent = Store::open_with("postgres://nobody@127.0.0.1:1/none", &options).await;
+    let absent = Store::open_with("postgres://nobody@localhost/none?host=/nonexistent", &options).await;
     assert!(matches!(&absent, Err(StoreError::Unavailable(_))), "{absent:?}");
     let folder = Store::open_with("sqlite:/nonexistent/folder/store.db", &options).await;
     assert!(matches!(&folder, Err(StoreError::Unavailable(_))), "{folder:?}");

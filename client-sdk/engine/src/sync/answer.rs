@@ -266,7 +266,7 @@ impl Reading<'_, '_, '_> {
                 Err(_) => Ok(malformed()),
             },
             tag::RECEIPTS => match sync::decode::<Receipts>(&part.payload) {
-                Ok(receipts) => self.receipts(&part.payload, &receipts),
+                Ok(receipts) => Ok(self.receipts(&part.payload, &receipts)),
                 Err(_) => Ok(malformed()),
             },
             tag::FEED_FRAME => match sync::decode(&part.payload) {

@@ -91,7 +91,10 @@ enum Phase {
 
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Body").field("bytes", &self.bytes.len()).field("frames", &self.frames.len()).finish()
+        f.debug_struct("Body")
+            .field("bytes", &self.bytes.len())
+            .field("frames", &self.frames.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -169,7 +172,7 @@ impl Engine {
             return Ok(());
         }
         let id = self.next_id();
-        let messages = plan.drafts.iter().map(|draft| draft.draft.signing_bytes()).collect();
+        let messages = plan.drafts.iter().map(|draft| draft.frame.signing_bytes()).collect();
         if let Some(session) = &mut self.session {
             session.phase = Phase::SignFrames { id, drafts: plan.drafts };
         }

@@ -38,7 +38,7 @@ pub(crate) struct Draft {
     pub(crate) key: FrameKey,
     pub(crate) numbers: Vec<u64>,
     pub(crate) full_hashes: bool,
-    pub(crate) draft: FrameDraft,
+    pub(crate) frame: FrameDraft,
 }
 
 /// New frames, and the outbox numbers of changes that no frame can hold.
@@ -146,7 +146,7 @@ impl Packer<'_, '_> {
             let Some((count, draft)) = self.fit(group, &loaded)? else { return Ok(false) };
             waiting = &waiting[count..];
             if let Some(draft) = draft {
-                self.left -= draft.draft.wire_len().min(self.left);
+                self.left -= draft.frame.wire_len().min(self.left);
                 self.last.insert(draft.key.0, draft.key.1);
                 self.plan.drafts.push(draft);
             } else {
@@ -186,7 +186,7 @@ impl Packer<'_, '_> {
                 count = count.div_ceil(2);
                 continue;
             };
-            let size = draft.draft.wire_len();
+            let size = draft.frame.wire_len();
             let alone = count == 1 && self.room.nothing_else && self.plan.drafts.is_empty();
             if size <= most || alone {
                 return Ok(Some((count, Some(draft))));
@@ -219,11 +219,11 @@ impl Packer<'_, '_> {
         let acknowledged = |record: RecordId, hash: &ChangeHash| -> Option<(Actor, u64)> {
             self.stage.acknowledged(docs.get(&record)?, record, hash)
         };
-        Ok(FrameDraft::pack(origin, &entries, &acknowledged, Packing::default()).map(|draft| Draft {
+        Ok(FrameDraft::pack(origin, &entries, &acknowledged, Packing::default()).map(|frame| Draft {
             key: (group.incarnation, number),
             numbers: loaded.iter().map(|one| one.number).collect(),
             full_hashes: group.full_hashes,
-            draft,
+            frame,
         }))
     }
 
@@ -250,7 +250,7 @@ pub(crate) fn seal(
     if drafts.len() != signatures.len() {
         return Err(Failure::SignFailed);
     }
-    for (Draft { key, numbers, full_hashes, draft }, signature) in drafts.into_iter().zip(signatures) {
+    for (Draft { key, numbers, full_hashes, frame }, signature) in drafts.into_iter().zip(signatures) {
         for number in &numbers {
             let mut row =
                 stage.outgoing(*number).cloned().ok_or(Failure::Bug("a packed change left the outbox"))?;
@@ -259,7 +259,7 @@ pub(crate) fn seal(
         }
         stage.state.set_last_frame(key.0, key.1);
         let row = FrameRow {
-            bytes: draft.finish(*signature),
+            bytes: frame.finish(*signature),
             changes: numbers,
             standing: FrameStanding::Sent,
             full_hashes,

@@ -10,7 +10,7 @@ use super::answer::{AfterAnswer, Reading, is_signed};
 use crate::engine::Turn;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, Standing};
 use crate::stage::Stage;
-use crate::{Enrolment, Failure, SyncReport, carry, repair};
+use crate::{Enrolment, SyncReport, carry, repair};
 
 /// The receipts in a part, if the project's server signed them.
 pub(crate) fn verified(enrolment: &Enrolment, receipts: &Receipts) -> Option<ReceiptList> {
@@ -23,18 +23,18 @@ pub(crate) fn verified(enrolment: &Enrolment, receipts: &Receipts) -> Option<Rec
 
 impl Reading<'_, '_, '_> {
     /// Applies the receipts of this device, and keeps those of others to be carried back.
-    pub(crate) fn receipts(&mut self, payload: &[u8], receipts: &Receipts) -> Result<AfterAnswer, Failure> {
+    pub(crate) fn receipts(&mut self, payload: &[u8], receipts: &Receipts) -> AfterAnswer {
         let Some(list) = verified(self.enrolment, receipts) else {
             self.problem("unsigned-receipts", None);
-            return Ok(AfterAnswer::ReadOn);
+            return AfterAnswer::ReadOn;
         };
         if list.device != self.enrolment.device {
             self.report.delivered += list.receipts.len() as u64;
             carry::keep_receipts(&mut self.stage, &list, payload);
-            return Ok(AfterAnswer::ReadOn);
+            return AfterAnswer::ReadOn;
         }
         let mut applied = Applied { stage: &mut self.stage, report: self.report, turn: self.turn };
-        if applied.all(&list)? { Ok(AfterAnswer::Restart) } else { Ok(AfterAnswer::ReadOn) }
+        if applied.all(&list) { AfterAnswer::Restart } else { AfterAnswer::ReadOn }
     }
 
     /// The server has this own change.
@@ -52,20 +52,20 @@ pub(crate) struct Applied<'a, 'm, 't> {
 
 impl Applied<'_, '_, '_> {
     /// Applies every receipt; says whether another copy of this device was noticed.
-    pub(crate) fn all(&mut self, list: &ReceiptList) -> Result<bool, Failure> {
+    pub(crate) fn all(&mut self, list: &ReceiptList) -> bool {
         let mut copied = false;
         for receipt in &list.receipts {
-            copied |= self.receipt(receipt)?;
+            copied |= self.receipt(receipt);
         }
-        Ok(copied)
+        copied
     }
 
-    fn receipt(&mut self, receipt: &FrameReceipt) -> Result<bool, Failure> {
+    fn receipt(&mut self, receipt: &FrameReceipt) -> bool {
         let key: FrameKey = (receipt.frame.incarnation, receipt.frame.number);
         let Some(frame) =
             self.stage.frame(key).filter(|frame| frame.standing != FrameStanding::Kept).cloned()
         else {
-            return Ok(false);
+            return false;
         };
         if key.0 == self.stage.state.incarnation {
             self.stage.state.receipted = self.stage.state.receipted.max(key.1);
@@ -87,7 +87,7 @@ impl Applied<'_, '_, '_> {
                 if receipt.code.as_deref() == Some("digest-mismatch") && !frame.full_hashes =>
             {
                 self.pack_again(key, &frame, true);
-                Ok(false)
+                false
             }
             FrameStatus::Quarantined => {
                 let outcome = quarantined(receipt.code.as_deref());
@@ -95,13 +95,13 @@ impl Applied<'_, '_, '_> {
             }
             FrameStatus::Unresolved => {
                 self.pack_again(key, &frame, true);
-                Ok(false)
+                false
             }
             FrameStatus::Forked => {
                 // Another copy used this number. Nothing was taken; what the changes themselves are worth the server
                 // says when they come under another number.
                 self.pack_again(key, &frame, false);
-                Ok(repair::copy_found(self.stage, key.0, self.turn))
+                repair::copy_found(self.stage, key.0, self.turn)
             }
         }
     }
@@ -112,7 +112,7 @@ impl Applied<'_, '_, '_> {
         key: FrameKey,
         mut frame: FrameRow,
         exception: impl Fn(u32) -> Option<(Outcome, String)>,
-    ) -> Result<bool, Failure> {
+    ) -> bool {
         let (mut held, mut copied, mut secret) = (false, false, false);
         for (index, number) in (0_u32..).zip(&frame.changes) {
             let Some(mut row) = self.stage.outgoing(*number).cloned() else { continue };
@@ -157,7 +157,7 @@ impl Applied<'_, '_, '_> {
             frame.changes.clear();
         }
         self.stage.set_frame(key, (!forget).then_some(frame));
-        Ok(copied)
+        copied
     }
 
     /// The server has this change: it leaves the outbox, and an observation leaves the device.
@@ -172,9 +172,8 @@ impl Applied<'_, '_, '_> {
 
     fn pack_again(&mut self, key: FrameKey, frame: &FrameRow, full_hashes: bool) {
         for number in &frame.changes {
-            if let Some(mut row) =
-                self.stage.outgoing(*number).filter(|row| row.standing == Standing::Sent).cloned()
-            {
+            let Some(mut row) = self.stage.outgoing(*number).cloned() else { continue };
+            if matches!(row.standing, Standing::Sent | Standing::Held) {
                 row.standing = Standing::Waiting;
                 row.full_hashes |= full_hashes;
                 self.stage.set_outgoing(*number, Some(row));

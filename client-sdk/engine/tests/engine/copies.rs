@@ -155,7 +155,9 @@ fn a_restored_server_is_offered_again_what_it_lost() {
     assert_eq!(restored.digests(RecordClass::Core), {
         let mut lost = server.digests(RecordClass::Core);
         lost.get_mut(&two).expect("two").push(("birth_year".to_owned(), "[Int(1970)]".to_owned()));
-        lost.values_mut().for_each(|values| values.sort());
+        for values in lost.values_mut() {
+            values.sort();
+        }
         lost
     });
     assert_eq!(restored.entries(RecordClass::Attendance), 1);

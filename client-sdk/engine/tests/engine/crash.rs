@@ -21,7 +21,10 @@ enum Event {
     Reopen,
 }
 
-fn events() -> impl Strategy<Value = Vec<(usize, Event, Option<(u8, usize)>)>> {
+/// The phone, what happens to it, and which fault strikes after how many effects.
+type Step = (usize, Event, Option<(u8, usize)>);
+
+fn events() -> impl Strategy<Value = Vec<Step>> {
     let event = prop_oneof![
         2 => Just(Event::Create),
         4 => (0_usize..8, 1950_i64..2005).prop_map(|(record, year)| Event::Edit { record, year }),

@@ -195,7 +195,7 @@ impl Server {
             let known = hello.log == Some(self.log);
             let cursor =
                 hello.cursors.iter().find(|cursor| known && cursor.feed == *feed).map_or(0, |c| c.position);
-            for frame in self.feed_frames(*feed, changes, cursor, device, hello.recover == Some(true)) {
+            for frame in Self::feed_frames(*feed, changes, cursor, device, hello.recover == Some(true)) {
                 let size = frame.body.as_ref().map_or(0, |body| body.bytes.len() as u64);
                 if left == 0 {
                     more = true;
@@ -230,7 +230,6 @@ impl Server {
     }
 
     fn feed_frames(
-        &self,
         feed: Feed,
         changes: &[Fed],
         cursor: u64,
@@ -244,14 +243,14 @@ impl Server {
             let is_own = own(&changes[at]);
             let run = changes[at..].iter().take_while(|fed| own(fed) == is_own).count();
             let count = if is_own { run } else { run.min(FRAME_CHANGES) };
-            let body = (!is_own).then(|| self.feed_body(&changes[at..at + count], &changes[..at]));
+            let body = (!is_own).then(|| Self::feed_body(&changes[at..at + count], &changes[..at]));
             frames.push(FeedFrame { feed, from: at as u64, to: (at + count) as u64, received_ms: 7, body });
             at += count;
         }
         frames
     }
 
-    fn feed_body(&self, changes: &[Fed], before: &[Fed]) -> FeedBody {
+    fn feed_body(changes: &[Fed], before: &[Fed]) -> FeedBody {
         let entries: Vec<Entry<'_>> = changes
             .iter()
             .map(|fed| Entry { record: fed.record, change: &fed.change, hash: fed.hash })
@@ -334,21 +333,20 @@ impl Server {
         if let Some((_, code)) = self.refuses.filter(|(refused, _)| *refused == class) {
             return (Outcome::Quarantined, Some(code));
         }
-        let (feed, mut body) = match self.records.get(&record) {
-            Some(known) => known.clone(),
-            None => {
-                let Some(identity) = Identity::read(change) else {
-                    self.held.push((record, change.clone(), hash, author));
-                    return (Outcome::Held, None);
-                };
-                let class = types::record_type(&identity.record_type).expect("a known type").class;
-                let body = if class.is_log() {
-                    Body::Log(LogState::new(record))
-                } else {
-                    Body::Record(RecordState::new(record))
-                };
-                (Feed { area: identity.area, class }, body)
-            }
+        let (feed, mut body) = if let Some(known) = self.records.get(&record) {
+            known.clone()
+        } else {
+            let Some(identity) = Identity::read(change) else {
+                self.held.push((record, change.clone(), hash, author));
+                return (Outcome::Held, None);
+            };
+            let class = types::record_type(&identity.record_type).expect("a known type").class;
+            let body = if class.is_log() {
+                Body::Log(LogState::new(record))
+            } else {
+                Body::Record(RecordState::new(record))
+            };
+            (Feed { area: identity.area, class }, body)
         };
         let verdict = match &mut body {
             Body::Record(state) => state.accept(change, hash, Provenance::default()),
@@ -357,8 +355,8 @@ impl Server {
         match verdict {
             Verdict::Applied => {
                 self.records.insert(record, (feed, body));
-                let fed = Fed { record, change: change.clone(), hash, author };
-                self.feeds.entry(feed).or_default().push(fed);
+                let new = Fed { record, change: change.clone(), hash, author };
+                self.feeds.entry(feed).or_default().push(new);
                 self.release(record);
                 (Outcome::Accepted, None)
             }

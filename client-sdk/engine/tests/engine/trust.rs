@@ -143,7 +143,7 @@ fn unknown_parts_are_skipped() {
     let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
     let mut welcome = None;
     forge(&answer, |part| {
-        assert!(part.tag != tag::WELCOME || sync::decode::<Welcome>(&part.payload).is_ok())
+        assert!(part.tag != tag::WELCOME || sync::decode::<Welcome>(&part.payload).is_ok());
     });
     let mut reader = PartReader::new(1 << 20);
     reader.feed(&answer);

@@ -1,5 +1,7 @@
 //! Commands that show, sync and carry.
 
+use std::fmt::Write as _;
+
 use fieldmerge_sdk::{CandidateView, CaseView, Device, ListQuery, OutboxState, Summary, SyncOptions};
 use serde_json::json;
 
@@ -189,7 +191,7 @@ pub async fn outbox(device: &Device, output: Output) -> Result<(), Failure> {
             .collect();
         let mut text = table(&rows, "Everything written here has reached the server.");
         if outbox.carried_frames > 0 {
-            text.push_str(&format!("\n{} frames of other devices are carried.", outbox.carried_frames));
+            let _ = write!(text, "\n{} frames of other devices are carried.", outbox.carried_frames);
         }
         text
     });
@@ -245,7 +247,7 @@ pub async fn sync(device: &Device, output: Output) -> Result<(), Failure> {
             (report.delivered, "frames delivered for other devices"),
         ] {
             if count > 0 {
-                text.push_str(&format!("\n{count} {what}."));
+                let _ = write!(text, "\n{count} {what}.");
             }
         }
         text

@@ -41,8 +41,14 @@ pub fn json(value: &Value) -> Json {
         Value::Uint(number) => (*number).into(),
         Value::F64(number) => (*number).into(),
         Value::Str(text) => text.as_str().into(),
-        Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+        Value::Bytes(bytes) => hexadecimal(bytes).into(),
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A value for people.

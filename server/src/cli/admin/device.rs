@@ -65,7 +65,13 @@ pub struct CodeArgs {
     expires: i64,
 
     /// The address by which devices reach this server.
-    #[arg(long, value_name = "URL", env = "FIELDMERGE_URL", default_value = "http://127.0.0.1:7400")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FIELDMERGE_URL",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:7400"
+    )]
     url: String,
 }
 

@@ -88,7 +88,7 @@ impl Push<'_> {
         failpoint("authors-locked");
 
         let known = load::proofs(tx, self.project, &checked).await?;
-        let (good, mut plan) = self.sort(checked, &known);
+        let (good, mut plan) = Self::sort(checked, &known);
         let mut merge = load::merge(tx, self, &good).await?;
         failpoint("records-loaded");
         for (envelope, incoming) in good {
@@ -101,7 +101,6 @@ impl Push<'_> {
 
     /// Answers what was seen before, and parts what can be merged from what cannot.
     fn sort(
-        &self,
         checked: Vec<Checked>,
         known: &BTreeMap<(DeviceId, FrameRef), Proof>,
     ) -> (Vec<(Box<Envelope>, Incoming)>, Plan) {
@@ -123,7 +122,9 @@ impl Push<'_> {
             match before.map(|proof| proof.digest).or_else(|| seen.get(&key).copied()) {
                 // The same frame twice in one request: the first one's receipt says all.
                 Some(digest) if digest == envelope.digest => {
-                    before.into_iter().for_each(|p| plan.repeat(source, p))
+                    if let Some(proof) = before {
+                        plan.repeat(source, proof);
+                    }
                 }
                 Some(_) => plan.unproven(Some(source), "forked", index),
                 None => {

@@ -6,7 +6,6 @@ use fieldmerge_model::log::{self, LogState};
 use fieldmerge_model::record::RecordState;
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{Actor, RecordId, Value};
-use fieldmerge_store::StoreError;
 use fieldmerge_store::cases::CaseRow;
 use fieldmerge_store::entries::EntryRun;
 use fieldmerge_store::records::{RecordRow, ValuedRecord};
@@ -28,7 +27,7 @@ pub struct Derived {
 }
 
 /// Derives the rows of every record that changed.
-pub fn derive(push: &Push<'_>, merge: &Merge<'_>, known: Vec<CaseRow>) -> Result<Derived, StoreError> {
+pub fn derive(push: &Push<'_>, merge: &Merge<'_>, known: Vec<CaseRow>) -> Derived {
     let mut cases_of: BTreeMap<RecordId, Vec<CaseRow>> = BTreeMap::new();
     for case in known {
         cases_of.entry(case.record).or_default().push(case);
@@ -48,7 +47,7 @@ pub fn derive(push: &Push<'_>, merge: &Merge<'_>, known: Vec<CaseRow>) -> Result
             }
         }
     }
-    Ok(derived)
+    derived
 }
 
 fn record_row(
@@ -117,7 +116,7 @@ pub fn json(value: &Value) -> serde_json::Value {
         Value::Uint(number) => (*number).into(),
         Value::F64(number) => (*number).into(),
         Value::Str(text) => text.as_str().into(),
-        Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+        Value::Bytes(bytes) => crate::hex(bytes).into(),
     }
 }
 

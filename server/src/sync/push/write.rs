@@ -48,7 +48,7 @@ pub async fn all(
         append(tx, push, run, &envelopes).await?;
         failpoint("segment-appended");
     }
-    let derived = rows::derive(push, &merge, known_cases)?;
+    let derived = rows::derive(push, &merge, known_cases);
     records::upsert(tx, push.project, &derived.records).await?;
     failpoint("records-written");
     entries::insert(tx, push.project, &derived.entries).await?;

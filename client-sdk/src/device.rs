@@ -74,12 +74,20 @@ impl Device {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Offers the device's key to a server for a one-time code, and joins its project.
+    /// Offers the device's key to a server for a one-time code, and joins its project. Which server that is, only its
+    /// address says: where a link was handed over, as text or as a QR code, [`Device::enrol_by`] is the better way.
     pub async fn enrol(&self, address: &str, code: &str) -> Result<Enrolment, ClientError> {
-        Ok(self.join(address, code).await?)
+        Ok(self.join(address, code, None).await?)
     }
 
-    async fn join(&self, address: &str, code: &str) -> Result<Enrolment, Error> {
+    /// Joins a project by the link that its administrator hands over. The link names the server's key, so that nobody
+    /// on the way can stand in for the server.
+    pub async fn enrol_by(&self, link: &str) -> Result<Enrolment, ClientError> {
+        let link: EnrolLink = link.parse()?;
+        Ok(self.join(&link.address, &link.code, Some(link.server_key)).await?)
+    }
+
+    async fn join(&self, address: &str, code: &str, expected: Option<[u8; 32]>) -> Result<Enrolment, Error> {
         let public_key = {
             let locked = self.inner.core.lock().await;
             if locked.engine.status().enrolment.is_some() {
@@ -89,14 +97,17 @@ impl Device {
         };
         let offer = EnrolRequest { code: code.to_owned(), public_key };
         let answer = self.inner.transport.enrol(address, &offer).await?;
-        let server_key = URL_SAFE_NO_PAD.decode(&answer.server_key).map_err(|_| Error::BadAnswer)?;
+        let server_key = key_of(&answer.server_key).ok_or(Error::BadAnswer)?;
+        if expected.is_some_and(|expected| expected != server_key) {
+            return Err(Error::OtherServer);
+        }
         let enrolment = Enrolment {
             project: answer.project,
             project_code: answer.project_code,
             device: answer.device,
             number: answer.number,
             label: answer.label,
-            server_key: server_key.try_into().map_err(|_| Error::BadAnswer)?,
+            server_key,
             root_area: answer.root_area,
             address: address.to_owned(),
             server_ms: answer.server_ms,
@@ -259,6 +270,35 @@ pub struct Imported {
     pub receipts: usize,
     /// Parts that were left out.
     pub skipped: usize,
+}
+
+/// What an enrolment link says: `fieldmerge://enrol?url=…&code=…&key=…`.
+struct EnrolLink {
+    address: String,
+    code: String,
+    server_key: [u8; 32],
+}
+
+impl std::str::FromStr for EnrolLink {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let link = reqwest::Url::parse(text.trim()).map_err(|_| Error::BadLink)?;
+        let part = |name: &str| {
+            let found = link.query_pairs().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.into_owned()).ok_or(Error::BadLink)
+        };
+        if (link.scheme(), link.host_str()) != ("fieldmerge", Some("enrol")) {
+            return Err(Error::BadLink);
+        }
+        let server_key = key_of(&part("key")?).ok_or(Error::BadLink)?;
+        Ok(Self { address: part("url")?, code: part("code")?, server_key })
+    }
+}
+
+/// A public key from its text.
+fn key_of(text: &str) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
 fn system_seed() -> Result<[u8; 32], Error> {

@@ -65,6 +65,10 @@ pub(crate) enum Error {
     BadKey,
     #[error("the address of the server is not valid")]
     BadAddress,
+    #[error("the enrolment link is not valid")]
+    BadLink,
+    #[error("this server has another key than the one in the enrolment link")]
+    OtherServer,
     #[error("the server cannot be reached")]
     Link(#[source] reqwest::Error),
     #[error("the server refused")]
@@ -93,6 +97,8 @@ impl From<Error> for ClientError {
             Error::Engine(failure) => failure.into(),
             Error::NoRandomness => Self::new(ErrorKind::Storage, "no-randomness", message),
             Error::BadKey => Self::new(ErrorKind::Storage, "bad-key", message),
+            Error::BadLink => Self::new(ErrorKind::Refused, "bad-link", message),
+            Error::OtherServer => Self::new(ErrorKind::Refused, "other-server", message),
             Error::BadAddress => Self::new(ErrorKind::Refused, "bad-address", message),
             Error::Link(_) => Self::new(ErrorKind::Offline, "offline", message),
             Error::Problem { problem, retry_after } => {
@@ -100,7 +106,8 @@ impl From<Error> for ClientError {
             }
             Error::Status { status, retry_after } => Self::of_refusal(status, None, retry_after),
             Error::InUse => Self::new(ErrorKind::Storage, "in-use", message),
-            Error::BadAnswer => Self::new(ErrorKind::UpdateRequired, "malformed-answer", message),
+            // Most often the sign-in page of somebody's network.
+            Error::BadAnswer => Self::new(ErrorKind::Offline, "malformed-answer", message),
             Error::BadPath => Self::new(ErrorKind::Refused, "bad-path", message),
             Error::NoOutcome => Self::new(ErrorKind::Bug, "internal", message),
         }
@@ -135,6 +142,7 @@ impl ClientError {
                 "later-version",
                 "the server speaks a later version; update the app",
             ),
+            SyncEnd::Untrusted { code: "malformed-answer" } => Error::BadAnswer.into(),
             SyncEnd::Untrusted { code } => Self::new(
                 ErrorKind::Refused,
                 code,

@@ -9,6 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{AreaId, DeviceId, Incarnation, LogId, ProjectId, RecordClass};
 
+mod roster;
+
+pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};
+
 /// Part tags. A reader skips a part with a tag that it does not know.
 pub mod tag {
     /// [`super::Hello`].
@@ -149,73 +153,6 @@ pub struct Welcome {
     /// Who is who and what the device may read and write, when its roster is older than the server's.
     #[n(4)]
     pub roster: Option<Roster>,
-}
-
-/// Who writes in this project, and what the device may read and write.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Roster {
-    /// Grows with each change.
-    #[n(0)]
-    pub version: u64,
-    /// The areas that the device has to do with.
-    #[n(1)]
-    pub areas: Vec<RosterArea>,
-    /// The devices whose changes the device may see.
-    #[n(2)]
-    pub devices: Vec<RosterDevice>,
-    /// The device's own grants.
-    #[n(3)]
-    pub grants: Vec<RosterGrant>,
-}
-
-/// An area in a roster.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct RosterArea {
-    /// The area.
-    #[n(0)]
-    pub area: AreaId,
-    /// Its short code, unique in the project.
-    #[n(1)]
-    pub code: String,
-    /// Its name for people.
-    #[n(2)]
-    pub name: String,
-}
-
-/// A device in a roster.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct RosterDevice {
-    /// The device.
-    #[n(0)]
-    pub device: DeviceId,
-    /// Its number in the project, printed in worker numbers.
-    #[n(1)]
-    pub number: u32,
-    /// What people call it: usually the name of who carries it.
-    #[n(2)]
-    pub label: String,
-    /// Its Ed25519 public key, for exchange between phones.
-    #[n(3)]
-    #[cbor(with = "minicbor::bytes")]
-    pub key: Vec<u8>,
-    /// The roles that the device's people hold anywhere in the project: decides whose decisions count.
-    #[n(4)]
-    pub roles: Vec<String>,
-}
-
-/// One grant of the asking device.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct RosterGrant {
-    /// Where.
-    #[n(0)]
-    pub area: AreaId,
-    /// The role's name.
-    #[n(1)]
-    pub role: String,
 }
 
 /// What became of the frames of one author: the durable acknowledgement.

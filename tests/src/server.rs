@@ -43,14 +43,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with the default configuration.
+    /// A server with the default configuration, on SQLite.
     pub async fn start() -> Self {
-        Self::start_with(Config::default(), http::router).await
+        Self::start_on(Kind::Sqlite).await
     }
 
-    /// A server with this configuration and these routes.
+    /// A server with the default configuration.
+    pub async fn start_on(kind: Kind) -> Self {
+        Self::begin(kind, Config::default(), http::router).await
+    }
+
+    /// A server with this configuration and these routes, on SQLite.
     pub async fn start_with(config: Config, router: impl FnOnce(&App) -> Router) -> Self {
-        let database = Database::new(Kind::Sqlite).await;
+        Self::begin(Kind::Sqlite, config, router).await
+    }
+
+    async fn begin(kind: Kind, config: Config, router: impl FnOnce(&App) -> Router) -> Self {
+        let database = Database::new(kind).await;
         let config = Config { drain_timeout: Duration::from_secs(5), ..config };
         let store = database.store().await;
         let clock = Clock::fixed(START_MS);

@@ -176,7 +176,8 @@ fn redo(
     let (base, kept) = without(stage, record, &doc, &leave_out)?;
     let mut past = log::Past::of(&doc);
     if past.is_some() {
-        for (_, row) in &rows {
+        // Where another copy's change stands under the same number, its entries stay.
+        for (_, row) in rows.iter().filter(|(_, row)| doc.find(row.actor, row.seq) == Some(row.hash)) {
             stage.drop_entries(record, row.seq);
         }
     }

@@ -22,7 +22,7 @@ pub const MAX_CHANGE_BYTES: usize = 1 << 20;
 /// The most dependencies of one change.
 pub const MAX_DEPS: usize = 64;
 /// The most predecessors of one operation.
-pub const MAX_PREDS_PER_OP: usize = 1_024;
+pub const MAX_PREDS_PER_OP: usize = 64;
 /// The most predecessors of all operations of one change together.
 pub const MAX_PREDS: usize = 16_384;
 /// The most actors that one change may name beside its author.

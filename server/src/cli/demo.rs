@@ -72,17 +72,16 @@ impl Demo {
         let clock = Clock::fixed(START_MS);
         let app = App::new(store, clock, Ids::from_system()?, Config::default(), Metrics::default());
         let quiet = output.is_json();
-        let mut narrate = |line: &str| {
+        let mut watch = |line: &str| {
             if !quiet {
                 _ = output.show(&line, |line| (*line).to_owned());
             }
         };
-        let story = demo::tell(&app, &self.folder, self.listen, &mut narrate).await?;
-        let (cases, names) = (story.a.device.conflicts().await, story.names());
+        let merged = demo::tell(&app, &self.folder, self.listen, &mut watch).await?;
+        let (cases, names) = (merged.a.device.conflicts().await, merged.names());
         app.store().close().await;
 
-        let config = Config { listen: self.listen, ..Config::default() };
-        let app = open(&database, config).await?;
+        let app = open(&database, Config::default()).await?;
         let told = self.told(&app, cases.len()).await?;
         output.show(&told, |told| text(told, &cases, &names))?;
         if !self.once {

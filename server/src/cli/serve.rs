@@ -47,8 +47,7 @@ struct Started {
 impl Serve {
     /// Serves until told to stop.
     pub async fn run(self, database: &str, output: &Output) -> Result<ExitCode, Failure> {
-        let config = Config { listen: self.listen, metrics_listen: self.metrics_listen, ..Config::default() };
-        let app = open(database, config).await?;
+        let app = open(database, Config::default()).await?;
         telemetry::start(self.log, app.metrics().clone());
         let listener = listen(self.listen).await?;
         let metrics_listener = match self.metrics_listen {

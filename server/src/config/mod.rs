@@ -1,18 +1,11 @@
-//! What an operator may set. Every value has a default, so that a bare `fieldmerge serve` works.
+//! How much a server takes. Every value has a default, so that a bare `fieldmerge serve` works.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// The configuration of a running server.
+/// The limits of a running server. Where it listens is the business of who starts it.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the API listens.
-    pub listen: SocketAddr,
-    /// Where the metrics listen, if anywhere. They have a listener of their own, so that nobody publishes them by
-    /// publishing the API.
-    pub metrics_listen: Option<SocketAddr>,
-    /// The address by which devices reach the server, for enrolment codes.
-    pub public_url: Option<String>,
     /// How long a request may take until its answer begins.
     pub request_timeout: Duration,
     /// How long the body of a request may take to arrive.
@@ -38,9 +31,6 @@ pub const DEFAULT_DATABASE: &str = "sqlite:fieldmerge.db";
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: DEFAULT_LISTEN,
-            metrics_listen: None,
-            public_url: None,
             request_timeout: Duration::from_mins(2),
             body_deadline: Duration::from_secs(90),
             drain_timeout: Duration::from_secs(30),

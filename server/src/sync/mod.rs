@@ -13,9 +13,9 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::{Body, Bytes};
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_model::access;
-use fieldmerge_protocol::AreaId;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
+use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
 use fieldmerge_store::{StoreError, devices, projects, proofs};
 
 use self::pull::Pull;
@@ -42,15 +42,7 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     let areas: BTreeSet<AreaId> =
         projects::list_areas(&mut tx, project.id).await?.into_iter().map(|area| area.id).collect();
     let highest = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
-    let mut keys = BTreeMap::new();
-    for author in push::frames::authors(&request.frames) {
-        if let Some(found) = devices::find(&mut tx, project.id, author).await?
-            && let Ok(key) = VerifyingKey::from_bytes(&found.public_key)
-            && found.revoked_ms.is_none()
-        {
-            keys.insert(author, key);
-        }
-    }
+    let keys = author_keys(&mut tx, project.id, &request.frames).await?;
     tx.rollback().await?;
 
     let stale = highest > hello.packed;
@@ -96,6 +88,24 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     let mut answer = Answer::new(project.id, signer, request.hello_bytes);
     answer.begin(&welcome, receipts);
     Ok(answer.stream(app.clone(), pull))
+}
+
+/// The public keys of the authors that the frames name, as far as they are devices that may still write.
+async fn author_keys(
+    tx: &mut fieldmerge_store::Tx,
+    project: ProjectId,
+    frames: &[Vec<u8>],
+) -> Result<BTreeMap<DeviceId, VerifyingKey>, StoreError> {
+    let mut keys = BTreeMap::new();
+    for author in push::frames::authors(frames) {
+        if let Some(found) = devices::find(tx, project, author).await?
+            && let Ok(key) = VerifyingKey::from_bytes(&found.public_key)
+            && found.revoked_ms.is_none()
+        {
+            keys.insert(author, key);
+        }
+    }
+    Ok(keys)
 }
 
 /// Merges and writes the frames, and notes the device's visit, in one transaction.

@@ -64,12 +64,16 @@ async fn populate(plan: &Plan, site: &Site, server: &Server) -> (Vec<Author>, us
     progress(&format!("S9 to S12: storing {records} records"));
     let requests = records.div_ceil(DEVICES * BATCH);
     let mut authors = site.authors(DEVICES, |index| index).await;
-    authors.iter_mut().for_each(|author| author.keep_every = KEEP_EVERY);
+    for author in &mut authors {
+        author.keep_every = KEEP_EVERY;
+    }
     let work =
         authors.into_iter().map(|author| (author, Work::Make { requests, batch: BATCH, level: FAST_LEVEL }));
     let (mut authors, run) = load::run(server.address, work.collect()).await;
     rates::check(run);
-    authors.iter_mut().for_each(|author| author.keep_every = 0);
+    for author in &mut authors {
+        author.keep_every = 0;
+    }
     let stored = requests * DEVICES * BATCH;
     progress(&format!("stored {stored} records, {:.0} per second", count(stored) / run.seconds));
     (authors, stored)

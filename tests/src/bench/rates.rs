@@ -141,7 +141,9 @@ async fn postgres(plan: &Plan, report: &mut Report) {
         let mut authors = site.authors(DEVICES, |index| index % areas).await;
         if areas == 1 {
             // They push; that each of them also reads what the fifteen others wrote is told apart.
-            authors.iter_mut().for_each(|author| author.budget_bytes = Some(0));
+            for author in &mut authors {
+                author.budget_bytes = Some(0);
+            }
         }
         let requests = requests(plan);
         let make = move |author: &mut Author| registrations(author, requests);
@@ -155,7 +157,9 @@ async fn postgres(plan: &Plan, report: &mut Report) {
             Limit::None,
         );
         if areas == 1 {
-            authors.iter_mut().for_each(|author| author.budget_bytes = None);
+            for author in &mut authors {
+                author.budget_bytes = None;
+            }
             let (_, base) = measure(plan, &server, authors, make).await;
             report.figure(8, &format!("{what}, all read all"), base.per_second, "/s", Limit::None);
         }

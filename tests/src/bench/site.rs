@@ -77,11 +77,6 @@ impl Site {
         Server::start(&self.url()).await
     }
 
-    /// The server's clock, milliseconds since the epoch.
-    pub fn now_ms(&self) -> i64 {
-        self.app.now_ms()
-    }
-
     /// A code with which one device may enrol, with grants such as `S1:enumerator`.
     pub async fn code(&self, label: &str, grants: &[&str]) -> String {
         let grants: Vec<GrantText> =

@@ -4,6 +4,7 @@
 pub mod census;
 pub mod link;
 pub mod phone;
+pub mod process;
 pub mod raw;
 pub mod replay;
 pub mod replica;

@@ -10,6 +10,8 @@ use fieldmerge_engine::{
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use tempfile::TempDir;
 
 use super::link::{Link, Reply};
 
@@ -94,6 +96,24 @@ impl Phone {
         phone
     }
 
+    /// A phone as it stands in the folder of a native one that is not open. It can be looked at, not used.
+    pub async fn read(label: &str, folder: &TempDir) -> Self {
+        let url = format!("sqlite:{}", folder.path().join("device.db").display());
+        let mut connection = SqliteConnection::connect(&url).await.expect("the store of a phone opens");
+        let mut shelf = Shelf::default();
+        for table in Table::ALL {
+            let sql = AssertSqlSafe(format!("SELECT key, value FROM {}", table.name()));
+            let rows: Vec<(Vec<u8>, Vec<u8>)> =
+                sqlx::query_as(sql).fetch_all(&mut connection).await.expect("a table of the store reads");
+            shelf.rows.extend(rows.into_iter().map(|(key, value)| ((table, key), Arc::from(value))));
+        }
+        connection.close().await.expect("the store closes");
+        let engine = Engine::open(shelf.snapshot()).expect("what an engine stored opens again");
+        let (label, key, rng) =
+            (label.to_owned(), SigningKey::from_bytes(&[0; 32]), ChaCha8Rng::seed_from_u64(0));
+        Self { label, clock_ms: 0, fault: None, engine, shelf, key, rng, tickets: 0 }
+    }
+
     /// The engine, for reading.
     pub fn engine(&self) -> &Engine {
         &self.engine
@@ -115,6 +135,7 @@ impl Phone {
     }
 
     /// A copy of the whole phone, as a backup or a clone would have it. Its randomness is its own.
+    #[must_use]
     pub fn copy(&self, seed: u64) -> Self {
         let mut copy = Self {
             label: self.label.clone(),
@@ -131,8 +152,8 @@ impl Phone {
     }
 
     /// Takes back what a backup holds.
-    pub fn restore(&mut self, shelf: Shelf) {
-        self.shelf = shelf;
+    pub fn restore(&mut self, backup: Shelf) {
+        self.shelf = backup;
         self.restart();
     }
 

@@ -9,6 +9,7 @@ use fieldmerge_protocol::{AreaId, ProjectId};
 use fieldmerge_server::admin::codes::{self, CodeRequest};
 use fieldmerge_server::admin::{GrantText, projects};
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics, http};
+use fieldmerge_store::projects::Project;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -54,6 +55,12 @@ impl Site {
         }
     }
 
+    /// A server with a project that somebody else made.
+    pub fn of(app: &App, project: &Project) -> Self {
+        let (root, address) = (project.root_area, "http://test".to_owned());
+        Self { app: app.clone(), project: project.id, root, areas: Vec::new(), address }
+    }
+
     /// The same server after its process ended: another store, another source of ids, the clock as given.
     pub async fn reopen(&self, database: &Database, now_ms: i64, seed: u64) -> Self {
         Self { app: app(database, now_ms, seed).await, ..self.clone() }
@@ -67,10 +74,21 @@ impl Site {
 
     /// Takes a device with this public key into the project.
     pub async fn enrol(&self, label: &str, public_key: [u8; 32], grants: &[&str]) -> Enrolment {
+        self.enrol_in(PROJECT, label, public_key, grants).await
+    }
+
+    /// The same for a project with another code.
+    pub async fn enrol_in(
+        &self,
+        project: &str,
+        label: &str,
+        public_key: [u8; 32],
+        grants: &[&str],
+    ) -> Enrolment {
         let grants: Vec<GrantText> =
             grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
         let request = CodeRequest {
-            project: PROJECT.to_owned(),
+            project: project.to_owned(),
             label: label.to_owned(),
             people: Vec::new(),
             grants,

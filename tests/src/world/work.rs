@@ -46,6 +46,11 @@ impl Ledger {
         self.kept.push(Kept { mark, phone: phone.label.clone(), acknowledged: false, must });
     }
 
+    /// The last save.
+    pub fn last(&self) -> Option<&Mark> {
+        self.kept.last().map(|kept| &kept.mark)
+    }
+
     /// How many saves were made.
     pub fn len(&self) -> usize {
         self.kept.len()
@@ -253,7 +258,10 @@ impl Work {
         let mut removes = Vec::new();
         let language = path(["languages/mlg", "languages/fra", "languages/ara"][self.below(3)]);
         match self.below(6) {
-            0 | 1 => values.push((path("birth_year"), Value::Int(1_990 + self.below(3) as i64))),
+            0 | 1 => values.push((
+                path("birth_year"),
+                Value::Int(1_990 + i64::try_from(self.below(3)).unwrap_or_default()),
+            )),
             2 => values.push((path("sex"), Value::str(["female", "male"][self.below(2)]))),
             3 => values.push((language, Value::Bool(true))),
             4 => removes.push(language),
@@ -265,7 +273,8 @@ impl Work {
 
     fn pay(&mut self, workers: &[Summary], n: i64) -> Task {
         let worker = self.pick(workers).clone();
-        let day = Date::from_days(20_514 + self.below(50) as i64).expect("a day of 2026");
+        let day = Date::from_days(20_514 + i64::try_from(self.below(50)).unwrap_or_default())
+            .expect("a day of 2026");
         let entry = PaymentEntry {
             person: 0,
             period_start: day,

@@ -73,7 +73,7 @@ async fn what_is_no_token_of_ours_is_not_believed() {
         format!("eyJhbGciOiJub25lIn0.{claims}."),
         format!("eyJhbGciOiJub25lIn0.{claims}.{signature}"),
         format!("eyJhbGciOiJIUzI1NiJ9.{claims}.{signature}"),
-        format!("{}x", token),
+        format!("{token}x"),
         "a.b.c".to_owned(),
         "x".repeat(5_000),
         "fmk_unknown".to_owned(),

@@ -3,6 +3,7 @@
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::api::{CasePage, CaseView};
 use fieldmerge_protocol::problem::ProblemCode;
+use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::persona::Persona;
 use fieldmerge_tests::server::{Server, refusal};
 use serde_json::json;
@@ -17,7 +18,11 @@ async fn page(server: &Server, token: &str, query: &str) -> CasePage {
 }
 
 async fn server_with_conflict() -> (Server, Persona, Persona) {
-    let server = Server::start().await;
+    server_with_conflict_on(Kind::Sqlite).await
+}
+
+async fn server_with_conflict_on(kind: Kind) -> (Server, Persona, Persona) {
+    let server = Server::start_on(kind).await;
     let mut a = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
     let mut b = Persona::enrol(&server, 2, &["S1:enumerator", "S1:supervisor"]).await;
     conflict(&server, &mut a, &mut b, record(1)).await;
@@ -68,14 +73,16 @@ async fn whoever_has_no_grant_for_the_area_sees_nothing() {
 
 #[tokio::test]
 async fn pages_follow_each_other_and_end() {
-    let (server, _, b) = server_with_conflict().await;
-    let first = page(&server, &b.token(), "?limit=1").await;
-    let next = first.next.clone().expect("there is one more");
-    let second = page(&server, &b.token(), &format!("?limit=1&after={next}")).await;
-    assert_ne!(first.cases[0].path, second.cases[0].path);
-    if let Some(next) = &second.next {
-        let third = page(&server, &b.token(), &format!("?limit=1&after={next}")).await;
-        assert_eq!((third.cases, third.next), (Vec::new(), None));
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let (server, _, b) = server_with_conflict_on(kind).await;
+        let first = page(&server, &b.token(), "?limit=1").await;
+        let next = first.next.clone().expect("there is one more");
+        let second = page(&server, &b.token(), &format!("?limit=1&after={next}")).await;
+        assert_ne!(first.cases[0].path, second.cases[0].path);
+        if let Some(next) = &second.next {
+            let third = page(&server, &b.token(), &format!("?limit=1&after={next}")).await;
+            assert_eq!((third.cases, third.next), (Vec::new(), None));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use fieldmerge_protocol::api::{AS_OF_HEADER, AsOf};
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::{RecordClass, Value};
 use fieldmerge_server::dataset::{Dataset, DatasetRequest, Format};
+use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::persona::Persona;
 use fieldmerge_tests::server::{Server, problem_of, refusal};
 
@@ -52,17 +53,19 @@ async fn a_person_has_one_pseudonym_in_every_dataset() {
 
 #[tokio::test]
 async fn a_field_in_conflict_shows_what_was_agreed_and_names_what_was_written() {
-    let server = Server::start().await;
-    let mut a = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
-    let mut b = Persona::enrol(&server, 2, &["S1:enumerator"]).await;
-    conflict(&server, &mut a, &mut b, record(1)).await;
-    let rows = rows(&server, &server.key(Role::Analyst).await, "worker").await;
-    assert_eq!(rows[0]["sex"], "female");
-    assert_eq!(rows[0]["_conflicts"], serde_json::json!(["birth_year", "sex"]));
-    let written = rows[0]["sex__candidates"].as_array().expect("a list");
-    assert_eq!(written.len(), 2);
-    assert!(written.contains(&"male".into()) && written.contains(&"unknown".into()));
-    assert!(rows[0].get("birth_year__candidates").is_none(), "headquarters sees no exact birth");
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let server = Server::start_on(kind).await;
+        let mut a = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
+        let mut b = Persona::enrol(&server, 2, &["S1:enumerator"]).await;
+        conflict(&server, &mut a, &mut b, record(1)).await;
+        let rows = rows(&server, &server.key(Role::Analyst).await, "worker").await;
+        assert_eq!(rows[0]["sex"], "female");
+        assert_eq!(rows[0]["_conflicts"], serde_json::json!(["birth_year", "sex"]));
+        let written = rows[0]["sex__candidates"].as_array().expect("a list");
+        assert_eq!(written.len(), 2);
+        assert!(written.contains(&"male".into()) && written.contains(&"unknown".into()));
+        assert!(rows[0].get("birth_year__candidates").is_none(), "headquarters sees no exact birth");
+    }
 }
 
 #[tokio::test]

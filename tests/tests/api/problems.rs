@@ -92,7 +92,7 @@ async fn json_that_does_not_fit_says_where_and_repeats_nothing() {
 #[tokio::test]
 async fn a_slow_body_is_given_up() {
     let config = Config { body_deadline: Duration::from_millis(200), ..Config::default() };
-    let server = Server::start_with(config, |app| http::router(app)).await;
+    let server = Server::start_with(config, http::router).await;
     let device = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
     let slow = bundle(&server, &device, stalled(vec![b'F'; 10])).header("content-length", "1000");
     assert_eq!(refusal(slow).await.1, ProblemCode::RequestTimeout);
@@ -103,7 +103,7 @@ async fn a_handler_that_takes_too_long_or_panics_is_a_problem() {
     let config = Config { request_timeout: Duration::from_millis(200), ..Config::default() };
     let server = Server::start_with(config, |app| {
         let broken =
-            Router::new().route("/slow", get(|| std::future::pending::<()>())).route("/panic", get(defect));
+            Router::new().route("/slow", get(std::future::pending::<()>)).route("/panic", get(defect));
         layers::apply(broken, app)
     })
     .await;
@@ -116,7 +116,7 @@ async fn a_handler_that_takes_too_long_or_panics_is_a_problem() {
 #[tokio::test]
 async fn bodies_that_do_not_fit_into_memory_come_back_later() {
     let config = Config { max_body_memory_bytes: 100, ..Config::default() };
-    let server = Server::start_with(config, |app| http::router(app)).await;
+    let server = Server::start_with(config, http::router).await;
     let device = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
     let response = bundle(&server, &device, vec![0; 101]).send().await.expect("the server answers");
     assert_eq!(response.headers()["retry-after"], "5");

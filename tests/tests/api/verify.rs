@@ -2,6 +2,7 @@
 
 use fieldmerge_protocol::{RecordClass, Value};
 use fieldmerge_server::verify::{ProjectReport, verify};
+use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::persona::Persona;
 use fieldmerge_tests::server::{PROJECT, Server};
 use sqlx::{Connection, SqliteConnection};
@@ -9,8 +10,8 @@ use sqlx::{Connection, SqliteConnection};
 use crate::workers::{attendance, conflict, record};
 
 /// A server that holds a conflict, an observation and a log.
-async fn full_server() -> Server {
-    let server = Server::start().await;
+async fn full_server(kind: Kind) -> Server {
+    let server = Server::start_on(kind).await;
     let grants = ["S1:enumerator", "S1:supervisor"];
     let mut a = Persona::enrol(&server, 1, &grants).await;
     let mut b = Persona::enrol(&server, 2, &grants).await;
@@ -30,10 +31,12 @@ async fn report(server: &Server) -> ProjectReport {
 
 #[tokio::test]
 async fn what_the_server_wrote_verifies() {
-    let report = report(&full_server().await).await;
-    assert_eq!(report.differences, Vec::<String>::new());
-    let ProjectReport { records, changes, entries, cases, frames, proofs, .. } = report;
-    assert_eq!((records, changes, entries, cases, frames, proofs), (3, 5, 1, 2, 4, 4));
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let report = report(&full_server(kind).await).await;
+        assert_eq!(report.differences, Vec::<String>::new(), "{kind:?}");
+        let ProjectReport { records, changes, entries, cases, frames, proofs, .. } = report;
+        assert_eq!((records, changes, entries, cases, frames, proofs), (3, 5, 1, 2, 4, 4));
+    }
 }
 
 #[tokio::test]
@@ -57,7 +60,7 @@ async fn what_somebody_changed_is_found() {
         ("UPDATE proofs SET receipt = x'00'", "receipt that does not parse"),
         ("DELETE FROM proofs WHERE frame = 1", "no proof"),
     ] {
-        let server = full_server().await;
+        let server = full_server(Kind::Sqlite).await;
         let path = server.database.url();
         let mut connection = SqliteConnection::connect(&path).await.expect("the file opens");
         sqlx::query(tampering).execute(&mut connection).await.expect("the statement runs");

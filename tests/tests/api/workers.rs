@@ -42,9 +42,16 @@ pub fn worker(server: &Server, device: &Persona, id: RecordId) -> Change {
 /// Two devices write different birth years and sexes of one worker without knowing of each other.
 pub async fn conflict(server: &Server, a: &mut Persona, b: &mut Persona, id: RecordId) {
     let first = worker(server, a, id);
-    let by_a = a.edit(id, &[first.clone()], &[("birth_year", Value::Int(2002)), ("sex", Value::str("male"))]);
-    let by_b =
-        b.edit(id, &[first.clone()], &[("birth_year", Value::Int(2004)), ("sex", Value::str("unknown"))]);
+    let by_a = a.edit(
+        id,
+        std::slice::from_ref(&first),
+        &[("birth_year", Value::Int(2002)), ("sex", Value::str("male"))],
+    );
+    let by_b = b.edit(
+        id,
+        std::slice::from_ref(&first),
+        &[("birth_year", Value::Int(2004)), ("sex", Value::str("unknown"))],
+    );
     a.push(server, RecordClass::Core, &[(id, first), (id, by_a)]).await;
     b.push(server, RecordClass::Core, &[(id, by_b)]).await;
 }

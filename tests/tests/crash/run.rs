@@ -9,13 +9,15 @@ use fieldmerge_tests::database::{Database, Kind};
 use fieldmerge_tests::world::census::Census;
 use fieldmerge_tests::world::link::Wire;
 use fieldmerge_tests::world::phone::Phone;
+use fieldmerge_tests::world::process::{self, Server};
 use fieldmerge_tests::world::seeds::runtime;
 use fieldmerge_tests::world::site::Site;
 use fieldmerge_tests::world::work::{Ledger, Work};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use crate::process::{self, Server};
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fieldmerge_under_test");
 
 /// How often each phone saves and syncs in one life of the server, if it lives so long.
 const ROUNDS: u32 = 5;
@@ -110,7 +112,7 @@ async fn live(
         Death::At(name, count) => Some((name, count)),
         Death::After(_) => None,
     };
-    let mut server = Server::start(&database.url(), host, die_at).await;
+    let mut server = Server::start(PROGRAM, &database.url(), host, die_at).await;
     let address = server.address;
     let shared = std::cell::RefCell::new(ledger);
     let [one, two, three] = workers else { panic!("three phones work") };
@@ -151,7 +153,7 @@ async fn settle(
     workers: &mut [Worker],
     mut ledger: Ledger,
 ) {
-    let mut server = Server::start(&database.url(), host, None).await;
+    let mut server = Server::start(PROGRAM, &database.url(), host, None).await;
     let mut link = Wire::to(server.address);
     for round in 0.. {
         let mut moved = 0;
@@ -177,7 +179,7 @@ async fn settle(
     assert_eq!(report.end, SyncEnd::Complete);
     server.kill();
     server.ended().await;
-    process::verify(&database.url()).await;
+    process::verify(PROGRAM, &database.url()).await;
     let store = database.store().await;
     let census = Census::take(&store, template.site.project).await;
     for phone in workers.iter().map(|worker| &worker.phone).chain([&reader]) {

@@ -24,7 +24,7 @@ const PROJECT: ProjectId = ProjectId([0x91; 16]);
 const RECORD: RecordId = RecordId([0x01, 0x9c, 0x9d, 0x77, 0xcc, 0x80, 0x70, 1, 0x80, 2, 3, 4, 5, 6, 7, 8]);
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn bytes(text: &Json) -> Vec<u8> {
@@ -43,8 +43,8 @@ fn example(name: &str) -> Json {
     serde_json::from_str(block).unwrap_or_else(|error| panic!("the example {name} is not JSON: {error}"))
 }
 
-fn assert_example(name: &str, written: Json) {
-    assert_eq!(example(name), written, "the example {name} should be:\n{written:#}");
+fn assert_example(name: &str, written: &Json) {
+    assert_eq!(&example(name), written, "the example {name} should be:\n{written:#}");
 }
 
 fn put(path: &str, value: Value) -> Op {
@@ -78,7 +78,7 @@ fn ids() {
     let feed = Feed { area: AREA, class: RecordClass::Core };
     assert_example(
         "ids",
-        json!({
+        &json!({
             "device": DEVICE, "person": actor.person(), "incarnation": INCARNATION, "actor": actor,
             "area": AREA, "class": "core", "feed as CBOR": hex(&sync::encode(&feed)),
         }),
@@ -89,7 +89,7 @@ fn ids() {
 fn a_change() {
     let change = change();
     let (chunk, hash) = change.encode();
-    assert_example("change", json!({ "bytes": hex(&chunk), "hash": hash.to_string() }));
+    assert_example("change", &json!({ "bytes": hex(&chunk), "hash": hash.to_string() }));
     let (read, read_hash) = Change::decode(&bytes(&example("change")["bytes"])).expect("the example decodes");
     assert_eq!((read, read_hash), (change, hash));
 }
@@ -115,7 +115,7 @@ fn a_body_and_its_frame_header() {
         raw_len: u32::try_from(body.len()).expect("a short body"),
         changes_digest: changes_digest([hash]),
     };
-    assert_example("frame", json!({ "header": hex(&header.to_bytes()), "body": hex(&body) }));
+    assert_example("frame", &json!({ "header": hex(&header.to_bytes()), "body": hex(&body) }));
     let written = example("frame");
     assert_eq!(FrameHeader::from_bytes(&bytes(&written["header"])), Ok(header));
     let packed = decode_body(&bytes(&written["body"])).expect("the example decodes");
@@ -153,7 +153,7 @@ fn the_messages_of_a_sync() {
     let receipts = ReceiptList { device: DEVICE, receipts: vec![receipt] };
     assert_example(
         "messages",
-        json!({
+        &json!({
             "hello": hex(&sync::encode(&hello)),
             "welcome": hex(&sync::encode(&welcome)),
             "receipt list": hex(&sync::encode(&receipts)),

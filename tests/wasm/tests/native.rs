@@ -21,7 +21,8 @@ fn the_native_answers_are_the_expected_ones() {
         return;
     }
     for (index, vector) in vectors.iter().enumerate() {
-        assert_eq!(answers[index], vector["expected"], "{}", vector["name"]);
+        let hint = "if this is meant: BLESS=1 cargo test -p fieldmerge-wasm-vectors, then read the diff";
+        assert_eq!(answers[index], vector["expected"], "{}; {hint}", vector["name"]);
     }
 }
 

@@ -15,6 +15,10 @@ use crate::memory::rows::FrameKey;
 use crate::stage::Stage;
 use crate::{Effect, Enrolment, Failure, SyncEnd, SyncProblem, SyncReport, carry, repair};
 
+/// What arrives is merged when it is so much, or so old, or the last: a write to flash for each network packet would take
+/// longer than the link, and a crash costs at most this.
+const MIN_BATCH_BYTES: usize = 32 << 10;
+const MAX_WAIT_MS: i64 = 1_000;
 /// So many changes are merged in one batch: a cut costs at most these, and saves wait no longer than for these.
 const MAX_BATCH_CHANGES: usize = 2_000;
 
@@ -30,6 +34,9 @@ pub(crate) struct Answer {
     /// Whether the device asked for its own changes too.
     pub(crate) recover: bool,
     reader: PartReader,
+    /// Bytes that arrived since parts were last read, and when that was.
+    unread: usize,
+    read_ms: i64,
     /// The host has nothing more: whether the server was reached.
     over: Option<bool>,
     /// The last part was read and its signature holds: whether there is more to pull.
@@ -51,12 +58,26 @@ impl Answer {
             frames: body.frames,
             recover: body.recover,
             reader: PartReader::new(MAX_PART_BYTES),
+            unread: 0,
+            read_ms: 0,
             over: None,
             finished: None,
             blocked: BTreeSet::new(),
             before: BTreeMap::new(),
             progress: false,
         }
+    }
+
+    /// Whether parts are to be read now. A clock that was set back must not hold anything up.
+    fn is_due(&mut self, now_ms: i64) -> bool {
+        let waited = now_ms.saturating_sub(self.read_ms);
+        let due = self.over.is_some()
+            || self.unread >= MIN_BATCH_BYTES
+            || (self.unread > 0 && !(0..MAX_WAIT_MS).contains(&waited));
+        if due {
+            self.read_ms = now_ms;
+        }
+        due
     }
 
     /// Whether the host has stopped reading it already.
@@ -99,6 +120,7 @@ impl Engine {
         session.report.bytes_down += bytes.len() as u64;
         if let Phase::Answer(answer) = &mut session.phase {
             answer.reader.feed(bytes);
+            answer.unread += bytes.len();
         }
     }
 
@@ -133,6 +155,9 @@ impl Engine {
     ) -> Result<Option<(crate::engine::Staged, AfterAnswer)>, Failure> {
         let Some(session) = &mut self.session else { return Ok(None) };
         let Phase::Answer(answer) = &mut session.phase else { return Ok(None) };
+        if !answer.is_due(turn.now_ms) {
+            return Ok(None);
+        }
         let mut reading = Reading {
             stage: Stage::new(&self.memory)?,
             answer,
@@ -147,7 +172,10 @@ impl Engine {
         while reading.answer.finished.is_none() && reading.merged < MAX_BATCH_CHANGES {
             let part = match reading.answer.reader.next_part() {
                 Ok(Some(part)) => part,
-                Ok(None) => break,
+                Ok(None) => {
+                    reading.answer.unread = 0;
+                    break;
+                }
                 Err(error) => {
                     after = AfterAnswer::End(SyncEnd::Untrusted { code: code_of(&error) });
                     break;

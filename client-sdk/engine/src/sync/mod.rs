@@ -99,10 +99,10 @@ impl std::fmt::Debug for Body {
 }
 
 impl Engine {
-    /// Begins a sync. One that is under way was given up by its host and ends here.
+    /// Begins a sync. One that is under way was given up by its host, which waits for no report of it any more.
     pub(crate) fn begin_sync(&mut self, options: SyncOptions, turn: &mut Turn<'_>) {
-        if self.session.is_some() {
-            self.end_sync(Some(SyncEnd::Offline), turn);
+        if let Some(Session { phase: Phase::Answer(answer), .. }) = self.session.take() {
+            turn.effects.push(Effect::Cancel { request: answer.request });
         }
         let refused = if self.memory.enrolment.is_none() { Some(Failure::NotEnrolled) } else { None };
         let refused = refused.or_else(|| self.export.is_some().then_some(Failure::Busy));

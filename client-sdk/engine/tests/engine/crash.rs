@@ -141,7 +141,7 @@ fn check(server: &Server, phones: &[Phone], confirmed: &Confirmed) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_confirmed_is_lost_and_all_agree(events in events()) {

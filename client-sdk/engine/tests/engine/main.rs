@@ -4,7 +4,6 @@ mod carry;
 mod copies;
 mod crash;
 mod cuts;
-mod measure;
 mod phone;
 mod restores;
 mod saves;

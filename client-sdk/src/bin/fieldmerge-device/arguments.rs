@@ -45,10 +45,11 @@ pub struct Cli {
 pub enum Command {
     /// Join a project with a one-time code.
     Enrol {
-        /// The server's address.
+        /// The enrolment link, which also says which server to trust; or the server's address.
+        #[arg(value_name = "LINK or SERVER")]
         server: String,
-        /// The code.
-        code: String,
+        /// The code, where the server's address is given.
+        code: Option<String>,
     },
     /// Register a worker.
     Register {
@@ -69,6 +70,18 @@ pub enum Command {
         about: Option<String>,
         /// Answers.
         #[arg(value_name = "FIELD=VALUE")]
+        values: Vec<String>,
+    },
+    /// Note answers that this device may write and not read back, such as those of the Washington Group.
+    ///
+    /// They leave the device when the server has them; a correction is another observation.
+    Observe {
+        /// The code of the site.
+        area: String,
+        /// The worker.
+        worker: String,
+        /// Answers, such as `wg_seeing=2` or `displacement_status=host`.
+        #[arg(value_name = "FIELD=VALUE", required = true)]
         values: Vec<String>,
     },
     /// Change a record. An empty value clears the answer.
@@ -150,6 +163,15 @@ pub enum Command {
     Conflicts,
     /// Show what has not left the device.
     Outbox,
+    /// Settle a change that the server has put aside or holds: give it up, or write it again on the record as it is now.
+    Settle {
+        /// The number that `outbox` shows.
+        number: u64,
+        /// What to do with it.
+        how: How,
+    },
+    /// Show what the device did on its own, and take it as read.
+    Notices,
     /// Show what the device knows of itself.
     Status,
     /// Send what was written, read what is new.
@@ -157,6 +179,15 @@ pub enum Command {
     /// Carry bundle files for devices that have no link.
     #[command(subcommand)]
     Carry(Carry),
+}
+
+/// How a change is settled.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum How {
+    /// Give it up: the record goes on without it.
+    Dismiss,
+    /// Write it again as a new change.
+    Repair,
 }
 
 /// A payment.

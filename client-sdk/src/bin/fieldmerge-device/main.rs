@@ -74,7 +74,10 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let device = Device::open_with(&cli.folder, Options { clock, seed: None }).await?;
     match cli.command {
         Command::Enrol { server, code } => {
-            let enrolment = device.enrol(&server, &code).await?;
+            let enrolment = match code {
+                Some(code) => device.enrol(&server, &code).await?,
+                None => device.enrol_by(&server).await?,
+            };
             let label = &enrolment.label;
             output.show(
                 &serde_json::json!({ "device": enrolment.device, "number": enrolment.number, "label": label,
@@ -86,6 +89,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Register { area, values } => write::register(&device, output, &area, &values).await,
         Command::Create { record_type, area, about, values } => {
             write::create(&device, output, &record_type, &area, about.as_deref(), &values).await
+        }
+        Command::Observe { area, worker, values } => {
+            write::create(&device, output, "observation", &area, Some(&worker), &values).await
         }
         Command::Edit { record, values, add, remove } => {
             write::edit(&device, output, &record, &values, &add, &remove).await
@@ -105,6 +111,8 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Show { record } => read::show(&device, output, &record).await,
         Command::Conflicts => read::conflicts(&device, output).await,
         Command::Outbox => read::outbox(&device, output).await,
+        Command::Settle { number, how } => write::settle(&device, output, number, how).await,
+        Command::Notices => read::notices(&device, output).await,
         Command::Status => read::status(&device, output).await,
         Command::Sync => read::sync(&device, output).await,
         Command::Carry(carry) => read::carry(&device, output, carry).await,

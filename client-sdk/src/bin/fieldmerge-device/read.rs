@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fieldmerge_sdk::{CandidateView, CaseView, Device, ListQuery, OutboxState, Summary, SyncOptions};
+use fieldmerge_sdk::{CandidateView, CaseView, Device, ListQuery, Notice, OutboxState, Summary, SyncOptions};
 use serde_json::json;
 
 use super::Failure;
@@ -196,6 +196,42 @@ pub async fn outbox(device: &Device, output: Output) -> Result<(), Failure> {
         text
     });
     Ok(())
+}
+
+/// What the device did on its own; shown once.
+pub async fn notices(device: &Device, output: Output) -> Result<(), Failure> {
+    let notices = device.notices().await;
+    let list: Vec<_> = notices
+        .iter()
+        .map(
+            |one| json!({ "code": one.code, "at_ms": one.at_ms, "count": one.count, "records": one.records }),
+        )
+        .collect();
+    output.show(&json!({ "notices": list }), || {
+        let lines: Vec<String> = notices.iter().map(notice_text).collect();
+        if lines.is_empty() { "Nothing to tell.".to_owned() } else { lines.join("\n") }
+    });
+    for notice in &notices {
+        device.mark_read(notice.number).await?;
+    }
+    Ok(())
+}
+
+fn notice_text(notice: &Notice) -> String {
+    let count = notice.count;
+    match notice.code.as_str() {
+        "copy-found" => {
+            "The server knows another copy of this device: a restored backup or a clone. This one writes \
+                         under a new incarnation from now on."
+                .to_owned()
+        }
+        "rewritten" => format!("{count} changes were written again on the records as they are now."),
+        "server-restored" => format!("The server was restored; {count} changes are offered to it again."),
+        "feed-withdrawn" => {
+            format!("{count} records were taken off this device, which may not hold them any more.")
+        }
+        other => format!("{other}: {count}"),
+    }
 }
 
 /// What the device knows of itself.

@@ -4,11 +4,11 @@ use fieldmerge_model::typed;
 use fieldmerge_sdk::types::date::Date;
 use fieldmerge_sdk::types::entry::{AttendanceEntry, Entry, PayChannel, PaymentEntry};
 use fieldmerge_sdk::types::{self, RecordType};
-use fieldmerge_sdk::{AreaId, Device, LogEntry, NewRecord, RecordEdit, RecordId, Value};
+use fieldmerge_sdk::{AreaId, Device, LogEntry, NewRecord, RecordEdit, RecordId, Settlement, Value};
 use serde_json::json;
 
 use super::Failure;
-use super::arguments::Pay;
+use super::arguments::{How, Pay};
 use super::text::Output;
 
 /// Registers a worker.
@@ -152,6 +152,17 @@ pub async fn judge(
     Ok(())
 }
 
+/// Gives a change up, or writes it again.
+pub async fn settle(device: &Device, output: Output, number: u64, how: How) -> Result<(), Failure> {
+    let how = match how {
+        How::Dismiss => Settlement::Dismiss,
+        How::Repair => Settlement::Repair,
+    };
+    device.settle(number, how).await?;
+    output.show(&json!({ "number": number }), || "Settled.".to_owned());
+    Ok(())
+}
+
 /// The record of an id, or the only one that a search finds.
 pub async fn record_of(device: &Device, text: &str) -> Result<RecordId, Failure> {
     if let Ok(record) = text.parse() {
@@ -174,6 +185,11 @@ async fn kind_of(device: &Device, record: RecordId) -> Result<&'static RecordTyp
 
 async fn area_of(device: &Device, code: &str) -> Result<AreaId, Failure> {
     let status = device.status().await;
+    if status.enrolment.is_none() {
+        return Err(Failure::Usage(
+            "this device is not enrolled: fieldmerge-device enrol SERVER CODE".to_owned(),
+        ));
+    }
     let found = status.areas.iter().find(|area| area.code == code);
     found.map(|area| area.area).ok_or_else(|| {
         let codes: Vec<&str> = status.areas.iter().map(|area| area.code.as_str()).collect();

@@ -25,7 +25,7 @@ pub async fn proofs(
 ) -> Result<BTreeMap<(DeviceId, FrameRef), Proof>, StoreError> {
     let mut ranges: BTreeMap<(DeviceId, Incarnation), (u64, u64)> = BTreeMap::new();
     for frame in checked {
-        if let Checked::Good(envelope, _) = frame {
+        if let Checked::Good(envelope, _) | Checked::Bad(envelope, _) = frame {
             let Source { device, frame, .. } = envelope.source;
             let range = ranges.entry((device, frame.incarnation)).or_insert((frame.number, frame.number));
             *range = (range.0.min(frame.number), range.1.max(frame.number));

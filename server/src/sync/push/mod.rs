@@ -122,7 +122,7 @@ impl Push<'_> {
             match before.map(|proof| proof.digest).or_else(|| seen.get(&key).copied()) {
                 // The same frame twice in one request: the first one's receipt says all.
                 Some(digest) if digest == envelope.digest => {
-                    if let Some(proof) = before {
+                    if let Some(proof) = before.filter(|_| seen.insert(key, digest).is_none()) {
                         plan.repeat(source, proof);
                     }
                 }

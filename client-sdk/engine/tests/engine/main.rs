@@ -5,7 +5,6 @@ mod copies;
 mod crash;
 mod cuts;
 mod phone;
-mod restores;
 mod saves;
 mod server;
 mod syncing;

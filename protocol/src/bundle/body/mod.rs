@@ -1,7 +1,7 @@
 //! The body of a frame: changes in columns across documents.
 //!
 //! A body is a version byte, a mode byte and content. Mode 0 holds columns, mode 1 plain change chunks, which are
-//! smaller for a few odd changes. The columns stand in four *lanes* ([`lanes`]), so that bytes of one kind stand
+//! smaller for a few odd changes. The columns stand in four *lanes* (`lanes`), so that bytes of one kind stand
 //! together for the compressor.
 
 #![expect(

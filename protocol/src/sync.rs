@@ -197,6 +197,15 @@ pub struct FrameReceipt {
     /// Why, where the whole frame is quarantined: a stable code.
     #[n(3)]
     pub code: Option<String>,
+    /// What the frame held, by [`short_digest`]: two copies of a device may use one number.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub digest: [u8; 8],
+}
+
+/// The first eight bytes of the digest of a frame's changes.
+pub fn short_digest(digest: &[u8; 32]) -> [u8; 8] {
+    digest[..8].try_into().expect("eight of 32 bytes")
 }
 
 /// The outcome of a frame.

@@ -49,14 +49,16 @@ pub(crate) fn mark_forked(stage: &mut Stage<'_>, record: RecordId, turn: &mut Tu
     }
 }
 
-/// The record without the device's own unreceived changes; `None` if it has none, or none can be taken out.
+/// The record without the device's own unreceived changes, but for those that were `confirmed` since; `None` if it has
+/// none, or none can be taken out.
 pub(crate) fn without_outgoing(
     stage: &Stage<'_>,
     record: RecordId,
     doc: &Doc,
+    confirmed: &[u64],
 ) -> Result<Option<Doc>, Failure> {
-    let outgoing: BTreeSet<ChangeHash> =
-        stage.outgoing_of(record).into_iter().map(|(_, row)| row.hash).collect();
+    let outgoing = stage.outgoing_of(record).into_iter().filter(|(number, _)| !confirmed.contains(number));
+    let outgoing: BTreeSet<ChangeHash> = outgoing.map(|(_, row)| row.hash).collect();
     let (base, kept) = without(stage, record, doc, &outgoing)?;
     Ok((!outgoing.is_empty() && kept.len() < outgoing.len()).then_some(base))
 }
@@ -176,9 +178,11 @@ fn redo(
     let (base, kept) = without(stage, record, &doc, &leave_out)?;
     let mut past = log::Past::of(&doc);
     if past.is_some() {
-        // Where another copy's change stands under the same number, its entries stay.
-        for (_, row) in rows.iter().filter(|(_, row)| doc.find(row.actor, row.seq) == Some(row.hash)) {
-            stage.drop_entries(record, row.seq);
+        for (_, row) in &rows {
+            // Where another copy's change stands under the same number, its entries stay.
+            if doc.find(row.actor, row.seq).is_none_or(|hash| hash == row.hash) {
+                stage.drop_entries(record, row.seq);
+            }
         }
     }
     if base.is_empty() {

@@ -149,7 +149,8 @@ fn the_messages_of_a_sync() {
     let frame = FrameRef { incarnation: INCARNATION, number: 7 };
     let exceptions =
         vec![Exception { index: 3, outcome: Outcome::Quarantined, code: Some("not-granted".to_owned()) }];
-    let receipt = FrameReceipt { frame, status: FrameStatus::Accepted, exceptions, code: None };
+    let receipt =
+        FrameReceipt { frame, status: FrameStatus::Accepted, exceptions, code: None, digest: [0xd1; 8] };
     let receipts = ReceiptList { device: DEVICE, receipts: vec![receipt] };
     assert_example(
         "messages",

@@ -140,6 +140,10 @@ impl From<EnrolmentRow> for Enrolment {
 /// Counters and flags of the device.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and a column of the stored row"
+)]
 pub(crate) struct State {
     /// What changes are written under now.
     #[n(0)]
@@ -185,6 +189,9 @@ pub(crate) struct State {
     /// beginning once; doing so at each sync would cost more than it gives.
     #[n(13)]
     pub(crate) reread: Vec<(Feed, u64)>,
+    /// The roster came in an answer that was cut before the server signed for it.
+    #[n(14)]
+    pub(crate) roster_unsigned: bool,
 }
 
 impl State {
@@ -204,6 +211,7 @@ impl State {
             recover: false,
             repairing: false,
             reread: Vec::new(),
+            roster_unsigned: false,
         }
     }
 

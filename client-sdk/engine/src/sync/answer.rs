@@ -6,7 +6,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use fieldmerge_protocol::bundle::{BundleError, Part, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::problem::Problem;
-use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Welcome, tag};
+use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Roster, Welcome, tag};
 
 use super::request::Body;
 use super::{MAX_RESTARTS, Phase};
@@ -47,6 +47,10 @@ pub(crate) struct Answer {
     pub(crate) before: BTreeMap<Feed, u64>,
     /// Whether anything new came.
     pub(crate) progress: bool,
+    /// A feed is to be read again from its beginning, with the device's own changes.
+    pub(crate) reread: bool,
+    /// A roster that counts once the answer is known to be the server's.
+    pub(crate) roster: Option<Roster>,
 }
 
 impl Answer {
@@ -65,6 +69,8 @@ impl Answer {
             blocked: BTreeSet::new(),
             before: BTreeMap::new(),
             progress: false,
+            reread: false,
+            roster: None,
         }
     }
 
@@ -233,7 +239,7 @@ impl Engine {
     fn next_round(&mut self, more: bool, turn: &mut Turn<'_>) -> Result<(), Failure> {
         let Some(session) = &mut self.session else { return Ok(()) };
         let Phase::Answer(answer) = &session.phase else { return Ok(()) };
-        let (recovered, stalled) = (answer.recover, more && !answer.progress);
+        let (recovered, stalled) = (answer.recover && !answer.reread, more && !answer.progress);
         session.proven = true;
         session.phase = Phase::Pack;
         self.link.grow();
@@ -301,15 +307,15 @@ impl Reading<'_, '_, '_> {
                 Ok(frame) => self.feed_frame(frame).map(|()| AfterAnswer::ReadOn),
                 Err(_) => Ok(malformed()),
             },
-            tag::FINISH => Ok(self.finish(&part.payload)),
+            tag::FINISH => self.finish(&part.payload),
             tag::PROBLEM => Ok(AfterAnswer::End(problem(&part.payload))),
             // Signs of life, and what a later server may add.
             _ => Ok(AfterAnswer::ReadOn),
         }
     }
 
-    fn finish(&mut self, payload: &[u8]) -> AfterAnswer {
-        let Ok(finish) = sync::decode::<Finish>(payload) else { return malformed() };
+    fn finish(&mut self, payload: &[u8]) -> Result<AfterAnswer, Failure> {
+        let Ok(finish) = sync::decode::<Finish>(payload) else { return Ok(malformed()) };
         let digest = self.answer.reader.digest_before();
         let text = sync::answer_text(self.enrolment.project, &self.answer.hello, digest, finish.more);
         if !is_signed(self.enrolment, &text, &finish.signature) {
@@ -317,10 +323,14 @@ impl Reading<'_, '_, '_> {
             for (feed, position) in std::mem::take(&mut self.answer.before) {
                 self.stage.set_cursor(feed, Some(position));
             }
-            return AfterAnswer::End(SyncEnd::Untrusted { code: "answer-not-signed" });
+            return Ok(AfterAnswer::End(SyncEnd::Untrusted { code: "answer-not-signed" }));
         }
+        if let Some(roster) = self.answer.roster.take() {
+            self.stage.set_roster(roster)?;
+        }
+        self.stage.state.roster_unsigned = false;
         self.answer.finished = Some(finish.more);
-        AfterAnswer::ReadOn
+        Ok(AfterAnswer::ReadOn)
     }
 
     pub(crate) fn problem(&mut self, code: &'static str, feed: Option<Feed>) {

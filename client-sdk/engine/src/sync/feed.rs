@@ -81,6 +81,7 @@ impl Reading<'_, '_, '_> {
             state.recover = true;
             state.reread.push((feed, from));
             self.stage.set_cursor(feed, None);
+            self.answer.reread = true;
         }
     }
 
@@ -172,7 +173,7 @@ impl Trial<'_, '_> {
         let mut verdict = doc.accept(change, hash, provenance);
         if matches!(verdict, Verdict::Forked | Verdict::Refused(_)) && !self.stripped.contains(record) {
             // The device's own unreceived changes may be in the way.
-            if let Some(without) = repair::without_outgoing(self.stage, *record, doc)? {
+            if let Some(without) = repair::without_outgoing(self.stage, *record, doc, &self.confirmed)? {
                 *doc = without;
                 self.stripped.push(*record);
                 verdict = doc.accept(change, hash, provenance);

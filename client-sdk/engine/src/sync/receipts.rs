@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use fieldmerge_model::Refusal;
 use fieldmerge_protocol::RecordClass;
-use fieldmerge_protocol::sync::{self, FrameReceipt, FrameStatus, Outcome, ReceiptList, Receipts};
+use fieldmerge_protocol::bundle::Frame;
+use fieldmerge_protocol::sync::{
+    self, FrameReceipt, FrameStatus, Outcome, ReceiptList, Receipts, short_digest,
+};
 
 use super::answer::{AfterAnswer, Reading, is_signed};
 use crate::engine::Turn;
@@ -67,6 +70,11 @@ impl Applied<'_, '_, '_> {
         else {
             return false;
         };
+        let parsed = Frame::parse(&frame.bytes);
+        if !parsed.is_ok_and(|own| short_digest(&own.header.changes_digest) == receipt.digest) {
+            // It tells of what another copy packed under this number.
+            return self.forked(key, &frame);
+        }
         if key.0 == self.stage.state.incarnation {
             self.stage.state.receipted = self.stage.state.receipted.max(key.1);
         }
@@ -97,13 +105,15 @@ impl Applied<'_, '_, '_> {
                 self.pack_again(key, &frame, true);
                 false
             }
-            FrameStatus::Forked => {
-                // Another copy used this number. Nothing was taken; what the changes themselves are worth the server
-                // says when they come under another number.
-                self.pack_again(key, &frame, false);
-                repair::copy_found(self.stage, key.0, self.turn)
-            }
+            FrameStatus::Forked => self.forked(key, &frame),
         }
+    }
+
+    /// Another copy of this device used this number. Nothing was taken; what the changes themselves are worth the
+    /// server says when they come under another one.
+    fn forked(&mut self, key: FrameKey, frame: &FrameRow) -> bool {
+        self.pack_again(key, frame, false);
+        repair::copy_found(self.stage, key.0, self.turn)
     }
 
     /// Gives each change of a frame its outcome. Where `exception` says nothing the change was accepted.

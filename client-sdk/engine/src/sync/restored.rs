@@ -38,16 +38,23 @@ impl Reading<'_, '_, '_> {
             restored(&mut self.stage, if hidden { 0 } else { welcome.committed }, now_ms)?;
         }
         self.stage.state.log = Some(welcome.log);
-        if let Some(roster) = welcome.roster {
-            self.stage.set_roster(roster)?;
+        // Records are taken off the device by what a roster says, so it counts only once the server has signed for the
+        // whole answer. The very first one gives the areas to begin with, and takes nothing; it is asked for again
+        // until an answer with it has come whole.
+        match welcome.roster {
+            Some(roster) if self.stage.roster().version == 0 || self.stage.state.roster_unsigned => {
+                self.stage.state.roster_unsigned = true;
+                self.stage.set_roster(roster)?;
+            }
+            other => self.answer.roster = other,
         }
         Ok(AfterAnswer::ReadOn)
     }
 }
 
 /// The server was restored and has lost what came after its backup: reads every feed from its beginning, and offers
-/// again every own frame that it is not known to hold: those after number `committed`. Nothing is known of what else it holds, so every dependency is
-/// named by its whole hash until the outbox is empty.
+/// again every own frame that it is not known to hold: those after number `committed`. Nothing is known of what else it
+/// holds, so every dependency is named by its whole hash until the outbox is empty.
 fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Failure> {
     for feed in stage.memory.cursors.keys() {
         stage.set_cursor(*feed, None);

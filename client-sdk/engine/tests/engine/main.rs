@@ -5,6 +5,7 @@ mod copies;
 mod crash;
 mod cuts;
 mod phone;
+mod restores;
 mod saves;
 mod server;
 mod syncing;

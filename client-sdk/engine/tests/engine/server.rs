@@ -284,7 +284,7 @@ impl Server {
             let forked = FrameReceipt {
                 status: FrameStatus::Forked,
                 exceptions: Vec::new(),
-                code: None,
+                digest: sync::short_digest(&digest),
                 ..receipt.clone()
             };
             return Some((origin.device, if *known == digest { receipt.clone() } else { forked }));
@@ -299,6 +299,7 @@ impl Server {
             status: FrameStatus::Accepted,
             exceptions: Vec::new(),
             code: None,
+            digest: sync::short_digest(&digest),
         };
         if resolved.iter().any(|change| change.hash.is_none()) {
             receipt.status = FrameStatus::Unresolved;

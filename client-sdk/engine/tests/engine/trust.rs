@@ -101,6 +101,30 @@ fn cursors_go_back_where_the_end_is_not_signed() {
 }
 
 #[test]
+fn a_forged_roster_takes_nothing_off_the_phone() {
+    let (mut server, mut a, _) = pair();
+    let record = a.create(server.site, "Rakoto");
+    a.sync_well(&mut server);
+    let known = a.engine.status();
+    server.roster += 1;
+    let request = begin(&mut a);
+    let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+    let forged = forge(&answer, |part| {
+        if part.tag == tag::WELCOME {
+            let mut welcome: Welcome = sync::decode(&part.payload).expect("a welcome");
+            welcome.roster.as_mut().expect("a newer roster").grants.clear();
+            part.payload = sync::encode(&welcome);
+        }
+    });
+    let report = report(a.feed(request.id, &forged, true).expect("no crash")).expect("the sync ends");
+    assert_eq!(report.end, SyncEnd::Untrusted { code: "answer-not-signed" });
+    assert_eq!((a.engine.status().roster, a.engine.status().grants), (known.roster, known.grants));
+    a.sync_well(&mut server);
+    assert_eq!(a.engine.status().roster, server.roster);
+    assert!(a.engine.get(record).is_some());
+}
+
+#[test]
 fn an_answer_that_comes_twice_changes_nothing_the_second_time() {
     let (mut server, mut a, mut b) = pair();
     b.create(server.site, "Rabe");

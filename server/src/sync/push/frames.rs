@@ -40,7 +40,7 @@ pub enum Checked {
     /// Signed by its author, but not usable: the number is spent, the whole frame is quarantined with a code.
     Bad(Box<Envelope>, &'static str),
     /// Not proven to come from the author that it names, if it names one: quarantined with a code, its number unspent.
-    Unproven(Option<Source>, &'static str),
+    Unproven(Option<(Source, [u8; 32])>, &'static str),
 }
 
 /// Checks the frame part `index` of a request.
@@ -58,16 +58,16 @@ pub fn check(
         frame: FrameRef { incarnation: origin.incarnation, number: origin.number },
         received_ms,
     };
+    let digest = frame.header.changes_digest;
     if origin.project != project {
-        return Checked::Unproven(Some(source), "wrong-project");
+        return Checked::Unproven(Some((source, digest)), "wrong-project");
     }
     let Some(key) = keys.get(&origin.device) else {
-        return Checked::Unproven(Some(source), "unknown-device");
+        return Checked::Unproven(Some((source, digest)), "unknown-device");
     };
     if frame.verify(key).is_err() {
-        return Checked::Unproven(Some(source), "bad-signature");
+        return Checked::Unproven(Some((source, digest)), "bad-signature");
     }
-    let digest = frame.header.changes_digest;
     let envelope = Box::new(Envelope {
         index,
         source,

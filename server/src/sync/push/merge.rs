@@ -9,7 +9,9 @@ use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
 use fieldmerge_model::types;
 use fieldmerge_protocol::bundle::{PackedChange, changes_digest, resolve};
 use fieldmerge_protocol::limits::MAX_HELD_CHANGES;
-use fieldmerge_protocol::sync::{Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Outcome};
+use fieldmerge_protocol::sync::{
+    Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Outcome, short_digest,
+};
 use fieldmerge_protocol::{Actor, AreaId, Change, ChangeHash, DeviceId, RecordId};
 use fieldmerge_store::records::RecordRow;
 
@@ -149,6 +151,7 @@ impl Merge<'_> {
             status,
             exceptions,
             code: code.map(str::to_owned),
+            digest: short_digest(&digest),
         };
         let count = packed.len();
         let resolved = resolve(packed, &mut |record, actor, seq| self.find(record, actor, seq));

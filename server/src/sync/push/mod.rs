@@ -16,7 +16,7 @@ pub use rows::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::VerifyingKey;
-use fieldmerge_protocol::sync::{self, FrameReceipt, FrameRef, FrameStatus};
+use fieldmerge_protocol::sync::{self, FrameReceipt, FrameRef, FrameStatus, short_digest};
 use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
 use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::segments::Source as StoredSource;
@@ -126,7 +126,7 @@ impl Push<'_> {
                         plan.repeat(source, proof);
                     }
                 }
-                Some(_) => plan.unproven(Some(source), "forked", index),
+                Some(_) => plan.unproven(Some((source, envelope.digest)), "forked", index),
                 None => {
                     seen.insert(key, envelope.digest);
                     match incoming {
@@ -168,30 +168,32 @@ impl Plan {
     fn refuse(&mut self, envelope: Box<Envelope>, code: &'static str) {
         let source = envelope.source;
         self.quarantine.push((Some(source), code, envelope.index));
-        let receipt = Some(whole(source.frame, FrameStatus::Quarantined, code));
+        let receipt = Some(whole(source.frame, &envelope.digest, FrameStatus::Quarantined, code));
         self.judged.push(Judged { source, receipt, fresh: Some(envelope) });
     }
 
     /// Refuses a frame without spending a number.
-    fn unproven(&mut self, source: Option<Source>, code: &'static str, index: usize) {
-        self.quarantine.push((source, code, index));
-        if let Some(source) = source {
+    fn unproven(&mut self, source: Option<(Source, [u8; 32])>, code: &'static str, index: usize) {
+        self.quarantine.push((source.map(|(source, _)| source), code, index));
+        if let Some((source, digest)) = source {
             let status = if code == "forked" { FrameStatus::Forked } else { FrameStatus::Quarantined };
-            let receipt = Some(whole(source.frame, status, code));
+            let receipt = Some(whole(source.frame, &digest, status, code));
             self.judged.push(Judged { source, receipt, fresh: None });
         }
     }
 
     /// Gives the receipt that the frame got before.
     fn repeat(&mut self, source: Source, proof: &Proof) {
-        let receipt = sync::decode(&proof.receipt)
-            .unwrap_or_else(|_| whole(source.frame, FrameStatus::Quarantined, "unreadable-receipt"));
+        let receipt = sync::decode(&proof.receipt).unwrap_or_else(|_| {
+            whole(source.frame, &proof.digest, FrameStatus::Quarantined, "unreadable-receipt")
+        });
         self.judged.push(Judged { source, receipt: Some(receipt), fresh: None });
     }
 }
 
-fn whole(frame: FrameRef, status: FrameStatus, code: &str) -> FrameReceipt {
-    FrameReceipt { frame, status, exceptions: Vec::new(), code: Some(code.to_owned()) }
+fn whole(frame: FrameRef, digest: &[u8; 32], status: FrameStatus, code: &str) -> FrameReceipt {
+    let (code, digest) = (Some(code.to_owned()), short_digest(digest));
+    FrameReceipt { frame, status, exceptions: Vec::new(), code, digest }
 }
 
 fn stored(source: &Source) -> StoredSource {

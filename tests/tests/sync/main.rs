@@ -1,0 +1,12 @@
+//! The sync over real HTTP: links that break at any byte, and everything that a server or phone must not fall for.
+
+mod carried;
+mod changes;
+mod convergence;
+mod cuts;
+mod frames;
+mod hostile;
+mod place;
+mod requests;
+mod restored;
+mod withdrawn;

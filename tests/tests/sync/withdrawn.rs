@@ -1,0 +1,138 @@
+//! Devices that may not, or may no longer.
+
+use fieldmerge_engine::{Edit, Input, OutboxState, Settlement, SyncEnd};
+use fieldmerge_protocol::problem::ProblemCode;
+use fieldmerge_protocol::sync::FrameStatus;
+use fieldmerge_protocol::{RecordClass, Value};
+use fieldmerge_server::admin::{GrantText, devices};
+use fieldmerge_tests::synthetic::path;
+use fieldmerge_tests::world::phone::Phone;
+use fieldmerge_tests::world::replica::of_phone;
+use fieldmerge_tests::world::site::PROJECT;
+use fieldmerge_tests::world::work::{Ledger, Work};
+
+use crate::place::{Draft, Place, WRITES, on_both};
+
+on_both!(
+    a_revoked_device_is_not_heard_and_keeps_its_outbox,
+    a_device_without_the_grant_is_set_aside_until_it_has_it,
+    a_withdrawn_feed_leaves_the_phone_after_its_outbox,
+);
+
+async fn a_revoked_device_is_not_heard_and_keeps_its_outbox(place: &Place) {
+    let mut phone = place.site.phone("Hery", 1, &WRITES).await;
+    let (mut author, mut carrier) = (place.author(8).await, place.author(9).await);
+    let (mut ledger, mut link) = (Ledger::default(), place.site.link());
+    let mut work = Work::new(1, 0, &place.site.areas[..1]);
+    work.save(&mut phone, &mut ledger).expect("phones do not die here");
+    phone.sync(&mut link).await.expect("phones do not die here");
+    let before = place.census().await;
+
+    work.save(&mut phone, &mut ledger).expect("phones do not die here");
+    for device in [phone.enrolment().device, author.device] {
+        assert!(devices::revoke(&place.site.app, PROJECT, &device.to_string()).await.expect("it is revoked"));
+    }
+    let waiting = phone.engine().outbox().changes.len();
+    let report = phone.sync(&mut link).await.expect("phones do not die here");
+    let revoked =
+        SyncEnd::Refused { status: 403, code: Some(ProblemCode::DeviceRevoked), retry_after_seconds: None };
+    assert_eq!(report.end, revoked);
+    assert_eq!(phone.engine().outbox().changes.len(), waiting, "nothing is thrown away");
+
+    // By other hands its frames are set aside, and the carrier's own ones are taken.
+    let (draft, change) = Draft::worker(&author, place.area(), 50, "Rabe");
+    let theirs = author.frame(place.core(), &[(draft.id, change)]);
+    let (draft, change) = Draft::worker(&carrier, place.area(), 51, "Rasoa");
+    let own = carrier.frame(place.core(), &[(draft.id, change)]);
+    let told = carrier.push(&place.post(), &[theirs, own]).await;
+    let of = |device| told.receipts.iter().find(|(of, _)| *of == device).map(|(_, receipt)| receipt);
+    let aside = of(author.device).expect("the carrier is told");
+    assert_eq!((aside.status, aside.code.as_deref()), (FrameStatus::Quarantined, Some("unknown-device")));
+    assert_eq!(of(carrier.device).map(|receipt| receipt.status), Some(FrameStatus::Accepted));
+    let after = place.census().await;
+    assert_eq!(after.holdings.len(), before.holdings.len() + 1);
+    assert_eq!(after.quarantined, ["unknown-device"]);
+}
+
+/// Registers somebody in the second site, whatever the phone believes that it may do.
+fn register_elsewhere(phone: &mut Phone, place: &Place, name: &str) {
+    let edit = Edit::Create {
+        record: None,
+        record_type: "worker".to_owned(),
+        area: place.site.areas[1],
+        subject: None,
+        person: 0,
+        values: vec![(path("family_name"), Value::str(name))],
+    };
+    phone
+        .save(vec![edit])
+        .expect("phones do not die here")
+        .expect("before its first sync a phone does not know");
+}
+
+async fn a_device_without_the_grant_is_set_aside_until_it_has_it(place: &Place) {
+    let mut phone = place.site.phone("Hery", 1, &WRITES).await;
+    let (mut ledger, mut link) = (Ledger::default(), place.site.link());
+    let mut work = Work::new(1, 0, &place.site.areas[..1]);
+    register_elsewhere(&mut phone, place, "Rabe");
+    work.save(&mut phone, &mut ledger).expect("phones do not die here");
+    let report = phone.sync(&mut link).await.expect("phones do not die here");
+    assert_eq!((report.end, report.quarantined, report.accepted), (SyncEnd::Complete, 1, 1));
+    let outbox = phone.engine().outbox();
+    let [waiting] = &outbox.changes[..] else { panic!("one change waits: {outbox:?}") };
+    assert_eq!(waiting.state, OutboxState::Quarantined { code: "not-granted".into() });
+    let number = waiting.number;
+    let census = place.census().await;
+    assert_eq!((census.holdings.len(), census.quarantined), (1, vec!["not-granted".to_owned()]));
+    ledger.assert_kept(&place.census().await);
+
+    let device = phone.enrolment().device.to_string();
+    let grant: GrantText = "S2:enumerator".parse().expect("a grant");
+    assert!(devices::give(&place.site.app, PROJECT, &device, &grant).await.expect("it is given"));
+    let settle = |ticket| Input::Settle { ticket, number, how: Settlement::Repair };
+    phone.ask(settle).expect("phones do not die here").expect("a person may try again");
+    let report = phone.sync(&mut link).await.expect("phones do not die here");
+    assert_eq!((report.end, report.accepted), (SyncEnd::Complete, 1));
+    phone.sync(&mut link).await.expect("phones do not die here");
+    let census = place.census().await;
+    assert_eq!(census.holdings.len(), 2);
+    census.assert_same_on(&phone);
+}
+
+async fn a_withdrawn_feed_leaves_the_phone_after_its_outbox(place: &Place) {
+    let mut phone = place.site.phone("Hery", 1, &["S1:enumerator", "S2:enumerator"]).await;
+    let (mut ledger, mut link) = (Ledger::default(), place.site.link());
+    let mut work = Work::new(1, 0, &place.site.areas);
+    for _ in 0..12 {
+        work.save(&mut phone, &mut ledger).expect("phones do not die here");
+    }
+    phone.sync(&mut link).await.expect("phones do not die here");
+    let on_phone = |phone: &Phone, place: &Place| {
+        let here = of_phone(phone).into_keys().filter_map(|id| phone.engine().get(id));
+        here.filter(|view| view.summary.feed.area == place.site.areas[1]).count()
+    };
+    assert!(on_phone(&phone, place) > 0);
+    register_elsewhere(&mut phone, place, "Koto");
+    let device = phone.enrolment().device.to_string();
+    let grant: GrantText = "S2:enumerator".parse().expect("a grant");
+    assert!(devices::withdraw(&place.site.app, PROJECT, &device, &grant).await.expect("it is withdrawn"));
+    for _ in 0..3 {
+        let report = phone.sync(&mut link).await.expect("phones do not die here");
+        assert_eq!(report.end, SyncEnd::Complete);
+    }
+    // What it wrote before it knew is kept with a code, and is the only thing of that place that stays.
+    let outbox = phone.engine().outbox();
+    let [aside] = &outbox.changes[..] else { panic!("one change waits for a person: {outbox:?}") };
+    assert_eq!(aside.state, OutboxState::Quarantined { code: "not-granted".into() });
+    let number = aside.number;
+    let settle = |ticket| Input::Settle { ticket, number, how: Settlement::Dismiss };
+    phone.ask(settle).expect("phones do not die here").expect("a person may give it up");
+    phone.sync(&mut link).await.expect("phones do not die here");
+    assert_eq!(on_phone(&phone, place), 0, "the feed has left the phone");
+    let census = place.census().await;
+    ledger.assert_kept(&census);
+    census.assert_same_on(&phone);
+    assert!(
+        census.feeds.values().any(|feed| feed.area == place.site.areas[1] && feed.class == RecordClass::Core)
+    );
+}

@@ -136,14 +136,13 @@ pub struct Telemetry {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Welcome {
-    /// The server's log. If it is not the one that the device named, the device starts its cursors at zero and
-    /// offers again all that it wrote.
+    /// The server's log: a server that was restored from a backup has a new one.
     #[n(0)]
     pub log: LogId,
     /// The server's clock, milliseconds since the epoch.
     #[n(1)]
     pub now_ms: i64,
-    /// The highest frame number committed for the device's incarnation, this request's frames included.
+    /// The highest frame number that was committed for the device's incarnation before this request.
     #[n(2)]
     pub committed: u64,
     /// Nothing of this request was taken: the server knows later frames of this incarnation, so the device is a
@@ -153,6 +152,11 @@ pub struct Welcome {
     /// Who is who and what the device may read and write, when its roster is older than the server's.
     #[n(4)]
     pub roster: Option<Roster>,
+    /// Nothing of this request was taken: the device knows another log, or has a receipt or a cursor beyond what this
+    /// one holds, so the server has lost something. The device starts its cursors at zero, offers again what it wrote
+    /// after frame `committed`, and syncs again.
+    #[n(5)]
+    pub lost: Option<bool>,
 }
 
 /// What became of the frames of one author: the durable acknowledgement.

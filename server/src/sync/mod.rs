@@ -16,7 +16,8 @@ use fieldmerge_model::access;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
 use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
-use fieldmerge_store::{StoreError, devices, projects, proofs};
+use fieldmerge_store::projects::Project;
+use fieldmerge_store::{StoreError, devices, feeds, projects, proofs};
 
 use self::pull::Pull;
 use self::push::{Push, Pushed, receipts_again};
@@ -41,11 +42,12 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     let signer = ServerSigner::load(&mut tx, project.id).await.map_err(ApiError::internal)?;
     let areas: BTreeSet<AreaId> =
         projects::list_areas(&mut tx, project.id).await?.into_iter().map(|area| area.id).collect();
-    let highest = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
+    let committed = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
+    let lost = has_lost(&mut tx, &project, committed, hello).await?;
     let keys = author_keys(&mut tx, project.id, &request.frames).await?;
     tx.rollback().await?;
 
-    let stale = highest > hello.packed;
+    let stale = committed > hello.packed;
     let push = Push {
         project: project.id,
         root: project.root_area,
@@ -56,12 +58,11 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         received_ms: app.now_ms(),
         ids: app.ids(),
     };
-    let pushed = if stale { Pushed::default() } else { take(app, &push, hello).await? };
+    let pushed = if stale || lost { Pushed::default() } else { take(app, &push, hello).await? };
     failpoint("committed");
     count(app, &pushed);
 
     let mut tx = app.store().read().await?;
-    let committed = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
     let mut receipts = pushed.receipts;
     receipts.extend(
         receipts_again(&mut tx, project.id, device.id, hello.unsettled.as_deref().unwrap_or_default())
@@ -76,18 +77,44 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     let grants = roster::grants_by_device(&mut tx, project.id).await?.remove(&device.id).unwrap_or_default();
     tx.rollback().await?;
 
-    let welcome = Welcome { log: project.log_id, now_ms: app.now_ms(), committed, stale, roster };
+    let welcome = Welcome {
+        log: project.log_id,
+        now_ms: app.now_ms(),
+        committed,
+        stale,
+        roster,
+        lost: lost.then_some(true),
+    };
     let areas: Vec<AreaId> = areas.into_iter().collect();
     let feeds = access::readable(&grants, project.root_area, &areas);
     let pull = Pull {
         project: project.id,
         feeds: cursors(hello, project.log_id, feeds),
         budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
-        own: (!hello.recover.unwrap_or(false)).then_some(device.id),
+        own: (!hello.recover.unwrap_or(false)).then_some((device.id, hello.incarnation)),
     };
     let mut answer = Answer::new(project.id, signer, request.hello_bytes);
     answer.begin(&welcome, receipts);
     Ok(answer.stream(app.clone(), pull))
+}
+
+/// Whether the device knows more than this server holds, which was restored from a backup: it knows another log, or, if
+/// nobody gave the server a new one, has a receipt or a cursor beyond this one's end. If more were taken now, the device
+/// could not know any more what of its own is gone.
+async fn has_lost(
+    tx: &mut fieldmerge_store::Tx,
+    project: &Project,
+    committed: u64,
+    hello: &Hello,
+) -> Result<bool, StoreError> {
+    let Some(log) = hello.log else { return Ok(false) };
+    if log != project.log_id || committed < hello.receipted {
+        return Ok(true);
+    }
+    let heads: BTreeMap<Feed, u64> =
+        feeds::list(tx, project.id).await?.into_iter().map(|head| (head.feed, head.head)).collect();
+    let is_beyond = |cursor: &Cursor| cursor.position > heads.get(&cursor.feed).copied().unwrap_or_default();
+    Ok(hello.cursors.iter().any(is_beyond))
 }
 
 /// The public keys of the authors that the frames name, as far as they are devices that may still write.

@@ -1,8 +1,8 @@
 //! Reads what a device lacks, feed by feed, as the frames stand in the store.
 
+use fieldmerge_protocol::ProjectId;
 use fieldmerge_protocol::sync::{Cursor, Feed, FeedBody, FeedFrame};
-use fieldmerge_protocol::{DeviceId, ProjectId};
-use fieldmerge_store::segments::{self, SegmentHead};
+use fieldmerge_store::segments::{self, SegmentHead, Writer};
 use fieldmerge_store::{Store, StoreError};
 
 /// How many bytes of bodies are read at a time: what one answer holds in memory.
@@ -17,8 +17,8 @@ pub struct Pull {
     pub feeds: Vec<Cursor>,
     /// How many bytes of bodies may still be sent.
     pub budget_bytes: u64,
-    /// The device whose own frames are told as ranges only.
-    pub own: Option<DeviceId>,
+    /// The device and incarnation whose own frames are told as ranges only.
+    pub own: Option<Writer>,
 }
 
 impl Pull {

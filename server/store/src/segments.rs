@@ -20,7 +20,7 @@ crate::sql::declare! {
         ORDER BY to_position LIMIT $5";
     BODIES = "SELECT area, to_position, body FROM segments
         WHERE project = $1 AND area = $2 AND class = $3 AND to_position > $4 AND to_position <= $5
-            AND (device IS NULL OR device <> $6)
+            AND (device IS NULL OR device <> $6 OR incarnation <> $7)
         ORDER BY to_position";
     OF_FRAME = "SELECT area, class, to_position, from_position, change_count, device, incarnation, frame, received_ms,
             compression, dictionary, raw_bytes, body_bytes
@@ -30,6 +30,9 @@ crate::sql::declare! {
 
 /// How many segments a page holds at most, whatever their size.
 const PAGE_SEGMENTS: u32 = 256;
+
+/// A device under one incarnation. A copy of it writes under another, and knows nothing of this one's changes.
+pub type Writer = (DeviceId, Incarnation);
 
 /// The frame of one device that a segment came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,7 +101,7 @@ pub(crate) fn source(row: &Row) -> Result<Source> {
 /// A stretch of a feed, in the order of positions, without gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentPage {
-    /// The segments; the body is absent where the asking device wrote the whole segment itself. The first may begin
+    /// The segments; the body is absent where the asking writer wrote the whole segment itself. The first may begin
     /// before the position that was asked for.
     pub segments: Vec<(SegmentHead, Option<Vec<u8>>)>,
     /// Whether the feed goes on after the last of them.
@@ -141,18 +144,20 @@ pub async fn append(tx: &mut Tx, project: ProjectId, head: &SegmentHead, body: &
 }
 
 /// The segments of a feed that hold positions above `position`, about `limit_bytes` of bodies at most but at least one
-/// segment. What the device `own` wrote is not read.
+/// segment. What `own` wrote is not read.
 pub async fn after(
     tx: &mut Tx,
     project: ProjectId,
     feed: Feed,
     position: u64,
     limit_bytes: u64,
-    own: Option<DeviceId>,
+    own: Option<Writer>,
 ) -> Result<SegmentPage> {
     let mut heads = heads_after(tx, project, feed, position, PAGE_SEGMENTS).await?;
     let full = heads.len() == PAGE_SEGMENTS as usize;
-    let is_own = |head: &SegmentHead| own.is_some() && head.source.map(|source| source.device) == own;
+    let is_own = |head: &SegmentHead| {
+        own.is_some() && head.source.map(|source| (source.device, source.incarnation)) == own
+    };
     let mut bytes = 0;
     let fitting = heads.iter().take_while(|head| {
         let cost = if is_own(head) { 0 } else { u64::from(head.body_bytes) };
@@ -206,10 +211,11 @@ async fn bodies(
     feed: Feed,
     position: u64,
     to: u64,
-    own: Option<DeviceId>,
+    own: Option<Writer>,
 ) -> Result<HashMap<u64, Vec<u8>>> {
-    let own = own.map_or(Vec::new(), |device| device.0.to_vec());
+    let (device, incarnation) =
+        own.map_or((Vec::new(), Vec::new()), |own| (own.0.0.to_vec(), own.1.0.to_vec()));
     let query = tx.query(&BODIES).bind(project).bind(feed.area).bind(feed.class);
-    let found = query.bind(position).bind(to).bind(own).fetch_all::<Body>().await?;
+    let found = query.bind(position).bind(to).bind(device).bind(incarnation).fetch_all::<Body>().await?;
     Ok(found.into_iter().map(|found| (found.to, found.body)).collect())
 }

@@ -1,6 +1,6 @@
 //! What people do with phones: saves that each carry a mark, and the ledger that knows which of them must be found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_engine::{CaseView, Edit, Failure, ListQuery, LogEntry, SavedEdit, Summary};
 use fieldmerge_model::types::date::Date;
@@ -76,6 +76,11 @@ impl Ledger {
         for kept in self.kept.iter_mut().skip(since) {
             kept.must &= kept.phone != phone.label || kept.acknowledged;
         }
+    }
+
+    /// Takes records out of what must be kept.
+    pub fn excuse(&mut self, records: &BTreeSet<RecordId>) {
+        self.kept.retain(|kept| !matches!(&kept.mark, Mark::Written(record, ..) if records.contains(record)));
     }
 
     /// Every mark that must be found is found, and no payment stands twice.

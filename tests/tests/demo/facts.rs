@@ -148,23 +148,22 @@ fn payments(census: &Census, story: &Story, device_a: DeviceId) {
 pub async fn check_dataset(app: &App, project: Project) {
     let workers = rows(app, project.clone(), "worker", Role::Enumerator).await;
     assert_eq!(workers.len(), 26);
-    assert_eq!(marked(&workers), [json!([["birth_year"], 2003, [2002, 2004]])]);
+    assert_eq!(marked(&workers, "birth_year"), [json!([["birth_year"], 2003, [2002, 2004]])]);
     let assignments = rows(app, project.clone(), "assignment", Role::Supervisor).await;
-    let marked_wages: Vec<Json> = assignments
-        .iter()
-        .filter(|row| !row["_conflicts"].is_null())
-        .map(|row| json!([row["_conflicts"], row["wage_rate"], row["wage_rate__candidates"]]))
-        .collect();
-    assert_eq!(marked_wages, [json!([["wage_rate"], 6000, [6500, 7000]])]);
+    assert_eq!(marked(&assignments, "wage_rate"), [json!([["wage_rate"], 6000, [6500, 7000]])]);
     assert!(workers.iter().all(|row| row["_pending"].is_null()), "every observation has come");
     assert_eq!(rows(app, project, "attendance", Role::Supervisor).await.len(), 267);
 }
 
-fn marked(workers: &[Json]) -> Vec<Json> {
-    let in_conflict = workers.iter().filter(|row| !row["_conflicts"].is_null());
-    in_conflict
-        .map(|row| json!([row["_conflicts"], row["birth_year"], row["birth_year__candidates"]]))
-        .collect()
+/// The rows with a conflict: which fields, what is shown of a field, and its candidates in order.
+fn marked(rows: &[Json], field: &str) -> Vec<Json> {
+    let shown = |row: &Json| {
+        let mut candidates: Vec<i64> =
+            serde_json::from_value(row[format!("{field}__candidates")].clone()).expect("a list of numbers");
+        candidates.sort_unstable();
+        json!([row["_conflicts"], row[field], candidates])
+    };
+    rows.iter().filter(|row| !row["_conflicts"].is_null()).map(shown).collect()
 }
 
 async fn rows(app: &App, project: Project, record_type: &str, role: Role) -> Vec<Json> {

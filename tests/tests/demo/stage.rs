@@ -125,7 +125,7 @@ impl Offline {
         // Its clock is a year ahead.
         let b = open(home_b.path(), START_MS + (16 + 365) * DAY_MS).await;
         if first == First::ACut {
-            link.allow(6_000);
+            link.allow(3_500);
             let cut = a.try_sync(SyncOptions::default()).await.expect("a broken link is no error");
             assert_eq!(cut.end, SyncEnd::Offline, "the link breaks before all is said");
             link.allow(i64::MAX);

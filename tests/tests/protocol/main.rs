@@ -145,6 +145,7 @@ fn the_messages_of_a_sync() {
         committed: 7,
         stale: false,
         roster: None,
+        lost: None,
     };
     let frame = FrameRef { incarnation: INCARNATION, number: 7 };
     let exceptions =
@@ -170,8 +171,14 @@ fn the_messages_of_a_sync() {
 
 #[test]
 fn a_message_with_keys_of_a_later_version_is_read() {
-    let mut later =
-        sync::encode(&Welcome { log: LogId([0x10; 16]), now_ms: 1, committed: 0, stale: true, roster: None });
+    let mut later = sync::encode(&Welcome {
+        log: LogId([0x10; 16]),
+        now_ms: 1,
+        committed: 0,
+        stale: true,
+        roster: None,
+        lost: None,
+    });
     // A definite map: one entry more, with a key that nobody knows yet.
     later[0] += 1;
     later.extend_from_slice(&[0x18, 99, 0x63, b'n', b'e', b'w']);

@@ -1,11 +1,11 @@
 //! Segments: appended, paged by bytes, own ones without their bodies.
 
-use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::sync::Feed;
+use fieldmerge_protocol::{DeviceId, Incarnation};
 use fieldmerge_store::segments::{self, SegmentHead, SegmentPage};
 use fieldmerge_store::{StoreError, Tx};
 
-use crate::place::{AREA, DEVICE, FEED, PROJECT, Place, on_both, segment};
+use crate::place::{AREA, DEVICE, FEED, INCARNATION, PROJECT, Place, on_both, segment};
 
 on_both!(
     segments_come_back_in_order,
@@ -76,15 +76,17 @@ async fn own_segments_come_without_a_body(place: &Place) {
     let store = place.store().await;
     let mut tx = store.begin().await.expect("begin");
     let all = fill(&mut tx).await;
-    let page = segments::after(&mut tx, PROJECT, FEED, 0, 2_000, Some(DEVICE)).await.expect("page");
+    let page =
+        segments::after(&mut tx, PROJECT, FEED, 0, 2_000, Some((DEVICE, INCARNATION))).await.expect("page");
     // Own segments cost nothing: two bodies of others, and what lies before the third.
     assert_eq!(range(&page), (0, 60, true));
     for ((head, body), (_, expected)) in page.segments.iter().zip(&all) {
         assert_eq!(body.as_ref(), head.source.is_none().then_some(expected));
     }
-    let stranger = Some(DeviceId([9; 10]));
-    let page = segments::after(&mut tx, PROJECT, FEED, 0, u64::MAX, stranger).await.expect("page");
-    assert!(page.segments.iter().all(|(_, body)| body.is_some()));
+    for stranger in [(DeviceId([9; 10]), INCARNATION), (DEVICE, Incarnation([9; 4]))] {
+        let page = segments::after(&mut tx, PROJECT, FEED, 0, u64::MAX, Some(stranger)).await.expect("page");
+        assert!(page.segments.iter().all(|(_, body)| body.is_some()));
+    }
 }
 
 async fn a_position_finds_its_segment(place: &Place) {

@@ -11,7 +11,7 @@ use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Roster, Welcome, t
 use super::request::Body;
 use super::{MAX_RESTARTS, Phase};
 use crate::engine::{Engine, Then, Turn};
-use crate::memory::rows::FrameKey;
+
 use crate::stage::Stage;
 use crate::{Effect, Enrolment, Failure, SyncEnd, SyncProblem, SyncReport, carry, repair};
 
@@ -29,8 +29,6 @@ pub(crate) struct Answer {
     hello: Vec<u8>,
     /// Own changes in the request.
     pub(crate) changes: u64,
-    /// Own frames in the request.
-    pub(crate) frames: Vec<FrameKey>,
     /// Whether the device asked for its own changes too.
     pub(crate) recover: bool,
     reader: PartReader,
@@ -59,7 +57,6 @@ impl Answer {
             request,
             hello: body.hello,
             changes: body.changes,
-            frames: body.frames,
             recover: body.recover,
             reader: PartReader::new(MAX_PART_BYTES),
             unread: 0,

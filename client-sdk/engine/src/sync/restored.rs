@@ -30,14 +30,11 @@ impl Reading<'_, '_, '_> {
             repair::copy_found(&mut self.stage, incarnation, self.turn);
             return Ok(AfterAnswer::Restart);
         }
-        let other_log = state.log.is_some_and(|log| log != welcome.log);
-        if other_log || welcome.committed < state.receipted {
-            // Frames of this very request count as committed, and hide which ones before them are not.
-            let current = self.stage.state.incarnation;
-            let hidden = self.answer.frames.iter().any(|key| key.0 == current && key.1 <= welcome.committed);
-            restored(&mut self.stage, if hidden { 0 } else { welcome.committed }, now_ms)?;
+        state.log = Some(welcome.log);
+        if welcome.lost == Some(true) {
+            restored(&mut self.stage, welcome.committed, now_ms)?;
+            return Ok(AfterAnswer::Restart);
         }
-        self.stage.state.log = Some(welcome.log);
         // Records are taken off the device by what a roster says, so it counts only once the server has signed for the
         // whole answer. The very first one gives the areas to begin with, and takes nothing; it is asked for again
         // until an answer with it has come whole.

@@ -18,7 +18,7 @@ use fieldmerge_protocol::sync::{
     ReceiptList, Receipts, Roster, RosterArea, RosterDevice, RosterGrant, Welcome, tag,
 };
 use fieldmerge_protocol::{
-    Actor, AreaId, Change, ChangeHash, DeviceId, LogId, ProjectId, RecordClass, RecordId,
+    Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, LogId, ProjectId, RecordClass, RecordId,
 };
 
 /// How many changes stand in one feed frame: few, so that cuts fall between frames.
@@ -145,9 +145,13 @@ impl Server {
         }
         let hello_bytes = hello.filter(|_| whole)?;
         let hello: Hello = sync::decode(&hello_bytes).expect("a hello");
-        let stale = self.committed(device, &hello) > hello.packed;
+        let committed = self.committed(device, &hello);
+        let stale = committed > hello.packed;
+        let head = |feed: &Feed| self.feeds.get(feed).map_or(0, |changes| changes.len() as u64);
+        let beyond = hello.cursors.iter().any(|cursor| cursor.position > head(&cursor.feed));
+        let lost = hello.log.is_some_and(|log| log != self.log || committed < hello.receipted || beyond);
         let mut receipts: BTreeMap<DeviceId, Vec<FrameReceipt>> = BTreeMap::new();
-        for payload in frames.iter().filter(|_| !stale) {
+        for payload in frames.iter().filter(|_| !stale && !lost) {
             if let Some((author, receipt)) = self.frame(payload) {
                 receipts.entry(author).or_default().push(receipt);
             }
@@ -157,7 +161,10 @@ impl Server {
                 receipts.entry(device).or_default().push(receipt);
             }
         }
-        Some(self.compose(device, &hello, &hello_bytes, receipts, (stale, now_ms)))
+        let roster = (hello.roster != self.roster).then(|| self.roster_of(device));
+        let lost = lost.then_some(true);
+        let welcome = Welcome { log: self.log, now_ms, committed, stale, roster, lost };
+        Some(self.compose(device, &hello, &hello_bytes, receipts, &welcome))
     }
 
     fn committed(&self, device: DeviceId, hello: &Hello) -> u64 {
@@ -174,19 +181,17 @@ impl Server {
         hello: &Hello,
         hello_bytes: &[u8],
         receipts: BTreeMap<DeviceId, Vec<FrameReceipt>>,
-        (stale, now_ms): (bool, i64),
+        welcome: &Welcome,
     ) -> Vec<u8> {
         let mut writer = BundleWriter::new();
-        let roster = (hello.roster != self.roster).then(|| self.roster_of(device));
-        let committed = self.committed(device, hello);
-        let welcome = Welcome { log: self.log, now_ms, committed, stale, roster };
-        writer.part(tag::WELCOME, &sync::encode(&welcome));
+        writer.part(tag::WELCOME, &sync::encode(welcome));
         for (device, receipts) in receipts {
             let list = sync::encode(&ReceiptList { device, receipts });
             let signature = self.key.sign(&sync::receipts_text(self.project, &list)).to_bytes().to_vec();
             writer.part(tag::RECEIPTS, &sync::encode(&Receipts { list, signature }));
         }
         writer.part(tag::KEEP_ALIVE, &[]);
+        let own = (hello.recover != Some(true)).then_some((device, hello.incarnation));
         let mut left = hello.budget_bytes.unwrap_or(u64::MAX);
         let mut more = false;
         for (feed, changes) in &self.feeds {
@@ -197,7 +202,7 @@ impl Server {
             let known = hello.log == Some(self.log);
             let cursor =
                 hello.cursors.iter().find(|cursor| known && cursor.feed == *feed).map_or(0, |c| c.position);
-            for frame in Self::feed_frames(*feed, changes, cursor, device, hello.recover == Some(true)) {
+            for frame in Self::feed_frames(*feed, changes, cursor, own) {
                 let size = frame.body.as_ref().map_or(0, |body| body.bytes.len() as u64);
                 if left == 0 {
                     more = true;
@@ -235,13 +240,12 @@ impl Server {
         feed: Feed,
         changes: &[Fed],
         cursor: u64,
-        device: DeviceId,
-        recover: bool,
+        own: Option<(DeviceId, Incarnation)>,
     ) -> Vec<FeedFrame> {
         let mut frames = Vec::new();
         let mut at = usize::try_from(cursor).expect("small").min(changes.len());
         while at < changes.len() {
-            let own = |fed: &Fed| fed.author == device && !recover;
+            let own = |fed: &Fed| Some((fed.author, fed.change.actor.incarnation())) == own;
             let is_own = own(&changes[at]);
             let run = changes[at..].iter().take_while(|fed| own(fed) == is_own).count();
             let count = if is_own { run } else { run.min(FRAME_CHANGES) };

@@ -5,18 +5,52 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 const FAMILY: &[&str] = &[
-    "Rakotomalala",
-    "Rasoanirina",
-    "Andrianarisoa",
-    "Ravaosolo",
-    "Randrianasolo",
-    "Razafindrakoto",
-    "Rabemananjara",
-    "Rakotoarisoa",
-    "Ramanantsoa",
-    "Raharimalala",
-    "Rasolofoson",
-    "Andriamanana",
+    "Rakoto",
+    "Rasoa",
+    "Andria",
+    "Razafin",
+    "Ranaivo",
+    "Rabe",
+    "Rajaona",
+    "Randria",
+    "Ravelo",
+    "Rasolo",
+    "Rakotondra",
+    "Ratsima",
+    "Ramana",
+    "Rahari",
+    "Razana",
+    "Rasamo",
+    "Andriama",
+    "Raveloma",
+    "Rafano",
+    "Rabemana",
+    "Ramaro",
+    "Ratovo",
+];
+const FAMILY_END: &[&str] = &[
+    "malala",
+    "arisoa",
+    "mihaja",
+    "drakoto",
+    "rivelo",
+    "nirina",
+    "manana",
+    "solo",
+    "nantenaina",
+    "harisoa",
+    "mampianina",
+    "ntsoa",
+    "zafy",
+    "lalao",
+    "tiana",
+    "njara",
+    "be",
+    "noro",
+    "fara",
+    "zanany",
+];
+const FAMILY_ELSEWHERE: &[&str] = &[
     "Coulibaly",
     "Traoré",
     "Diallo",
@@ -41,6 +75,26 @@ const GIVEN: &[&str] = &[
     "Tiana",
     "Solofo",
     "Haja",
+    "Bako",
+    "Nirina",
+    "Vola",
+    "Rivo",
+    "Miora",
+    "Fitia",
+    "Zo",
+    "Njaka",
+    "Onja",
+    "Lanto",
+    "Soa",
+    "Toky",
+    "Faniry",
+    "Ando",
+    "Sitraka",
+    "Mialy",
+    "Aina",
+    "Feno",
+    "Hasina",
+    "Dina",
     "Fatoumata",
     "Moussa",
     "Aïssata",
@@ -52,7 +106,6 @@ const GIVEN: &[&str] = &[
     "Rosemène",
     "Jocelyn",
     "Bakoly",
-    "Zo",
 ];
 const VILLAGES: &[&str] = &[
     "Ambohimena",
@@ -67,6 +120,14 @@ const VILLAGES: &[&str] = &[
     "Tsaratanana",
     "Fenoarivo",
     "Antanimena",
+    "Ambatolampy",
+    "Mahitsy",
+    "Sambaina",
+    "Ilafy",
+    "Betafo",
+    "Mandoto",
+    "Isandra",
+    "Vohibato",
 ];
 const PCODES: &[&str] = &["MG21205050", "MG21205090", "MG21205010", "MG21205130"];
 const LANGUAGES: &[&str] = &["mlg", "fra", "bam", "hat", "ara"];
@@ -96,43 +157,67 @@ impl People {
         bytes
     }
 
+    fn text(&mut self, from: &[&'static str]) -> &'static str {
+        from[self.below(u32::try_from(from.len()).expect("a short list")) as usize]
+    }
+
     fn pick(&mut self, from: &[&'static str]) -> Value {
-        let index = self.below(u32::try_from(from.len()).expect("a short list")) as usize;
-        Value::str(from[index])
+        Value::str(self.text(from))
+    }
+
+    fn family_name(&mut self) -> String {
+        match self.below(6) {
+            0 => self.text(FAMILY_ELSEWHERE).to_owned(),
+            _ => format!("{}{}", self.text(FAMILY), self.text(FAMILY_END)),
+        }
+    }
+
+    fn given_names(&mut self) -> String {
+        match self.below(3) {
+            0 => format!("{} {}", self.text(GIVEN), self.text(GIVEN)),
+            _ => self.text(GIVEN).to_owned(),
+        }
+    }
+
+    fn phone(&mut self) -> String {
+        let network = self.text(&["32", "33", "34", "38"]);
+        format!("+261{network}{:07}", self.below(10_000_000))
     }
 
     /// The core answers of one more worker.
     pub fn worker(&mut self) -> Vec<(Path, Value)> {
         self.made += 1;
+        let (family_name, given_names) = (self.family_name(), self.given_names());
         let year = 1960 + self.below(48);
-        let exact = self.below(3) > 0;
+        let exact = self.below(4) > 0;
         let date = format!("{year}-{:02}-{:02}", 1 + self.below(12), 1 + self.below(28));
-        let phone = format!("+26134{:07}", self.below(10_000_000));
-        let check = self.below(10);
-        let number = format!("12-{:05}-k3-{check}", self.made);
+        let phone = (self.below(10) < 7).then(|| self.phone());
+        let known_as = (self.below(4) == 0).then(|| self.text(GIVEN));
+        let village = self.below(20) as usize;
+        let (digit, check) = (self.below(10), self.text(&["A", "7", "K", "X", "3", "0"]));
+        let number = format!("12-{:05}-A{digit}{check}", self.made);
         let mut answers = vec![
-            ("family_name", self.pick(FAMILY)),
-            ("given_names", self.pick(GIVEN)),
+            ("worker_number", Value::str(number)),
+            ("family_name", Value::str(family_name)),
+            ("given_names", Value::str(given_names)),
             ("name_script", Value::str("Latn")),
-            ("sex", self.pick(&["female", "male"])),
+            ("sex", self.pick(&["female", "female", "male"])),
             ("birth_year", Value::Int(i64::from(year))),
             ("birth_precision", Value::str(if exact { "day" } else { "estimated" })),
-            ("age_evidence", self.pick(&["id", "birth_cert", "authority", "declared"])),
-            ("phone", Value::str(phone)),
-            ("phone_shared", Value::Bool(self.made.is_multiple_of(4))),
+            ("age_evidence", self.pick(&["id", "id", "birth_cert", "authority", "declared"])),
+            ("phone_shared", Value::Bool(self.below(5) == 0)),
             ("national_id_type", Value::str("cin")),
-            ("residence_pcode", self.pick(PCODES)),
-            ("residence_village", self.pick(VILLAGES)),
-            ("preferred_language", self.pick(&["mlg", "fra"])),
+            ("residence_pcode", Value::str(PCODES[village / 5])),
+            ("residence_village", Value::str(VILLAGES[village])),
+            ("preferred_language", self.pick(&["mlg", "mlg", "fra"])),
             ("birth_country", Value::str("MDG")),
-            ("isced_level", self.pick(&["0", "1", "2", "3"])),
-            ("in_education_training", Value::Bool(self.made.is_multiple_of(9))),
+            ("isced_level", self.pick(&["0", "1", "1", "2", "3"])),
+            ("in_education_training", Value::Bool(self.below(9) == 0)),
             ("labour_status_before", self.pick(&["employed", "unemployed", "outside"])),
-            ("worker_number", Value::str(number)),
         ];
-        if exact {
-            answers.push(("birth_date", Value::str(date)));
-        }
+        answers.extend(exact.then(|| ("birth_date", Value::str(date))));
+        answers.extend(phone.map(|phone| ("phone", Value::str(phone))));
+        answers.extend(known_as.map(|name| ("known_as", Value::str(name))));
         let mut answers = named(answers);
         for language in LANGUAGES.iter().take(1 + self.below(3) as usize) {
             answers.push((path(&format!("languages/{language}")), Value::Bool(true)));

@@ -44,7 +44,7 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         projects::list_areas(&mut tx, project.id).await?.into_iter().map(|area| area.id).collect();
     let committed = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
     let lost = has_lost(&mut tx, &project, committed, hello).await?;
-    let keys = author_keys(&mut tx, project.id, &request.frames).await?;
+    let keys = author_keys(&mut tx, project.id, &device, &request.frames).await?;
     tx.rollback().await?;
 
     let stale = committed > hello.packed;
@@ -74,7 +74,8 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     } else {
         Some(roster::of_device(&mut tx, project.id, device.id, project.roster_version).await?)
     };
-    let grants = roster::grants_by_device(&mut tx, project.id).await?.remove(&device.id).unwrap_or_default();
+    let grants = roster::grants_of(&mut tx, project.id, device.id).await?;
+    let heads = feed_heads(&mut tx, project.id).await?;
     tx.rollback().await?;
 
     let welcome = Welcome {
@@ -86,10 +87,13 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         lost: lost.then_some(true),
     };
     let areas: Vec<AreaId> = areas.into_iter().collect();
-    let feeds = access::readable(&grants, project.root_area, &areas);
+    let readable = access::readable(&grants, project.root_area, &areas);
+    let mut feeds = cursors(hello, project.log_id, readable);
+    // Most feeds have nothing new: they are not even looked into.
+    feeds.retain(|cursor| cursor.position < head(&heads, cursor.feed));
     let pull = Pull {
         project: project.id,
-        feeds: cursors(hello, project.log_id, feeds),
+        feeds,
         budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
         own: (!hello.recover.unwrap_or(false)).then_some((device.id, hello.incarnation)),
     };
@@ -111,21 +115,37 @@ async fn has_lost(
     if log != project.log_id || committed < hello.receipted {
         return Ok(true);
     }
-    let heads: BTreeMap<Feed, u64> =
-        feeds::list(tx, project.id).await?.into_iter().map(|head| (head.feed, head.head)).collect();
-    let is_beyond = |cursor: &Cursor| cursor.position > heads.get(&cursor.feed).copied().unwrap_or_default();
-    Ok(hello.cursors.iter().any(is_beyond))
+    let heads = feed_heads(tx, project.id).await?;
+    Ok(hello.cursors.iter().any(|cursor| cursor.position > head(&heads, cursor.feed)))
+}
+
+async fn feed_heads(
+    tx: &mut fieldmerge_store::Tx,
+    project: ProjectId,
+) -> Result<BTreeMap<Feed, u64>, StoreError> {
+    Ok(feeds::list(tx, project).await?.into_iter().map(|head| (head.feed, head.head)).collect())
+}
+
+fn head(heads: &BTreeMap<Feed, u64>, feed: Feed) -> u64 {
+    heads.get(&feed).copied().unwrap_or_default()
 }
 
 /// The public keys of the authors that the frames name, as far as they are devices that may still write.
 async fn author_keys(
     tx: &mut fieldmerge_store::Tx,
     project: ProjectId,
+    sender: &devices::Device,
     frames: &[Vec<u8>],
 ) -> Result<BTreeMap<DeviceId, VerifyingKey>, StoreError> {
     let mut keys = BTreeMap::new();
     for author in push::frames::authors(frames) {
-        if let Some(found) = devices::find(tx, project, author).await?
+        // The sender was looked up for its token; only a carrier brings frames of others.
+        let found = if author == sender.id {
+            Some(sender.clone())
+        } else {
+            devices::find(tx, project, author).await?
+        };
+        if let Some(found) = found
             && let Ok(key) = VerifyingKey::from_bytes(&found.public_key)
             && found.revoked_ms.is_none()
         {

@@ -14,13 +14,20 @@ pub async fn grants_by_device(
 ) -> Result<BTreeMap<DeviceId, Vec<Grant>>, StoreError> {
     let mut by_device: BTreeMap<DeviceId, Vec<Grant>> = BTreeMap::new();
     for grant in grants::list(tx, project).await? {
-        if grant.withdrawn_ms.is_none()
-            && let Ok(role) = grant.role.parse::<Role>()
-        {
-            by_device.entry(grant.device).or_default().push(Grant { area: grant.area, role });
-        }
+        by_device.entry(grant.device).or_default().extend(standing(&grant));
     }
     Ok(by_device)
+}
+
+/// The standing grants of one device.
+pub async fn grants_of(tx: &mut Tx, project: ProjectId, device: DeviceId) -> Result<Vec<Grant>, StoreError> {
+    let rows = grants::of_device(tx, project, device).await?;
+    Ok(rows.iter().filter_map(standing).collect())
+}
+
+fn standing(row: &grants::Grant) -> Option<Grant> {
+    let role = row.role.parse::<Role>().ok()?;
+    row.withdrawn_ms.is_none().then_some(Grant { area: row.area, role })
 }
 
 /// The roster of `device`, as version `version`.

@@ -99,12 +99,18 @@ impl Tx {
             return self.query(&sql.sqlite[0]).bind_raw(project).bind_postgres(ids).fetch_all().await;
         }
         let mut found = Vec::new();
-        for (text, chunk) in chunks(sql, ids.len()) {
+        let mut left = ids;
+        while let Some(last) = left.last() {
+            let (size, text) = fitting(sql, left.len());
+            let (these, rest) = left.split_at(size.min(left.len()));
             let mut query = self.query(text).bind_raw(project);
-            for id in &ids[chunk] {
+            // The last id again in the places that are left over: it is found once all the same, and one statement
+            // that is too long costs less than several that fit.
+            for id in these.iter().chain(std::iter::repeat_n(last, size - these.len())) {
                 query = query.bind_raw(id.uuid());
             }
             found.extend(query.fetch_all::<T>().await?);
+            left = rest;
         }
         Ok(found)
     }
@@ -123,6 +129,13 @@ fn chunks(sql: &RowsSql, rows: usize) -> impl Iterator<Item = (&Sql, Range<usize
         done += size;
         Some((text, done - size..done))
     })
+}
+
+/// The smallest text that takes so many rows, or the largest there is.
+fn fitting(sql: &RowsSql, rows: usize) -> (usize, &Sql) {
+    let sizes = || RowsSql::SIZES.into_iter().zip(&sql.sqlite);
+    let fits = sizes().rev().find(|(size, _)| *size >= rows);
+    fits.unwrap_or((RowsSql::SIZES[0], &sql.sqlite[0]))
 }
 
 /// SQLite's arguments for a chunk: row after row.

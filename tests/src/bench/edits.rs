@@ -74,7 +74,9 @@ fn pick(author: &mut Author) -> (Kept, usize) {
     let left = u32::try_from(author.kept.len()).expect("some ten thousand");
     let place = author.people.below(left) as usize;
     let field = author.people.below(5) as usize;
-    (author.kept.swap_remove(place), field)
+    let kept = author.kept.swap_remove(place);
+    // Not everybody has a telephone; everybody lives somewhere.
+    (kept, if kept.fields[field] > 0 { field } else { 1 })
 }
 
 fn frame(author: &mut Author, edits: &[(Kept, usize)]) -> Vec<u8> {

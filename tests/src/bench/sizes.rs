@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use fieldmerge_protocol::RecordClass;
+use fieldmerge_server::sync::push::json;
 use fieldmerge_tests::database::folder;
+use fieldmerge_tests::synthetic::People;
 
 use super::Plan;
 use super::author::Answered;
@@ -43,6 +45,7 @@ pub async fn run(plan: &Plan, report: &mut Report) {
 }
 
 async fn registrations(phone: &mut Phone, report: &mut Report) {
+    what_it_is(report);
     for (what, with_observation) in [("", false), (" core+observation", true)] {
         for (batch, syncs, limit) in BATCHES {
             let mut up = 0;
@@ -53,6 +56,24 @@ async fn registrations(phone: &mut Phone, report: &mut Report) {
             let limit = if with_observation { Limit::None } else { Limit::AtMost(limit) };
             report.figure(1, &format!("batch={batch}{what}"), count(up) / count(batch * syncs), "B", limit);
         }
+    }
+}
+
+/// How much a registration is before anything is done to it, to judge the figures by.
+fn what_it_is(report: &mut Report) {
+    let mut people = People::new(77);
+    for (what, with_observation) in [("core", false), ("core+observation", true)] {
+        let (mut bytes, mut answers) = (0, 0);
+        for _ in 0..1_000 {
+            let mut values = people.worker();
+            values.extend(with_observation.then(|| people.observation()).into_iter().flatten());
+            let json: BTreeMap<&str, serde_json::Value> =
+                values.iter().map(|(path, value)| (path.as_str(), json(value))).collect();
+            bytes += serde_json::json!(json).to_string().len();
+            answers += values.len();
+        }
+        report.figure(1, &format!("{what}, as JSON"), count(bytes) / 1_000.0, "B", Limit::None);
+        report.figure(1, &format!("{what}, answers"), count(answers) / 1_000.0, "answers", Limit::None);
     }
 }
 

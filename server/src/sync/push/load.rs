@@ -64,7 +64,7 @@ pub async fn merge<'a>(
         waiting.push(unpack(&held)?);
     }
     let mut held_counts = BTreeMap::new();
-    for device in push.keys.keys() {
+    for device in push.keys.keys().filter(|_| !ids.is_empty()) {
         let count = held::count_of_device(tx, push.project, *device).await?;
         held_counts.insert(*device, usize::try_from(count).unwrap_or(usize::MAX));
     }

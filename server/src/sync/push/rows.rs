@@ -9,6 +9,7 @@ use fieldmerge_protocol::{Actor, RecordId, Value};
 use fieldmerge_store::cases::CaseRow;
 use fieldmerge_store::entries::EntryRun;
 use fieldmerge_store::records::{RecordRow, ValuedRecord};
+use serde::Serializer as _;
 
 use super::Push;
 use super::merge::{Merge, Slot, Working};
@@ -99,12 +100,12 @@ fn log_row(push: &Push<'_>, id: RecordId, feed: Feed, working: &Working, state: 
 /// The winners of a record as a JSON object from path to value, without Fieldmerge's own paths. Whoever shows a field
 /// with an open case asks the case, not this.
 fn current_values(state: &RecordState) -> String {
-    let values: serde_json::Map<String, serde_json::Value> = state
-        .paths()
-        .filter(|path| !path.is_reserved())
-        .filter_map(|path| Some((path.as_str().to_owned(), json(state.get(path.as_str())?))))
-        .collect();
-    serde_json::Value::Object(values).to_string()
+    let values = state.paths().filter(|path| !path.is_reserved());
+    let values = values.filter_map(|path| Some((path.as_str(), json(state.get(path.as_str())?))));
+    let mut text = Vec::with_capacity(1_024);
+    // Written as it is read, without a map in between: every accepted record comes through here.
+    serde_json::Serializer::new(&mut text).collect_map(values).expect("texts and numbers are JSON");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 /// A value as JSON; bytes as hexadecimal text.

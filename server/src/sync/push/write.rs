@@ -36,9 +36,10 @@ pub async fn all(
         quarantined: (merge.refused.len() + plan.quarantine.len()) as u64,
         ..Pushed::default()
     };
-    let changed: Vec<RecordId> =
-        merge.records.iter().filter(|(_, working)| working.changed).map(|(id, _)| *id).collect();
-    let known_cases = cases::of_records(tx, push.project, &changed).await?;
+    // A record that is new has no cases yet.
+    let had_cases = merge.records.iter().filter(|(_, working)| working.changed && working.row.is_some());
+    let had_cases: Vec<RecordId> = had_cases.map(|(id, _)| *id).collect();
+    let known_cases = cases::of_records(tx, push.project, &had_cases).await?;
 
     let envelopes: BTreeMap<usize, &Envelope> =
         plan.judged.iter().filter_map(|judged| judged.fresh.as_deref()).map(|e| (e.index, e)).collect();

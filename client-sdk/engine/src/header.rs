@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use fieldmerge_model::cases;
+use fieldmerge_model::form_rules::FormRules;
 use fieldmerge_protocol::RecordId;
 
 use crate::Failure;
 use crate::doc::{Body, Doc};
 use crate::memory::record_row::{Header, LogOf, RecordRow};
-use crate::rules::FormRules;
+use crate::memory::roles_of;
 use crate::search;
 use crate::stage::Stage;
 
@@ -17,7 +18,8 @@ pub(crate) fn row(stage: &Stage<'_>, record: RecordId, doc: &Doc) -> Result<Arc<
     let header = match &doc.body {
         Body::Record(merged) => {
             let identity = merged.identity().ok_or(Failure::Bug("a record without a first change"))?;
-            let found = cases::cases(merged, &FormRules::new(&identity.record_type, stage.roles()));
+            let rules = FormRules::new(&identity.record_type, |device| roles_of(stage.roles(), device));
+            let found = cases::cases(merged, &rules);
             Header {
                 feed: doc.feed,
                 record_type: identity.record_type,

@@ -26,7 +26,6 @@ mod memory;
 pub mod number;
 mod read;
 mod repair;
-mod rules;
 mod search;
 mod stage;
 mod store;

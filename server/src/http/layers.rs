@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -43,7 +42,7 @@ pub fn apply(router: Router, app: &App) -> Router {
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(middleware::from_fn_with_state(app.clone(), measure))
         .layer(CatchPanicLayer::custom(answer_panic))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.request_timeout))
+        .layer(TimeoutLayer::with_status_code(problem::TIMED_OUT, config.request_timeout))
         .layer(RequestBodyDeadlineLayer::new(config.body_deadline))
         .layer(RequestBodyLimitLayer::new(MAX_REQUEST_BYTES));
     router.layer(layers)

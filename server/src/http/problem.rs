@@ -151,6 +151,9 @@ impl fmt::Display for Chain<'_> {
 }
 
 /// The status of a code.
+/// What a request that took too long is answered with.
+pub const TIMED_OUT: StatusCode = StatusCode::REQUEST_TIMEOUT;
+
 fn status_of(code: ProblemCode) -> StatusCode {
     match code {
         ProblemCode::InvalidRequest | ProblemCode::MalformedBundle | ProblemCode::UnsupportedVersion => {

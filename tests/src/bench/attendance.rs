@@ -86,7 +86,7 @@ async fn folded(plan: &Plan, report: &mut Report) {
     let mut authors = site.authors(DEVICES, |index| index).await;
     let months = plan.size(4, 1);
     let events = count(DEVICES * months * SHEETS * WORKERS);
-    let ways = [("sheet by sheet", 1, FOLDED), ("a month in a request", SHEETS, Limit::None)];
+    let ways = [("sheet by sheet", 1, Limit::None), ("a month in a request", SHEETS, FOLDED)];
     for (way, (what, at_once, limit)) in ways.into_iter().enumerate() {
         let (mut rates, mut cpu) = (Vec::new(), Vec::new());
         let empty = site.database_bytes().await;

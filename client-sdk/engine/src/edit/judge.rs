@@ -2,6 +2,7 @@
 
 use fieldmerge_model::RecordState;
 use fieldmerge_model::cases::{self, Act, JudgeError, Rules};
+use fieldmerge_model::form_rules::FormRules;
 use fieldmerge_model::record::Save;
 use fieldmerge_protocol::{Path, PersonNumber, RecordId, Value};
 use smol_str::SmolStr;
@@ -9,7 +10,7 @@ use smol_str::SmolStr;
 use super::{Saver, check, not_built};
 use crate::Failure;
 use crate::doc::Body;
-use crate::rules::FormRules;
+use crate::memory::roles_of;
 
 /// What a person says about a case.
 pub(super) struct Judged {
@@ -36,7 +37,8 @@ impl Saver<'_, '_> {
         let Body::Record(state) = &doc.body else { return Err(Failure::Bug("a log was opened as a record")) };
         check(kind, &path, &value)?;
         let name = SmolStr::new(path.as_str());
-        let rules = FormRules::new(kind.name, self.stage.roles());
+        let held = self.stage.roles();
+        let rules = FormRules::new(kind.name, |device| roles_of(held, device));
         let open = cases::case(state, &rules, &path).filter(cases::Case::is_open);
         let open = open.ok_or_else(|| Failure::NoSuchCase(name.clone()))?;
         if seen.is_some_and(|seen| seen != open.state.0) {

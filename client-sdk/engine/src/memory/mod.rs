@@ -186,6 +186,11 @@ pub(crate) fn roles(roster: &Roster) -> HashMap<DeviceId, Roles> {
     roster.devices.iter().map(|device| (device.device, all(&device.roles))).collect()
 }
 
+/// The roles of a device, for the rules of conflicts.
+pub(crate) fn roles_of(roles: &HashMap<DeviceId, Roles>, device: DeviceId) -> Roles {
+    roles.get(&device).copied().unwrap_or(Roles::NONE)
+}
+
 fn log_key(row: &RecordRow) -> Option<LogKey> {
     let log = row.header.log.clone()?;
     Some((log.writer, row.header.feed.area, row.header.feed.class, log.month))

@@ -2,11 +2,12 @@
 
 use fieldmerge_model::RecordState;
 use fieldmerge_model::cases::{self, Candidate, Judgement, Rules, Status};
+use fieldmerge_model::form_rules::FormRules;
 use fieldmerge_protocol::{Actor, Path, Value};
 
 use crate::doc::{Body, Doc};
 use crate::engine::Engine;
-use crate::rules::FormRules;
+use crate::memory::roles_of;
 use crate::{CandidateView, CaseView, Summary};
 
 impl Engine {
@@ -21,7 +22,7 @@ impl Engine {
     }
 
     pub(super) fn cases_of(&self, summary: &Summary, state: &RecordState) -> Vec<CaseView> {
-        let rules = FormRules::new(&summary.record_type, &self.memory.roles);
+        let rules = FormRules::new(&summary.record_type, |device| roles_of(&self.memory.roles, device));
         let view = |case: cases::Case| CaseView {
             record: summary.record,
             record_type: summary.record_type.clone(),
@@ -42,7 +43,7 @@ impl Engine {
         cases::cases(state, &rules).into_iter().map(view).collect()
     }
 
-    fn may_judge(&self, rules: &FormRules<'_>, path: &Path) -> bool {
+    fn may_judge(&self, rules: &impl Rules, path: &Path) -> bool {
         let (Some(enrolment), Some(state)) = (&self.memory.enrolment, &self.memory.state) else {
             return false;
         };

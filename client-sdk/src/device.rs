@@ -49,7 +49,7 @@ struct Inner {
 }
 
 impl Device {
-    /// Opens the device in this folder, or makes a new one.
+    /// Opens the device in this folder, or makes a new one. A device that is enrolled and has lost its key is not opened.
     pub async fn open(folder: impl AsRef<Path>) -> Result<Self, ClientError> {
         Self::open_with(folder, Options::default()).await
     }
@@ -64,10 +64,14 @@ impl Device {
             Some(seed) => seed,
             None => system_seed()?,
         });
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).map_err(|cause| Error::Io { path: folder.to_owned(), cause })?;
         let mut store = Store::open(&folder.join("device.db")).await?;
-        let key = key::open(&folder.join("device.key"), &mut rng)?;
         let engine = Engine::open(store.load().await?)?;
+        let key_file = folder.join("device.key");
+        let key = match engine.status().enrolment {
+            Some(_) => key::read(&key_file)?,
+            None => key::read_or_make(&key_file, &mut rng)?,
+        };
         let core = Core::new(engine, store, key, options.clock, rng);
         let inner =
             Inner { core: Arc::new(Mutex::new(core)), syncing: Mutex::new(()), transport: Transport::new()? };
@@ -97,7 +101,7 @@ impl Device {
         };
         let offer = EnrolRequest { code: code.to_owned(), public_key };
         let answer = self.inner.transport.enrol(address, &offer).await?;
-        let server_key = key_of(&answer.server_key).ok_or(Error::BadAnswer)?;
+        let server_key = key_of(&answer.server_key).ok_or(Error::NoServer { address: address.to_owned() })?;
         if expected.is_some_and(|expected| expected != server_key) {
             return Err(Error::OtherServer);
         }
@@ -211,7 +215,8 @@ impl Device {
     /// was reached before is in the error's place only where the link itself failed: see [`Device::try_sync`].
     pub async fn sync(&self, options: SyncOptions) -> Result<SyncReport, ClientError> {
         let report = self.try_sync(options).await?;
-        match ClientError::of_sync(&report.end) {
+        let address = self.status().await.enrolment.map(|enrolment| enrolment.address).unwrap_or_default();
+        match ClientError::of_sync(&report.end, &address) {
             None => Ok(report),
             Some(error) => Err(error),
         }

@@ -1,5 +1,6 @@
 //! Two tiers of errors: what happened inside ([`Error`]), and what an app decides by ([`ClientError`]).
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fieldmerge_engine::{Failure, FailureKind, OpenError, SyncEnd};
@@ -51,33 +52,45 @@ impl ClientError {
 /// What happened inside the SDK.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("the database failed")]
+    #[error("the device's store failed")]
     Database(#[from] sqlx::Error),
-    #[error("the device's folder cannot be read or written")]
-    Io(#[from] std::io::Error),
-    #[error("the device's store cannot be opened")]
+    #[error("the device's store {} cannot be opened: {why}", file.display())]
+    Unopened { file: PathBuf, why: String },
+    #[error("{} cannot be read or written: {cause}", path.display())]
+    Io { path: PathBuf, cause: std::io::Error },
+    #[error("the device's store cannot be opened: {0}")]
     Open(#[from] OpenError),
     #[error(transparent)]
     Engine(#[from] Failure),
     #[error("the operating system gives no random bytes")]
     NoRandomness,
-    #[error("the device key is not 32 bytes long")]
-    BadKey,
-    #[error("the address of the server is not valid")]
+    #[error(
+        "the key of this device ({}) is missing; put it back from where the folder was copied",
+        file.display()
+    )]
+    NoKey { file: PathBuf },
+    #[error(
+        "the key of this device ({}) is not 32 bytes long; put it back from where the folder was copied",
+        file.display()
+    )]
+    BadKey { file: PathBuf },
+    #[error("the address of a server begins with http:// or https://, such as http://127.0.0.1:7400")]
     BadAddress,
-    #[error("the enrolment link is not valid")]
+    #[error("the enrolment link is not whole; copy all of it, from fieldmerge:// on")]
     BadLink,
-    #[error("this server has another key than the one in the enrolment link")]
+    #[error("this server has another key than the one in the enrolment link; ask for a new link")]
     OtherServer,
-    #[error("the server cannot be reached")]
+    #[error("{}", link_text(.0))]
     Link(#[source] reqwest::Error),
     #[error("the server refused")]
     Problem { problem: Box<Problem>, retry_after: Option<u32> },
-    #[error("the server refused without saying why")]
-    Status { status: u16, retry_after: Option<u32> },
-    #[error("the device's folder is in use by another program")]
-    InUse,
-    #[error("the server's answer cannot be read")]
+    #[error("{address} answers with status {status}, not as a Fieldmerge server does; check the address")]
+    Status { address: String, status: u16, retry_after: Option<u32> },
+    #[error("{address} answers, but not as a Fieldmerge server does; check the address and the network")]
+    NoServer { address: String },
+    #[error("the device in {} is in use by another program; end that one first", folder.display())]
+    InUse { folder: PathBuf },
+    #[error("the server's answer cannot be read; the network may ask for a sign-in first")]
     BadAnswer,
     #[error("the path of a value is not valid")]
     BadPath,
@@ -85,18 +98,34 @@ pub(crate) enum Error {
     NoOutcome,
 }
 
+/// Which address could not be reached, and why.
+fn link_text(error: &reqwest::Error) -> String {
+    let address = error.url().map_or_else(|| "the server".to_owned(), |url| url.origin().ascii_serialization());
+    let why = if error.is_timeout() {
+        "it does not answer in time"
+    } else if error.is_connect() {
+        "nothing answers there, or there is no network"
+    } else {
+        "the link broke"
+    };
+    format!("{address} cannot be reached: {why}")
+}
+
 impl From<Error> for ClientError {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::Database(_) | Error::Io(_) => Self::new(ErrorKind::Storage, "storage", message),
+            Error::Database(_) | Error::Unopened { .. } | Error::Io { .. } => {
+                Self::new(ErrorKind::Storage, "storage", message)
+            }
             Error::Open(OpenError::LaterVersion) => {
                 Self::new(ErrorKind::UpdateRequired, "later-version", message)
             }
             Error::Open(OpenError::Corrupt { .. }) => Self::new(ErrorKind::Storage, "corrupt", message),
             Error::Engine(failure) => failure.into(),
             Error::NoRandomness => Self::new(ErrorKind::Storage, "no-randomness", message),
-            Error::BadKey => Self::new(ErrorKind::Storage, "bad-key", message),
+            Error::NoKey { .. } => Self::new(ErrorKind::Storage, "no-key", message),
+            Error::BadKey { .. } => Self::new(ErrorKind::Storage, "bad-key", message),
             Error::BadLink => Self::new(ErrorKind::Refused, "bad-link", message),
             Error::OtherServer => Self::new(ErrorKind::Refused, "other-server", message),
             Error::BadAddress => Self::new(ErrorKind::Refused, "bad-address", message),
@@ -104,10 +133,14 @@ impl From<Error> for ClientError {
             Error::Problem { problem, retry_after } => {
                 Self::of_refusal(problem.status, Some(problem.code), retry_after)
             }
-            Error::Status { status, retry_after } => Self::of_refusal(status, None, retry_after),
-            Error::InUse => Self::new(ErrorKind::Storage, "in-use", message),
+            Error::Status { status, retry_after, .. } => {
+                Self { message, ..Self::of_refusal(status, None, retry_after) }
+            }
+            Error::InUse { .. } => Self::new(ErrorKind::Storage, "in-use", message),
             // Most often the sign-in page of somebody's network.
-            Error::BadAnswer => Self::new(ErrorKind::Offline, "malformed-answer", message),
+            Error::BadAnswer | Error::NoServer { .. } => {
+                Self::new(ErrorKind::Offline, "malformed-answer", message)
+            }
             Error::BadPath => Self::new(ErrorKind::Refused, "bad-path", message),
             Error::NoOutcome => Self::new(ErrorKind::Bug, "internal", message),
         }
@@ -127,13 +160,15 @@ impl From<Failure> for ClientError {
 }
 
 impl ClientError {
-    /// The error of a sync that did not end well; `None` for one that did.
-    pub(crate) fn of_sync(end: &SyncEnd) -> Option<Self> {
+    /// The error of a sync with the server at this address that did not end well; `None` for one that did.
+    pub(crate) fn of_sync(end: &SyncEnd, address: &str) -> Option<Self> {
         Some(match end {
             SyncEnd::Complete => return None,
-            SyncEnd::Offline => {
-                Self::new(ErrorKind::Offline, "offline", "the link failed; the next sync goes on from there")
-            }
+            SyncEnd::Offline => Self::new(
+                ErrorKind::Offline,
+                "offline",
+                format!("the link to {address} failed; nothing is lost, the next sync goes on from there"),
+            ),
             SyncEnd::Refused { status, code, retry_after_seconds } => {
                 Self::of_refusal(*status, *code, *retry_after_seconds)
             }

@@ -13,19 +13,31 @@ use rand_core::Rng;
 
 use crate::error::Error;
 
+/// Reads the key of a device that is enrolled. Another key would be another device, so none is made.
+pub(crate) fn read(file: &Path) -> Result<SigningKey, Error> {
+    found(file)?.ok_or_else(|| Error::NoKey { file: file.to_owned() })
+}
+
 /// Reads the key, or makes one on first use. It is durable before it is used.
-pub(crate) fn open(file: &Path, rng: &mut dyn Rng) -> Result<SigningKey, Error> {
-    match fs::read(file) {
-        Ok(bytes) => {
-            let seed: [u8; 32] = bytes.try_into().map_err(|_| Error::BadKey)?;
-            Ok(SigningKey::from_bytes(&seed))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => make(file, rng),
-        Err(error) => Err(error.into()),
+pub(crate) fn read_or_make(file: &Path, rng: &mut dyn Rng) -> Result<SigningKey, Error> {
+    match found(file)? {
+        Some(key) => Ok(key),
+        None => make(file, rng).map_err(|cause| Error::Io { path: file.to_owned(), cause }),
     }
 }
 
-fn make(file: &Path, rng: &mut dyn Rng) -> Result<SigningKey, Error> {
+fn found(file: &Path) -> Result<Option<SigningKey>, Error> {
+    match fs::read(file) {
+        Ok(bytes) => {
+            let seed: [u8; 32] = bytes.try_into().map_err(|_| Error::BadKey { file: file.to_owned() })?;
+            Ok(Some(SigningKey::from_bytes(&seed)))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(Error::Io { path: file.to_owned(), cause }),
+    }
+}
+
+fn make(file: &Path, rng: &mut dyn Rng) -> std::io::Result<SigningKey> {
     let mut seed = [0; 32];
     rng.fill_bytes(&mut seed);
     // Written aside and renamed, so that a crash leaves no half a key.

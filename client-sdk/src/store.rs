@@ -74,20 +74,20 @@ impl Store {
             .locking_mode(SqliteLockingMode::Exclusive)
             .busy_timeout(std::time::Duration::from_secs(2))
             .disable_statement_logging();
-        let mut store = Self { connection: options.connect().await.map_err(in_use)? };
-        store.lay_out().await?;
+        let mut store = Self { connection: options.connect().await.map_err(|error| unopened(error, file))? };
+        store.lay_out(file).await?;
         Ok(store)
     }
 
-    async fn lay_out(&mut self) -> Result<(), Error> {
+    async fn lay_out(&mut self, file: &Path) -> Result<(), Error> {
         let found: i64 = sqlx::query_scalar("PRAGMA user_version")
             .fetch_one(&mut self.connection)
             .await
-            .map_err(in_use)?;
+            .map_err(|error| unopened(error, file))?;
         if found > LAYOUT {
             return Err(Error::Open(fieldmerge_engine::OpenError::LaterVersion));
         }
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(in_use)?;
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| unopened(error, file))?;
         for table in Table::ALL {
             sqlx::query(statements(table).create).execute(&mut *transaction).await?;
         }
@@ -130,8 +130,17 @@ impl Store {
     }
 }
 
-/// Another process holds the lock of the file.
-fn in_use(error: sqlx::Error) -> Error {
-    let busy = error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "5");
-    if busy { Error::InUse } else { Error::Database(error) }
+/// Says in words why the file cannot be opened; most often another process holds its lock.
+fn unopened(error: sqlx::Error, file: &Path) -> Error {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
+    let why = match primary {
+        Some(5) => return Error::InUse { folder: file.parent().unwrap_or(file).to_owned() },
+        Some(8 | 14) => "it may not be read and written here".to_owned(),
+        Some(10) => "the disk reports an error".to_owned(),
+        Some(11 | 26) => "it is damaged, or no store of a device".to_owned(),
+        Some(13) => "the disk is full".to_owned(),
+        _ => error.to_string(),
+    };
+    Error::Unopened { file: file.to_owned(), why }
 }

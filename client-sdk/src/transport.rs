@@ -40,13 +40,14 @@ impl Transport {
         let response = request.body(body).send().await.map_err(Error::Link)?;
         if response.status().is_success() {
             let body = response.bytes().await.map_err(Error::Link)?;
-            return serde_json::from_slice(&body).map_err(|_| Error::BadAnswer);
+            return serde_json::from_slice(&body)
+                .map_err(|_| Error::NoServer { address: address.to_owned() });
         }
         let retry_after = retry_after(&response);
         let status = response.status().as_u16();
         match problem(response).await {
             Some(problem) => Err(Error::Problem { problem: Box::new(problem), retry_after }),
-            None => Err(Error::Status { status, retry_after }),
+            None => Err(Error::Status { address: address.to_owned(), status, retry_after }),
         }
     }
 

@@ -153,8 +153,8 @@ pub struct Welcome {
     #[n(4)]
     pub roster: Option<Roster>,
     /// Nothing of this request was taken: the device knows another log, or has a receipt or a cursor beyond what this
-    /// one holds, so the server has lost something. The device starts its cursors at zero, offers again what it wrote
-    /// after frame `committed`, and syncs again.
+    /// one holds, so the server has lost something. The device starts its cursors at zero, offers again what it
+    /// wrote, and syncs again.
     #[n(5)]
     pub lost: Option<bool>,
 }
@@ -183,6 +183,9 @@ pub struct ReceiptList {
     /// One receipt for each frame, in the order of arrival.
     #[n(1)]
     pub receipts: Vec<FrameReceipt>,
+    /// The server's log: a server that was restored may lack what its former log held.
+    #[n(2)]
+    pub log: LogId,
 }
 
 /// What became of one frame.

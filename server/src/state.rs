@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fieldmerge_protocol::problem::ProblemCode;
-use fieldmerge_store::Store;
+use fieldmerge_store::{Dialect, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::attempts::Attempts;
@@ -13,6 +13,10 @@ use crate::config::Config;
 use crate::http::ApiError;
 use crate::ids::Ids;
 use crate::metrics::Metrics;
+use crate::sync::commit::Commits;
+
+/// How many transactions of pushes run side by side where the database takes several.
+const WRITERS: usize = 4;
 
 /// The running server. Cloning it is cheap, and all clones are one.
 #[derive(Debug, Clone)]
@@ -30,6 +34,7 @@ struct Inner {
     /// A permit for each dataset that may be read at a time.
     datasets: Arc<Semaphore>,
     wrong_codes: Attempts,
+    commits: Commits,
     stopping: AtomicBool,
 }
 
@@ -39,6 +44,7 @@ impl App {
         let body_memory = Arc::new(Semaphore::new(config.max_body_memory_bytes.min(Semaphore::MAX_PERMITS)));
         let datasets = Arc::new(Semaphore::new(config.max_datasets));
         let wrong_codes = Attempts::new(config.max_wrong_codes_per_minute);
+        let commits = Commits::new(if store.dialect() == Dialect::Sqlite { 1 } else { WRITERS });
         let stopping = AtomicBool::new(false);
         Self(Arc::new(Inner {
             store,
@@ -49,6 +55,7 @@ impl App {
             body_memory,
             datasets,
             wrong_codes,
+            commits,
             stopping,
         }))
     }
@@ -86,6 +93,11 @@ impl App {
     /// The wrong enrolment codes of the last minute.
     pub fn wrong_codes(&self) -> &Attempts {
         &self.0.wrong_codes
+    }
+
+    /// Where what devices bring is written.
+    pub fn commits(&self) -> &Commits {
+        &self.0.commits
     }
 
     /// Takes room for the body of a request; it is given back when the permit is dropped. A server that is full sends

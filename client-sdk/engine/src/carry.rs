@@ -4,7 +4,7 @@
 
 use fieldmerge_protocol::bundle::{BundleWriter, Frame, PartReader};
 use fieldmerge_protocol::limits::{MAX_PART_BYTES, MAX_REQUEST_BYTES};
-use fieldmerge_protocol::sync::{self, FrameRef, ReceiptList, Receipts, tag};
+use fieldmerge_protocol::sync::{self, FrameRef, ReceiptList, Receipts, short_digest, tag};
 use fieldmerge_protocol::{DeviceId, Incarnation};
 use sha2::{Digest, Sha256};
 
@@ -174,10 +174,15 @@ impl Import<'_> {
         let enrolment = self.stage.enrolment()?;
         let list = sync::decode::<Receipts>(payload).ok().and_then(|receipts| verified(enrolment, &receipts));
         match list {
+            // A server that was restored since may lack what the receipts of its former log acknowledge.
+            Some(list) if self.stage.state.log.is_some_and(|log| log != list.log) => self.skipped += 1,
             Some(list) if list.device == enrolment.device => {
                 self.receipts += list.receipts.len();
                 let mut report = SyncReport::default();
-                Applied { stage: &mut self.stage, report: &mut report, turn }.all(&list);
+                let copied = Applied { stage: &mut self.stage, report: &mut report, turn }.all(&list);
+                if copied {
+                    self.stage.forget_cursors();
+                }
             }
             Some(list) => keep_receipts(&mut self.stage, &list, payload),
             None => self.skipped += 1,
@@ -205,10 +210,19 @@ fn carried_prefix(device: DeviceId, incarnation: Incarnation, number: u64) -> Ve
 
 /// Keeps receipts of another device, to be carried back, and drops the frames that they acknowledge.
 pub(crate) fn keep_receipts(stage: &mut Stage<'_>, list: &ReceiptList, payload: &[u8]) {
-    for FrameRef { incarnation, number } in list.receipts.iter().map(|receipt| receipt.frame) {
+    for receipt in &list.receipts {
+        let FrameRef { incarnation, number } = receipt.frame;
         let prefix = carried_prefix(list.device, incarnation, number);
-        let acknowledged = stage.memory.carried.keys().filter(|key| key.starts_with(&prefix));
-        for key in acknowledged.cloned().collect::<Vec<_>>() {
+        let is_meant = |payload: &[u8]| {
+            Frame::parse(payload)
+                .is_ok_and(|frame| short_digest(&frame.header.changes_digest) == receipt.digest)
+        };
+        let carried = stage
+            .memory
+            .carried
+            .iter()
+            .filter(|(key, payload)| key.starts_with(&prefix) && is_meant(payload));
+        for key in carried.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             stage.put(Table::Carried, key, None);
         }
     }

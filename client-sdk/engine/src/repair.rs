@@ -12,11 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_model::record::{BuildError, Identity, NewRecord, RecordState, Save};
 use fieldmerge_model::{LogState, Refusal};
-use fieldmerge_protocol::{Action, Actor, Change, ChangeHash, Incarnation, RecordId};
+use fieldmerge_protocol::bundle::Frame;
+use fieldmerge_protocol::{Action, Actor, Change, ChangeHash, Incarnation, RecordClass, RecordId};
 
 use crate::doc::{Body, Doc};
 use crate::engine::{Engine, Staged, Turn, new_incarnation};
-use crate::memory::rows::{FrameStanding, OutboxRow, Standing};
+use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
 use crate::{Failure, Settlement};
 
@@ -267,7 +268,8 @@ fn present_actor(stage: &Stage<'_>, actor: Actor) -> Result<Actor, Failure> {
     Ok(Actor::new(stage.enrolment()?.device, actor.person(), stage.state.incarnation))
 }
 
-/// Frames whose changes have all left the outbox are done with.
+/// Frames whose changes have all left the outbox are done with. One that has a receipt is kept, for it may hold changes
+/// that the server took.
 fn settle_frames(stage: &mut Stage<'_>) {
     for key in stage.frame_keys() {
         let Some(frame) = stage.frame(key) else { continue };
@@ -275,8 +277,15 @@ fn settle_frames(stage: &mut Stage<'_>) {
         if alive || frame.changes.is_empty() || frame.standing == FrameStanding::Kept {
             continue;
         }
-        stage.set_frame(key, None);
+        let received = frame.standing == FrameStanding::Unsettled && !may_not_be_read(&frame.bytes);
+        let kept = FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, ..frame.clone() };
+        stage.set_frame(key, received.then_some(kept));
     }
+}
+
+/// Whether a frame holds what the device may not read back.
+fn may_not_be_read(frame: &[u8]) -> bool {
+    Frame::parse(frame).is_ok_and(|frame| frame.header.origin.class == RecordClass::Observation)
 }
 
 impl Engine {

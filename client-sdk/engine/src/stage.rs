@@ -252,6 +252,14 @@ impl<'m> Stage<'m> {
         self.cursors.insert(feed, position);
     }
 
+    /// Every feed is to be read from its beginning.
+    pub(crate) fn forget_cursors(&mut self) {
+        let staged: Vec<Feed> = self.cursors.keys().copied().collect();
+        for feed in self.memory.cursors.keys().copied().chain(staged) {
+            self.cursors.insert(feed, None);
+        }
+    }
+
     pub(crate) fn roster(&self) -> &Roster {
         self.roster.as_ref().map_or(&self.memory.roster, |(roster, _)| roster)
     }

@@ -86,7 +86,11 @@ impl FrameHeader {
         let project = ProjectId(reader.array()?);
         let device = DeviceId(reader.array()?);
         let incarnation = Incarnation(reader.array()?);
+        // Databases count in signed numbers.
         let number = reader.uleb()?;
+        if !(1..=i64::MAX.unsigned_abs()).contains(&number) {
+            return Err(BundleError::Malformed("frame number"));
+        }
         let class = reader.u8()?;
         let class = RecordClass::from_number(class).ok_or(BundleError::UnknownClass(class))?;
         let area = AreaId(reader.array()?);

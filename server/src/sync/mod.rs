@@ -1,5 +1,6 @@
 //! One sync: takes what a device brings, then streams what it lacks.
 
+pub mod commit;
 pub mod judgement;
 pub mod pull;
 pub mod push;
@@ -7,8 +8,7 @@ mod request;
 pub mod roster;
 mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 
 use axum::body::{Body, Bytes};
 use ed25519_dalek::VerifyingKey;
@@ -20,7 +20,7 @@ use fieldmerge_store::projects::Project;
 use fieldmerge_store::{StoreError, devices, feeds, projects, proofs};
 
 use self::pull::Pull;
-use self::push::{Push, Pushed, receipts_again};
+use self::push::{Arrival, receipts_again};
 use self::request::Request;
 use self::writer::Answer;
 use crate::auth::AuthedDevice;
@@ -40,30 +40,24 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
 
     let mut tx = app.store().read().await?;
     let signer = ServerSigner::load(&mut tx, project.id).await.map_err(ApiError::internal)?;
-    let areas: BTreeSet<AreaId> =
-        projects::list_areas(&mut tx, project.id).await?.into_iter().map(|area| area.id).collect();
     let committed = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
     let lost = has_lost(&mut tx, &project, committed, hello).await?;
     let keys = author_keys(&mut tx, project.id, &device, &request.frames).await?;
+    let taken = push::taken(&mut tx, project.id, device.id, &request.frames).await?;
     tx.rollback().await?;
 
     let stale = committed > hello.packed;
-    let push = Push {
-        project: project.id,
-        root: project.root_area,
-        areas: &areas,
+    let arrival = Arrival {
         sender: device.id,
-        keys: &keys,
-        frames: &request.frames,
+        keys,
+        frames: if stale || lost { Vec::new() } else { request.frames },
+        taken,
         received_ms: app.now_ms(),
-        ids: app.ids(),
+        telemetry: hello.telemetry.as_ref().map(telemetry_json),
     };
-    let pushed = if stale || lost { Pushed::default() } else { take(app, &push, hello).await? };
-    failpoint("committed");
-    count(app, &pushed);
+    let mut receipts = app.commits().commit(app, project.id, arrival).await?;
 
     let mut tx = app.store().read().await?;
-    let mut receipts = pushed.receipts;
     receipts.extend(
         receipts_again(&mut tx, project.id, device.id, hello.unsettled.as_deref().unwrap_or_default())
             .await?,
@@ -76,6 +70,8 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     };
     let grants = roster::grants_of(&mut tx, project.id, device.id).await?;
     let heads = feed_heads(&mut tx, project.id).await?;
+    let areas: Vec<AreaId> =
+        projects::list_areas(&mut tx, project.id).await?.into_iter().map(|area| area.id).collect();
     tx.rollback().await?;
 
     let welcome = Welcome {
@@ -86,7 +82,6 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         roster,
         lost: lost.then_some(true),
     };
-    let areas: Vec<AreaId> = areas.into_iter().collect();
     let readable = access::readable(&grants, project.root_area, &areas);
     let mut feeds = cursors(hello, project.log_id, readable);
     // Most feeds have nothing new: they are not even looked into.
@@ -155,37 +150,6 @@ async fn author_keys(
     Ok(keys)
 }
 
-/// Merges and writes the frames, and notes the device's visit, in one transaction.
-async fn take(app: &App, push: &Push<'_>, hello: &Hello) -> Result<Pushed, ApiError> {
-    let telemetry = hello.telemetry.as_ref().map(telemetry_json);
-    if push.frames.is_empty() {
-        app.store().write(async |mut tx| note(&mut tx, push, telemetry.as_deref()).await).await?;
-        return Ok(Pushed::default());
-    }
-    // A transaction that lost against another begins again, with frames that are checked again: rarely, so that they
-    // need not be copied always.
-    let checked = Mutex::new(Some(push.check()));
-    failpoint("frames-checked");
-    let pushed = app
-        .store()
-        .write(async |mut tx| {
-            let first = checked.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let frames = first.unwrap_or_else(|| push.check());
-            note(&mut tx, push, telemetry.as_deref()).await?;
-            push.run(&mut tx, frames).await
-        })
-        .await?;
-    Ok(pushed)
-}
-
-async fn note(
-    tx: &mut fieldmerge_store::Tx,
-    push: &Push<'_>,
-    telemetry: Option<&str>,
-) -> Result<(), StoreError> {
-    devices::note_seen(tx, push.project, push.sender, push.received_ms, telemetry).await
-}
-
 fn telemetry_json(telemetry: &Telemetry) -> String {
     serde_json::json!({
         "outbox_changes": telemetry.outbox_changes,
@@ -196,13 +160,6 @@ fn telemetry_json(telemetry: &Telemetry) -> String {
         "clock_offset_ms": telemetry.clock_offset_ms,
     })
     .to_string()
-}
-
-fn count(app: &App, pushed: &Pushed) {
-    let sync = &app.metrics().sync;
-    sync.count_changes("accepted", pushed.accepted);
-    sync.count_changes("held", pushed.held);
-    sync.count_changes("quarantined", pushed.quarantined);
 }
 
 /// Where the device stands in each feed that it may read: at the beginning where it names none, or counts the

@@ -46,7 +46,7 @@ impl Answer {
             by_author.entry(device).or_default().push(receipt);
         }
         for (device, receipts) in by_author {
-            let list = sync::encode(&ReceiptList { device, receipts });
+            let list = sync::encode(&ReceiptList { device, receipts, log: welcome.log });
             let signature = self.signer.sign(&sync::receipts_text(self.project, &list)).to_vec();
             self.writer.part(tag::RECEIPTS, &sync::encode(&Receipts { list, signature }));
         }

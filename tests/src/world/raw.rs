@@ -224,7 +224,7 @@ impl Told {
 fn receipts_of(author: &Author, payload: &[u8]) -> Vec<(DeviceId, FrameReceipt)> {
     let Receipts { list, signature } = sync::decode(payload).expect("receipts read");
     check(author, &sync::receipts_text(author.project, &list), &signature);
-    let ReceiptList { device, receipts } = sync::decode(&list).expect("a list of receipts reads");
+    let ReceiptList { device, receipts, .. } = sync::decode(&list).expect("a list of receipts reads");
     receipts.into_iter().map(|receipt| (device, receipt)).collect()
 }
 

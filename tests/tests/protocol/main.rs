@@ -152,7 +152,7 @@ fn the_messages_of_a_sync() {
         vec![Exception { index: 3, outcome: Outcome::Quarantined, code: Some("not-granted".to_owned()) }];
     let receipt =
         FrameReceipt { frame, status: FrameStatus::Accepted, exceptions, code: None, digest: [0xd1; 8] };
-    let receipts = ReceiptList { device: DEVICE, receipts: vec![receipt] };
+    let receipts = ReceiptList { device: DEVICE, receipts: vec![receipt], log: LogId([0x10; 16]) };
     assert_example(
         "messages",
         &json!({

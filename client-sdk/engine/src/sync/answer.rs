@@ -278,7 +278,7 @@ impl Engine {
         if self.memory.outbox.is_empty() {
             stage.state.full_hashes = false;
         }
-        super::restored::purge(&mut stage, turn.now_ms)?;
+        super::restored::purge(&mut stage, turn)?;
         if let Some(session) = &mut self.session {
             session.phase = Phase::Store;
             carry::drop_strangers(&mut stage, &session.carried);
@@ -328,6 +328,13 @@ impl Reading<'_, '_, '_> {
         self.stage.state.roster_unsigned = false;
         self.answer.finished = Some(finish.more);
         Ok(AfterAnswer::ReadOn)
+    }
+
+    /// Another copy of this device writes: every feed is read from its beginning, for what the copy wrote may have been
+    /// passed over as this device's own.
+    pub(crate) fn read_anew(&mut self) -> AfterAnswer {
+        self.stage.forget_cursors();
+        AfterAnswer::Restart
     }
 
     pub(crate) fn problem(&mut self, code: &'static str, feed: Option<Feed>) {

@@ -37,7 +37,7 @@ impl Reading<'_, '_, '_> {
             return AfterAnswer::ReadOn;
         }
         let mut applied = Applied { stage: &mut self.stage, report: self.report, turn: self.turn };
-        if applied.all(&list) { AfterAnswer::Restart } else { AfterAnswer::ReadOn }
+        if applied.all(&list) { self.read_anew() } else { AfterAnswer::ReadOn }
     }
 
     /// The server has this own change.
@@ -75,7 +75,14 @@ impl Applied<'_, '_, '_> {
             // It tells of what another copy packed under this number.
             return self.forked(key, &frame);
         }
-        if key.0 == self.stage.state.incarnation {
+        // A server that keeps no proof of the frame does not count its number either.
+        let code = receipt.code.as_deref();
+        let counts = match receipt.status {
+            FrameStatus::Accepted => true,
+            FrameStatus::Quarantined => matches!(code, Some("malformed-frame" | "digest-mismatch")),
+            FrameStatus::Unresolved | FrameStatus::Forked => false,
+        };
+        if counts && key.0 == self.stage.state.incarnation {
             self.stage.state.receipted = self.stage.state.receipted.max(key.1);
         }
         let quarantined =

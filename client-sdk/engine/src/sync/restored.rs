@@ -7,7 +7,8 @@ use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, changes_digest, decode_b
 use fieldmerge_protocol::sync::{Feed, Welcome};
 
 use super::answer::{AfterAnswer, Reading};
-use crate::memory::rows::{FrameKey, FrameStanding, OutboxRow, Standing};
+use crate::engine::Turn;
+use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
 use crate::{Failure, repair};
 
@@ -28,7 +29,7 @@ impl Reading<'_, '_, '_> {
             state.packed = state.packed.max(welcome.committed);
             let incarnation = state.incarnation;
             repair::copy_found(&mut self.stage, incarnation, self.turn);
-            return Ok(AfterAnswer::Restart);
+            return Ok(self.read_anew());
         }
         state.log = Some(welcome.log);
         if welcome.lost == Some(true) {
@@ -50,21 +51,17 @@ impl Reading<'_, '_, '_> {
 }
 
 /// The server was restored and has lost what came after its backup: reads every feed from its beginning, and offers
-/// again every own frame that it is not known to hold: those after number `committed`. Nothing is known of what else it
+/// again every own frame, for a carrier may have brought it later ones than it misses. Nothing is known of what else it
 /// holds, so every dependency is named by its whole hash until the outbox is empty.
 fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Failure> {
-    for feed in stage.memory.cursors.keys() {
-        stage.set_cursor(*feed, None);
-    }
-    let current = stage.state.incarnation;
-    let lost = |key: &FrameKey| key.0 != current || key.1 > committed;
+    stage.forget_cursors();
     let mut offered = Vec::new();
-    for key in stage.frame_keys().into_iter().filter(lost) {
+    for key in stage.frame_keys() {
         let Some(frame) = stage.frame(key).filter(|frame| frame.standing != FrameStanding::Sent).cloned()
         else {
             continue;
         };
-        let mut rows = unpack(stage, &frame.bytes)?;
+        let (mut rows, whole) = unpack(stage, &frame.bytes)?;
         for number in &frame.changes {
             let Some(row) = stage.outgoing(*number).cloned() else { continue };
             rows.retain(|other| other.hash != row.hash);
@@ -75,7 +72,9 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
             }
         }
         offered.extend(rows);
-        stage.set_frame(key, None);
+        // What cannot be read now stays for a day when it can.
+        let kept = FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, ..frame };
+        stage.set_frame(key, (!whole).then_some(kept));
     }
     let count = offered.len();
     let records = offered.iter().map(|row| row.record).collect();
@@ -94,8 +93,9 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
     Ok(())
 }
 
-/// The changes of an own frame.
-fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<Vec<OutboxRow>, Failure> {
+/// The changes of an own frame, and whether these are all. A change whose dependency stood in a record that the device
+/// may not hold any more cannot be read.
+fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<(Vec<OutboxRow>, bool), Failure> {
     let unreadable = |_| Failure::Bug("an own frame does not read");
     let frame = Frame::parse(bytes).map_err(unreadable)?;
     let raw = frame.inflate(&[], MAX_RAW_BYTES).map_err(unreadable)?;
@@ -107,12 +107,11 @@ fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<Vec<OutboxRow>, Failure> {
     });
     let origin = frame.header.origin;
     let feed = Feed { area: origin.area, class: origin.class };
-    // Records that the device may not hold any more are gone, and their later changes with them.
     let whole = changes.iter().all(|change| change.hash.is_some());
-    if !whole
-        || changes_digest(changes.iter().filter_map(|change| change.hash)) != frame.header.changes_digest
-    {
-        return Ok(Vec::new());
+    let digest = changes_digest(changes.iter().filter_map(|change| change.hash));
+    if whole && digest != frame.header.changes_digest {
+        // Another copy's change stands where a short dependency points, so these are not the changes that were signed.
+        return Ok((Vec::new(), false));
     }
     let row = |change: fieldmerge_protocol::bundle::Resolved| {
         let (bytes, hash) = change.change.encode();
@@ -130,12 +129,13 @@ fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<Vec<OutboxRow>, Failure> {
             start_op: change.change.start_op,
         }
     };
-    Ok(changes.into_iter().map(row).collect())
+    let read = changes.into_iter().filter(|change| change.hash.is_some());
+    Ok((read.map(row).collect(), whole))
 }
 
 /// Forgets the records of feeds that the device may neither read nor write any more, once nothing of them waits in the
 /// outbox.
-pub(crate) fn purge(stage: &mut Stage<'_>, now_ms: i64) -> Result<(), Failure> {
+pub(crate) fn purge(stage: &mut Stage<'_>, turn: &mut Turn<'_>) -> Result<(), Failure> {
     if stage.memory.roster.version == 0 {
         return Ok(());
     }
@@ -162,7 +162,9 @@ pub(crate) fn purge(stage: &mut Stage<'_>, now_ms: i64) -> Result<(), Failure> {
     }
     if !records.is_empty() {
         let count = records.len();
-        stage.notify(now_ms, "feed-withdrawn", count, records);
+        stage.notify(turn.now_ms, "feed-withdrawn", count, records);
+        // If the feed is given back, its own changes come whole too, for they were written under another incarnation.
+        repair::begin_incarnation(stage, turn);
     }
     Ok(())
 }

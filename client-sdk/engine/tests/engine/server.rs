@@ -186,7 +186,7 @@ impl Server {
         let mut writer = BundleWriter::new();
         writer.part(tag::WELCOME, &sync::encode(welcome));
         for (device, receipts) in receipts {
-            let list = sync::encode(&ReceiptList { device, receipts });
+            let list = sync::encode(&ReceiptList { device, receipts, log: self.log });
             let signature = self.key.sign(&sync::receipts_text(self.project, &list)).to_bytes().to_vec();
             writer.part(tag::RECEIPTS, &sync::encode(&Receipts { list, signature }));
         }

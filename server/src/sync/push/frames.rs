@@ -1,20 +1,18 @@
 //! Checks frames before any transaction: signature, size, shape. What fails here never touches a record.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ed25519_dalek::VerifyingKey;
 use fieldmerge_protocol::bundle::{BundleError, Frame, Proof, decode_body};
-use fieldmerge_protocol::limits::{MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES};
+use fieldmerge_protocol::limits::{MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES, MAX_REQUEST_OPERATIONS};
 use fieldmerge_protocol::sync::FrameRef;
 use fieldmerge_protocol::{DeviceId, ProjectId};
 
+use super::Arrival;
 use super::merge::{Incoming, Source};
 
 /// What the store needs of a frame besides its changes.
 pub struct Envelope {
-    /// Its index in the request.
-    pub index: usize,
     /// Who signed it.
     pub source: Source,
     /// The digest over its change hashes that was signed.
@@ -41,35 +39,61 @@ pub enum Checked {
     Bad(Box<Envelope>, &'static str),
     /// Not proven to come from the author that it names, if it names one: quarantined with a code, its number unspent.
     Unproven(Option<(Source, [u8; 32])>, &'static str),
+    /// Signed by its author, and taken before with this digest: it has its receipt, and is not opened again.
+    Seen(Source, [u8; 32]),
+    /// Signed by its author, but the request holds too much already: not opened, to be sent again.
+    Later(Source, [u8; 32]),
 }
 
-/// Checks the frame part `index` of a request.
-pub fn check(
-    index: usize,
-    payload: &[u8],
-    project: ProjectId,
-    keys: &BTreeMap<DeviceId, VerifyingKey>,
-    received_ms: i64,
-) -> Checked {
+impl Checked {
+    /// How many operations it holds: what it costs in memory.
+    pub fn operations(&self) -> usize {
+        match self {
+            Self::Good(_, incoming) => incoming.packed.iter().map(|packed| packed.change.ops.len()).sum(),
+            _ => 0,
+        }
+    }
+}
+
+/// The digests of frames that were taken, by author and number.
+pub type Taken = BTreeMap<(DeviceId, FrameRef), [u8; 32]>;
+
+/// Checks the frames of a request. Costs most of what a bad request can cost, and holds no lock.
+pub fn check_all(project: ProjectId, arrival: &Arrival) -> Vec<Checked> {
+    let mut operations = 0;
+    let checked = arrival.frames.iter().map(|payload| {
+        let checked = check(payload, project, arrival, operations < MAX_REQUEST_OPERATIONS);
+        operations += checked.operations();
+        checked
+    });
+    checked.collect()
+}
+
+fn check(payload: &[u8], project: ProjectId, arrival: &Arrival, has_room: bool) -> Checked {
     let Ok(frame) = Frame::parse(payload) else { return Checked::Unproven(None, "malformed-frame") };
     let origin = &frame.header.origin;
     let source = Source {
         device: origin.device,
         frame: FrameRef { incarnation: origin.incarnation, number: origin.number },
-        received_ms,
+        received_ms: arrival.received_ms,
     };
     let digest = frame.header.changes_digest;
     if origin.project != project {
         return Checked::Unproven(Some((source, digest)), "wrong-project");
     }
-    let Some(key) = keys.get(&origin.device) else {
+    let Some(key) = arrival.keys.get(&origin.device) else {
         return Checked::Unproven(Some((source, digest)), "unknown-device");
     };
     if frame.verify(key).is_err() {
         return Checked::Unproven(Some((source, digest)), "bad-signature");
     }
+    if arrival.taken.get(&(source.device, source.frame)) == Some(&digest) {
+        return Checked::Seen(source, digest);
+    }
+    if !has_room {
+        return Checked::Later(source, digest);
+    }
     let envelope = Box::new(Envelope {
-        index,
         source,
         digest,
         proof: frame.proof(),
@@ -80,7 +104,7 @@ pub fn check(
         body: frame.body.to_vec(),
     });
     match open(&frame) {
-        Ok(packed) => Checked::Good(envelope, Incoming { index, source, digest, packed }),
+        Ok(packed) => Checked::Good(envelope, Incoming { source, digest, packed }),
         Err(_) => Checked::Bad(envelope, "malformed-frame"),
     }
 }
@@ -98,11 +122,15 @@ fn open(frame: &Frame<'_>) -> Result<Vec<fieldmerge_protocol::bundle::PackedChan
     if packed.len() == header.count as usize { Ok(packed) } else { Err(BundleError::Malformed("count")) }
 }
 
-/// The authors that the frames of a request name, without looking into their bodies.
-pub fn authors(frames: &[Vec<u8>]) -> Vec<DeviceId> {
-    let mut devices: Vec<DeviceId> =
-        frames.iter().filter_map(|payload| Some(Frame::parse(payload).ok()?.header.origin.device)).collect();
-    devices.sort_unstable();
-    devices.dedup();
-    devices
+/// The authors and numbers that the frames of a request name, without looking into their bodies.
+pub fn named(frames: &[Vec<u8>]) -> impl Iterator<Item = (DeviceId, FrameRef)> {
+    frames.iter().filter_map(|payload| {
+        let origin = Frame::parse(payload).ok()?.header.origin;
+        Some((origin.device, FrameRef { incarnation: origin.incarnation, number: origin.number }))
+    })
+}
+
+/// The authors that the frames of a request name.
+pub fn authors(frames: &[Vec<u8>]) -> BTreeSet<DeviceId> {
+    named(frames).map(|(device, _)| device).collect()
 }

@@ -12,24 +12,51 @@ use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::records::RecordRow;
 use fieldmerge_store::{StoreError, Tx, held, proofs as store_proofs, records};
 
-use super::Push;
-use super::frames::{Checked, Envelope};
+use super::frames::{self, Checked, Envelope, Taken};
 use super::merge::{Incoming, Item, Merge, Slot, Source, Working};
+use super::{At, Push};
 use crate::sync::roster;
 
-/// The proofs of those frames of a request that were taken before.
+/// Proofs by author and number.
+pub type Proofs = BTreeMap<(DeviceId, FrameRef), Proof>;
+
+/// The proofs of those frames that were taken before.
 pub async fn proofs(
     tx: &mut Tx,
     project: ProjectId,
-    checked: &[Checked],
-) -> Result<BTreeMap<(DeviceId, FrameRef), Proof>, StoreError> {
+    checked: impl Iterator<Item = &Checked>,
+) -> Result<Proofs, StoreError> {
+    let signed = checked.filter_map(|frame| match frame {
+        Checked::Good(envelope, _) | Checked::Bad(envelope, _) => Some(envelope.source),
+        Checked::Seen(source, _) | Checked::Later(source, _) => Some(*source),
+        Checked::Unproven(..) => None,
+    });
+    between(tx, project, signed.map(|source| (source.device, source.frame))).await
+}
+
+/// The digests of those frames of the sender's own that were taken before: they need not be opened again. Of others
+/// nobody has proven yet that they come from whom they name, so nothing is looked up for them.
+pub async fn taken(
+    tx: &mut Tx,
+    project: ProjectId,
+    sender: DeviceId,
+    frames: &[Vec<u8>],
+) -> Result<Taken, StoreError> {
+    let own = frames::named(frames).filter(|(device, _)| *device == sender);
+    let known = between(tx, project, own).await?;
+    Ok(known.into_iter().map(|(frame, proof)| (frame, proof.digest)).collect())
+}
+
+/// The proofs that stand between the lowest and the highest frame that is named of each author and incarnation.
+async fn between(
+    tx: &mut Tx,
+    project: ProjectId,
+    named: impl Iterator<Item = (DeviceId, FrameRef)>,
+) -> Result<Proofs, StoreError> {
     let mut ranges: BTreeMap<(DeviceId, Incarnation), (u64, u64)> = BTreeMap::new();
-    for frame in checked {
-        if let Checked::Good(envelope, _) | Checked::Bad(envelope, _) = frame {
-            let Source { device, frame, .. } = envelope.source;
-            let range = ranges.entry((device, frame.incarnation)).or_insert((frame.number, frame.number));
-            *range = (range.0.min(frame.number), range.1.max(frame.number));
-        }
+    for (device, frame) in named {
+        let range = ranges.entry((device, frame.incarnation)).or_insert((frame.number, frame.number));
+        *range = (range.0.min(frame.number), range.1.max(frame.number));
     }
     let mut known = BTreeMap::new();
     for ((device, incarnation), (first, last)) in ranges {
@@ -44,10 +71,10 @@ pub async fn proofs(
 pub async fn merge<'a>(
     tx: &mut Tx,
     push: &Push<'a>,
-    good: &[(Box<Envelope>, Incoming)],
+    good: &[(At, Box<Envelope>, Incoming)],
 ) -> Result<Merge<'a>, StoreError> {
     let ids: BTreeSet<RecordId> =
-        good.iter().flat_map(|(_, incoming)| incoming.packed.iter().map(|packed| packed.record)).collect();
+        good.iter().flat_map(|(.., incoming)| incoming.packed.iter().map(|packed| packed.record)).collect();
     let ids: Vec<RecordId> = ids.into_iter().collect();
     let mut records: BTreeMap<RecordId, Working> = ids
         .iter()
@@ -59,14 +86,15 @@ pub async fn merge<'a>(
         let position = row.position;
         records.insert(row.id, Working { slot, feed, changed: false, position, row: Some(row) });
     }
-    let mut waiting = Vec::new();
+    let mut waiting: BTreeMap<RecordId, Vec<Item>> = BTreeMap::new();
     for held in held::of_records(tx, push.project, &ids).await? {
-        waiting.push(unpack(&held)?);
+        waiting.entry(held.record).or_default().push(unpack(&held)?);
     }
     let mut held_counts = BTreeMap::new();
-    for device in push.keys.keys().filter(|_| !ids.is_empty()) {
-        let count = held::count_of_device(tx, push.project, *device).await?;
-        held_counts.insert(*device, usize::try_from(count).unwrap_or(usize::MAX));
+    let authors: BTreeSet<DeviceId> = good.iter().map(|(_, envelope, _)| envelope.source.device).collect();
+    for device in authors {
+        let count = held::count_of_device(tx, push.project, device).await?;
+        held_counts.insert(device, usize::try_from(count).unwrap_or(usize::MAX));
     }
     Ok(Merge {
         root: push.root,

@@ -15,6 +15,8 @@ use fieldmerge_protocol::sync::{
 use fieldmerge_protocol::{Actor, AreaId, Change, ChangeHash, DeviceId, RecordId};
 use fieldmerge_store::records::RecordRow;
 
+use super::At;
+
 /// Who signed a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source {
@@ -28,8 +30,6 @@ pub struct Source {
 
 /// A frame whose signature holds and whose body parses.
 pub struct Incoming {
-    /// Its index in the request.
-    pub index: usize,
     /// Who signed it.
     pub source: Source,
     /// The digest over its change hashes that was signed.
@@ -81,8 +81,8 @@ pub struct Working {
 pub struct Run {
     /// The feed.
     pub feed: Feed,
-    /// The frame's index in the request, if the run is that whole frame and may be stored as received.
-    pub whole: Option<usize>,
+    /// The frame, if the run is that whole frame and may be stored as received.
+    pub whole: Option<At>,
     /// The changes.
     pub items: Vec<Item>,
     /// The position before the first of them, once positions are given.
@@ -129,7 +129,7 @@ pub struct Merge<'a> {
     /// Every record that the frames name.
     pub records: BTreeMap<RecordId, Working>,
     /// Changes held before this push that wait in these records.
-    pub held: Vec<Item>,
+    pub held: BTreeMap<RecordId, Vec<Item>>,
     /// How many changes of each author are held.
     pub held_counts: BTreeMap<DeviceId, usize>,
     /// What was accepted, in order.
@@ -144,8 +144,8 @@ pub struct Merge<'a> {
 
 impl Merge<'_> {
     /// Offers one frame and says what became of it.
-    pub fn frame(&mut self, incoming: Incoming) -> FrameReceipt {
-        let Incoming { index, source, digest, packed } = incoming;
+    pub fn frame(&mut self, at: At, incoming: Incoming) -> FrameReceipt {
+        let Incoming { source, digest, packed } = incoming;
         let receipt = |status, code: Option<&str>, exceptions| FrameReceipt {
             frame: source.frame,
             status,
@@ -174,17 +174,13 @@ impl Merge<'_> {
             && run.items.len() == count
             && run.items.iter().all(|item| item.source == source)
         {
-            run.whole = Some(index);
+            run.whole = Some(at);
         }
         receipt(FrameStatus::Accepted, None, exceptions)
     }
 
     fn find(&self, record: RecordId, actor: Actor, seq: u64) -> Option<ChangeHash> {
-        match &self.records.get(&record)?.slot {
-            Slot::Absent => None,
-            Slot::Record(state) => state.find(actor, seq),
-            Slot::Log(log) => log.find(actor, seq),
-        }
+        self.records.get(&record)?.find(actor, seq)
     }
 
     /// Offers one change; what becomes of it is recorded here and told.
@@ -215,6 +211,10 @@ impl Merge<'_> {
             return Err("foreign-actor");
         }
         let Some(working) = self.records.get_mut(record) else { return Err("unknown-record") };
+        // What stands already needs no grant again: a device offers everything anew when the server was restored.
+        if working.find(change.actor, change.seq) == Some(*hash) {
+            return Ok(Verdict::Duplicate);
+        }
         if let Slot::Absent = working.slot {
             if !change.deps.is_empty() {
                 return Ok(Verdict::Held { missing: change.deps.clone() });
@@ -248,15 +248,12 @@ impl Merge<'_> {
     /// Offers again what was held for a record that has just grown, until nothing more fits.
     fn release(&mut self, record: RecordId) {
         loop {
-            let all = std::mem::take(&mut self.held);
-            let (waiting, others): (Vec<Item>, Vec<Item>) =
-                all.into_iter().partition(|item| item.record == record);
-            self.held = others;
+            let Some(waiting) = self.held.remove(&record) else { return };
             let mut applied = false;
             for item in waiting {
                 let (outcome, code) = match self.judge(&item) {
                     Ok(Verdict::Held { .. }) => {
-                        self.held.push(item);
+                        self.held.entry(record).or_default().push(item);
                         continue;
                     }
                     Ok(Verdict::Applied) => (Outcome::Accepted, None),
@@ -287,11 +284,12 @@ impl Merge<'_> {
     }
 
     fn hold(&mut self, item: Item) -> Judgement {
-        let key = (item.record, item.change.actor, item.change.seq);
-        let mut held = self.held.iter_mut();
-        if let Some(known) = held.find(|held| (held.record, held.change.actor, held.change.seq) == key) {
+        let key = (item.change.actor, item.change.seq);
+        let mut held = self.held.entry(item.record).or_default().iter_mut();
+        if let Some(known) = held.find(|held| (held.change.actor, held.change.seq) == key) {
             if known.hash != item.hash {
-                return self.refuse(item, "forked");
+                self.refused.push(Refused { item, code: "forked" });
+                return (Outcome::Forked, None);
             }
             // The device asks about the frame that it sent last, so that is the one whose receipt must be corrected.
             *known = item.clone();
@@ -304,7 +302,7 @@ impl Merge<'_> {
         }
         *count += 1;
         self.newly_held.push(item.clone());
-        self.held.push(item);
+        self.held.entry(item.record).or_default().push(item);
         (Outcome::Held, None)
     }
 
@@ -315,6 +313,14 @@ impl Merge<'_> {
 }
 
 impl Working {
+    fn find(&self, actor: Actor, seq: u64) -> Option<ChangeHash> {
+        match &self.slot {
+            Slot::Absent => None,
+            Slot::Record(state) => state.find(actor, seq),
+            Slot::Log(log) => log.find(actor, seq),
+        }
+    }
+
     fn accept(&mut self, change: &Change, hash: ChangeHash, source: &Source) -> Verdict {
         let provenance = Provenance {
             incarnation: source.frame.incarnation,

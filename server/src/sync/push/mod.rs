@@ -11,6 +11,7 @@ pub mod merge;
 mod rows;
 mod write;
 
+pub use load::taken;
 pub use rows::json;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,12 +23,30 @@ use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::segments::Source as StoredSource;
 use fieldmerge_store::{StoreError, Tx, devices, proofs};
 
-use self::frames::{Checked, Envelope};
+use self::frames::{Checked, Envelope, Taken};
+use self::load::Proofs;
 use self::merge::{Incoming, Source};
 use crate::failpoint::failpoint;
 use crate::ids::Ids;
 
-/// A push as it stands before the transaction.
+/// What one request brings.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Who sends the request: the author of its own frames, the carrier of the others.
+    pub sender: DeviceId,
+    /// The public keys of the authors that may write.
+    pub keys: BTreeMap<DeviceId, VerifyingKey>,
+    /// The payloads of the frames.
+    pub frames: Vec<Vec<u8>>,
+    /// Frames of the sender that were taken before.
+    pub taken: Taken,
+    /// When the request was received.
+    pub received_ms: i64,
+    /// How the device fares, as JSON.
+    pub telemetry: Option<String>,
+}
+
+/// Requests of a project that are taken together. No two of them bring frames of one author.
 pub struct Push<'a> {
     /// The project.
     pub project: ProjectId,
@@ -35,23 +54,28 @@ pub struct Push<'a> {
     pub root: AreaId,
     /// Its areas, the root included.
     pub areas: &'a BTreeSet<AreaId>,
-    /// Who sends the request: the author of its own frames, the carrier of the others.
-    pub sender: DeviceId,
-    /// The public keys of the authors.
-    pub keys: &'a BTreeMap<DeviceId, VerifyingKey>,
-    /// The payloads of the frames.
-    pub frames: &'a [Vec<u8>],
-    /// When the request was received.
-    pub received_ms: i64,
+    /// What the requests bring.
+    pub arrivals: &'a [Arrival],
+    /// The server's time.
+    pub now_ms: i64,
     /// Where ids of quarantined items come from.
     pub ids: &'a Ids,
+}
+
+/// Where a frame stands in a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    /// The place of its request.
+    pub arrival: usize,
+    /// Its place in the request.
+    pub frame: usize,
 }
 
 /// What a push did, for receipts and measures.
 #[derive(Debug, Default)]
 pub struct Pushed {
-    /// One receipt for each frame that names an author, in the order of the request.
-    pub receipts: Vec<(DeviceId, FrameReceipt)>,
+    /// For each request one receipt for each frame that names an author, in the order of the request.
+    pub receipts: Vec<Vec<(DeviceId, FrameReceipt)>>,
     /// Changes that became part of their records.
     pub accepted: u64,
     /// Changes that wait.
@@ -62,6 +86,7 @@ pub struct Pushed {
 
 /// A frame on its way through the transaction.
 struct Judged {
+    at: At,
     source: Source,
     /// Absent until the frame is merged.
     receipt: Option<FrameReceipt>,
@@ -70,49 +95,53 @@ struct Judged {
 }
 
 impl Push<'_> {
-    /// Checks every frame. Costs most of what a bad request can cost, and holds no lock.
-    pub fn check(&self) -> Vec<Checked> {
-        self.frames
-            .iter()
-            .enumerate()
-            .map(|(index, payload)| frames::check(index, payload, self.project, self.keys, self.received_ms))
-            .collect()
-    }
-
-    /// Merges and writes. Called again from its beginning when the database was busy.
-    pub async fn run(&self, tx: &mut Tx, checked: Vec<Checked>) -> Result<Pushed, StoreError> {
-        let mut authors: Vec<DeviceId> = self.keys.keys().copied().chain([self.sender]).collect();
-        authors.sort_unstable();
-        authors.dedup();
+    /// Merges and writes. `checked` holds the frames of each request.
+    pub async fn run(&self, tx: &mut Tx, checked: Vec<Vec<Checked>>) -> Result<Pushed, StoreError> {
+        let authors = self.arrivals.iter().flat_map(|arrival| arrival.keys.keys().chain([&arrival.sender]));
+        let authors: BTreeSet<DeviceId> = authors.copied().collect();
+        let authors: Vec<DeviceId> = authors.into_iter().collect();
         devices::lock(tx, self.project, &authors).await?;
+        for arrival in self.arrivals {
+            let Arrival { sender, received_ms, telemetry, .. } = arrival;
+            devices::note_seen(tx, self.project, *sender, *received_ms, telemetry.as_deref()).await?;
+        }
+        if checked.iter().all(Vec::is_empty) {
+            return Ok(Pushed { receipts: vec![Vec::new(); self.arrivals.len()], ..Pushed::default() });
+        }
         failpoint("authors-locked");
 
-        let known = load::proofs(tx, self.project, &checked).await?;
+        let known = load::proofs(tx, self.project, checked.iter().flatten()).await?;
         let (good, mut plan) = Self::sort(checked, &known);
         let mut merge = load::merge(tx, self, &good).await?;
         failpoint("records-loaded");
-        for (envelope, incoming) in good {
-            let receipt = merge.frame(incoming);
-            plan.merged(envelope, receipt);
+        for (at, envelope, incoming) in good {
+            let receipt = merge.frame(at, incoming);
+            plan.merged(at, envelope, receipt);
         }
         failpoint("merged");
         write::all(tx, self, plan, merge).await
     }
 
     /// Answers what was seen before, and parts what can be merged from what cannot.
-    fn sort(
-        checked: Vec<Checked>,
-        known: &BTreeMap<(DeviceId, FrameRef), Proof>,
-    ) -> (Vec<(Box<Envelope>, Incoming)>, Plan) {
+    fn sort(checked: Vec<Vec<Checked>>, known: &Proofs) -> (Vec<(At, Box<Envelope>, Incoming)>, Plan) {
         let mut plan = Plan::default();
         let mut good = Vec::new();
         let mut seen: BTreeMap<(DeviceId, FrameRef), [u8; 32]> = BTreeMap::new();
-        for (index, checked) in checked.into_iter().enumerate() {
+        let placed = checked.into_iter().enumerate().flat_map(|(arrival, frames)| {
+            let frames = frames.into_iter().enumerate();
+            frames.map(move |(frame, checked)| (At { arrival, frame }, checked))
+        });
+        for (at, checked) in placed {
             let (envelope, incoming) = match checked {
                 Checked::Good(envelope, incoming) => (envelope, Ok(incoming)),
                 Checked::Bad(envelope, code) => (envelope, Err(code)),
+                Checked::Seen(source, digest) | Checked::Later(source, digest) => {
+                    let proof = known.get(&(source.device, source.frame));
+                    plan.seen(at, source, &digest, proof.filter(|proof| proof.digest == digest));
+                    continue;
+                }
                 Checked::Unproven(source, code) => {
-                    plan.unproven(source, code, index);
+                    plan.unproven(at, source, code);
                     continue;
                 }
             };
@@ -123,18 +152,18 @@ impl Push<'_> {
                 // The same frame twice in one request: the first one's receipt says all.
                 Some(digest) if digest == envelope.digest => {
                     if let Some(proof) = before.filter(|_| seen.insert(key, digest).is_none()) {
-                        plan.repeat(source, proof);
+                        plan.repeat(at, source, proof);
                     }
                 }
-                Some(_) => plan.unproven(Some((source, envelope.digest)), "forked", index),
+                Some(_) => plan.unproven(at, Some((source, envelope.digest)), "forked"),
                 None => {
                     seen.insert(key, envelope.digest);
                     match incoming {
                         Ok(incoming) => {
-                            plan.judged.push(Judged { source, receipt: None, fresh: None });
-                            good.push((envelope, incoming));
+                            plan.expect(at, source);
+                            good.push((at, envelope, incoming));
                         }
-                        Err(code) => plan.refuse(envelope, code),
+                        Err(code) => plan.refuse(at, envelope, code),
                     }
                 }
             }
@@ -147,52 +176,67 @@ impl Push<'_> {
 #[derive(Default)]
 struct Plan {
     judged: Vec<Judged>,
-    quarantine: Vec<(Option<Source>, &'static str, usize)>,
+    quarantine: Vec<(Option<Source>, &'static str, At)>,
 }
 
 impl Plan {
+    /// Keeps the place of a frame that is to be merged.
+    fn expect(&mut self, at: At, source: Source) {
+        self.judged.push(Judged { at, source, receipt: None, fresh: None });
+    }
+
+    fn judge(&mut self, at: At, source: Source, receipt: FrameReceipt) {
+        self.judged.push(Judged { at, source, receipt: Some(receipt), fresh: None });
+    }
+
     /// Fills the place that was kept for a frame.
-    fn merged(&mut self, envelope: Box<Envelope>, receipt: FrameReceipt) {
-        let source = envelope.source;
+    fn merged(&mut self, at: At, envelope: Box<Envelope>, receipt: FrameReceipt) {
         if receipt.status == FrameStatus::Quarantined {
-            self.quarantine.push((Some(source), "digest-mismatch", envelope.index));
+            self.quarantine.push((Some(envelope.source), "digest-mismatch", at));
         }
-        let place = self.judged.iter_mut().find(|judged| judged.receipt.is_none() && judged.source == source);
-        let place = place.expect("every frame that is merged has its place kept");
+        let place = self.judged.binary_search_by_key(&at, |judged| judged.at);
+        let place = &mut self.judged[place.expect("every frame that is merged has its place kept")];
         // An unresolved frame leaves no trace: its author sends the changes again in another one.
         place.fresh = (receipt.status != FrameStatus::Unresolved).then_some(envelope);
         place.receipt = Some(receipt);
     }
 
     /// Refuses a frame that its author did sign.
-    fn refuse(&mut self, envelope: Box<Envelope>, code: &'static str) {
+    fn refuse(&mut self, at: At, envelope: Box<Envelope>, code: &'static str) {
         let source = envelope.source;
-        self.quarantine.push((Some(source), code, envelope.index));
-        let receipt = Some(whole(source.frame, &envelope.digest, FrameStatus::Quarantined, code));
-        self.judged.push(Judged { source, receipt, fresh: Some(envelope) });
+        self.quarantine.push((Some(source), code, at));
+        let receipt = Some(whole(source.frame, &envelope.digest, FrameStatus::Quarantined, Some(code)));
+        self.judged.push(Judged { at, source, receipt, fresh: Some(envelope) });
     }
 
     /// Refuses a frame without spending a number.
-    fn unproven(&mut self, source: Option<(Source, [u8; 32])>, code: &'static str, index: usize) {
-        self.quarantine.push((source.map(|(source, _)| source), code, index));
+    fn unproven(&mut self, at: At, source: Option<(Source, [u8; 32])>, code: &'static str) {
+        self.quarantine.push((source.map(|(source, _)| source), code, at));
         if let Some((source, digest)) = source {
             let status = if code == "forked" { FrameStatus::Forked } else { FrameStatus::Quarantined };
-            let receipt = Some(whole(source.frame, &digest, status, code));
-            self.judged.push(Judged { source, receipt, fresh: None });
+            self.judge(at, source, whole(source.frame, &digest, status, Some(code)));
+        }
+    }
+
+    /// Gives the receipt of a frame that was taken before. One that was not opened and is not known is sent anew.
+    fn seen(&mut self, at: At, source: Source, digest: &[u8; 32], proof: Option<&Proof>) {
+        match proof {
+            Some(proof) => self.repeat(at, source, proof),
+            None => self.judge(at, source, whole(source.frame, digest, FrameStatus::Unresolved, None)),
         }
     }
 
     /// Gives the receipt that the frame got before.
-    fn repeat(&mut self, source: Source, proof: &Proof) {
+    fn repeat(&mut self, at: At, source: Source, proof: &Proof) {
         let receipt = sync::decode(&proof.receipt).unwrap_or_else(|_| {
-            whole(source.frame, &proof.digest, FrameStatus::Quarantined, "unreadable-receipt")
+            whole(source.frame, &proof.digest, FrameStatus::Quarantined, Some("unreadable-receipt"))
         });
-        self.judged.push(Judged { source, receipt: Some(receipt), fresh: None });
+        self.judge(at, source, receipt);
     }
 }
 
-fn whole(frame: FrameRef, digest: &[u8; 32], status: FrameStatus, code: &str) -> FrameReceipt {
-    let (code, digest) = (Some(code.to_owned()), short_digest(digest));
+fn whole(frame: FrameRef, digest: &[u8; 32], status: FrameStatus, code: Option<&str>) -> FrameReceipt {
+    let (code, digest) = (code.map(str::to_owned), short_digest(digest));
     FrameReceipt { frame, status, exceptions: Vec::new(), code, digest }
 }
 

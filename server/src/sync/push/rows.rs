@@ -41,7 +41,7 @@ pub fn derive(push: &Push<'_>, merge: &Merge<'_>, known: Vec<CaseRow>) -> Derive
             Slot::Log(state) => derived.records.push(log_row(push, *id, feed, working, state)),
             Slot::Record(state) => {
                 let before = cases_of.remove(id).unwrap_or_default();
-                let judged = judgement::of_record(push.received_ms, feed, state, before, &merge.grants);
+                let judged = judgement::of_record(push.now_ms, feed, state, before, &merge.grants);
                 let row = record_row(push, *id, feed, working, state, judged.open);
                 derived.records.push(row);
                 derived.cases.extend(judged.rows);
@@ -69,7 +69,7 @@ fn record_row(
         subject: identity.and_then(|identity| identity.subject),
         author: first.as_ref().map_or(Actor([0; 16]), |first| first.change.actor),
         created_ms: first.map_or(0, |first| first.change.time),
-        updated_ms: push.received_ms,
+        updated_ms: push.now_ms,
         position: working.position,
         change_count: state.change_count() as u64,
         open_case_count,
@@ -87,8 +87,8 @@ fn log_row(push: &Push<'_>, id: RecordId, feed: Feed, working: &Working, state: 
         record_type: heading.map_or_else(String::new, |heading| heading.record_type.to_string()),
         subject: None,
         author: heading.map_or(Actor([0; 16]), |heading| heading.actor),
-        created_ms: working.row.as_ref().map_or(push.received_ms, |row| row.created_ms),
-        updated_ms: push.received_ms,
+        created_ms: working.row.as_ref().map_or(push.now_ms, |row| row.created_ms),
+        updated_ms: push.now_ms,
         position: working.position,
         change_count: state.change_count() as u64,
         open_case_count: 0,

@@ -17,11 +17,14 @@ use sha2::{Digest, Sha256};
 
 use super::frames::Envelope;
 use super::merge::{Item, Merge, Refused, Run, Settled, Slot, Source};
-use super::{Judged, Plan, Push, Pushed, rows, stored};
+use super::{At, Judged, Plan, Push, Pushed, rows, stored};
 use crate::failpoint::failpoint;
 
 /// zstd level of frames that the server encodes anew: they are few and are read by every phone of the feed.
 const LEVEL: i32 = 9;
+
+/// The most bytes of a body that the server encodes anew, before compression: with its head it fits into a part.
+const MAX_SEGMENT_RAW_BYTES: usize = 512 << 10;
 
 /// Writes all of it and tells the receipts.
 pub async fn all(
@@ -41,8 +44,8 @@ pub async fn all(
     let had_cases: Vec<RecordId> = had_cases.map(|(id, _)| *id).collect();
     let known_cases = cases::of_records(tx, push.project, &had_cases).await?;
 
-    let envelopes: BTreeMap<usize, &Envelope> =
-        plan.judged.iter().filter_map(|judged| judged.fresh.as_deref()).map(|e| (e.index, e)).collect();
+    let envelopes: BTreeMap<At, &Envelope> =
+        plan.judged.iter().filter_map(|judged| Some((judged.at, judged.fresh.as_deref()?))).collect();
     place(tx, push, &mut merge).await?;
     failpoint("positions-given");
     for run in &merge.runs {
@@ -63,8 +66,9 @@ pub async fn all(
     for refused in merge.refused {
         quarantine::insert(tx, push.project, &quarantined(push, refused)?).await?;
     }
-    for (source, code, index) in plan.quarantine {
-        quarantine_frame(tx, push, source, code, &push.frames[index]).await?;
+    for (source, code, at) in plan.quarantine {
+        let payload = &push.arrivals[at.arrival].frames[at.frame];
+        quarantine_frame(tx, push, source, code, payload).await?;
     }
     pushed.receipts = write_proofs(tx, push, taken).await?;
     failpoint("proofs-written");
@@ -111,34 +115,55 @@ async fn append(
     tx: &mut Tx,
     push: &Push<'_>,
     run: &Run,
-    envelopes: &BTreeMap<usize, &Envelope>,
+    envelopes: &BTreeMap<At, &Envelope>,
 ) -> Result<(), StoreError> {
+    if let Some(envelope) = run.whole.and_then(|at| envelopes.get(&at)) {
+        let head = SegmentHead {
+            compression: envelope.compression,
+            dictionary: envelope.dictionary,
+            raw_bytes: envelope.raw_len,
+            ..head(run, run.from, &run.items)
+        };
+        return segments::append(tx, push.project, &head, &envelope.body).await;
+    }
+    let mut from = run.from;
+    let mut parts = vec![run.items.as_slice()];
+    while let Some(items) = parts.pop() {
+        let list: Vec<Entry<'_>> = items.iter().map(entry).collect();
+        let body = match encode_body(&list, &|_, _| None) {
+            Ok(body) if body.len() <= MAX_SEGMENT_RAW_BYTES => body,
+            // With whole hashes it is longer than it came, and may be too long to be sent on.
+            _ if items.len() > 1 => {
+                let (first, second) = items.split_at(items.len() / 2);
+                parts.extend([second, first]);
+                continue;
+            }
+            _ => encode(&list, "segments")?,
+        };
+        let (compression, bytes) =
+            compress(&body, LEVEL, &[]).unwrap_or((Compression::Stored, body.as_slice().into()));
+        let raw_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        let head = SegmentHead { compression: compression.number(), raw_bytes, ..head(run, from, items) };
+        segments::append(tx, push.project, &head, &bytes).await?;
+        from = head.to;
+    }
+    Ok(())
+}
+
+fn head(run: &Run, from: u64, items: &[Item]) -> SegmentHead {
     let source = run.items[0].source;
-    let mut head = SegmentHead {
+    SegmentHead {
         feed: run.feed,
-        from: run.from,
-        to: run.from + run.items.len() as u64,
-        count: u32::try_from(run.items.len()).unwrap_or(u32::MAX),
+        from,
+        to: from + items.len() as u64,
+        count: u32::try_from(items.len()).unwrap_or(u32::MAX),
         source: Some(stored(&source)),
         received_ms: source.received_ms,
         compression: 0,
         dictionary: 0,
         raw_bytes: 0,
         body_bytes: 0,
-    };
-    if let Some(envelope) = run.whole.and_then(|index| envelopes.get(&index)) {
-        head.compression = envelope.compression;
-        head.dictionary = envelope.dictionary;
-        head.raw_bytes = envelope.raw_len;
-        return segments::append(tx, push.project, &head, &envelope.body).await;
     }
-    let list: Vec<Entry<'_>> = run.items.iter().map(entry).collect();
-    let body = encode(&list, "segments")?;
-    let (compression, bytes) =
-        compress(&body, LEVEL, &[]).unwrap_or((Compression::Stored, body.as_slice().into()));
-    head.compression = compression.number();
-    head.raw_bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
-    segments::append(tx, push.project, &head, &bytes).await
 }
 
 fn entry(item: &Item) -> Entry<'_> {
@@ -209,7 +234,7 @@ fn correct(receipt: &mut FrameReceipt, change: &Settled) {
 fn quarantined(push: &Push<'_>, refused: Refused) -> Result<Quarantined, StoreError> {
     let Refused { item, code } = refused;
     Ok(Quarantined {
-        id: push.ids.uuid(push.received_ms),
+        id: push.ids.uuid(push.now_ms),
         code: code.to_owned(),
         reason: String::new(),
         source: Some(stored(&item.source)),
@@ -217,7 +242,7 @@ fn quarantined(push: &Push<'_>, refused: Refused) -> Result<Quarantined, StoreEr
         record: Some(item.record),
         actor: Some(item.change.actor),
         seq: Some(item.change.seq),
-        received_ms: push.received_ms,
+        received_ms: push.now_ms,
         resolved_ms: None,
         resolution: None,
         body: encode(&[entry(&item)], "quarantine")?,
@@ -247,7 +272,7 @@ async fn quarantine_frame(
         record: None,
         actor: None,
         seq: None,
-        received_ms: push.received_ms,
+        received_ms: push.now_ms,
         resolved_ms: None,
         resolution: None,
         body: payload.to_vec(),
@@ -260,11 +285,12 @@ async fn write_proofs(
     tx: &mut Tx,
     push: &Push<'_>,
     judged: Vec<Judged>,
-) -> Result<Vec<(DeviceId, FrameReceipt)>, StoreError> {
-    let mut receipts = Vec::with_capacity(judged.len());
+) -> Result<Vec<Vec<(DeviceId, FrameReceipt)>>, StoreError> {
+    let mut receipts = vec![Vec::new(); push.arrivals.len()];
     let mut new = Vec::new();
     let mut authors: BTreeSet<(DeviceId, FrameRef)> = BTreeSet::new();
-    for Judged { source, receipt, fresh } in judged {
+    for Judged { at, source, receipt, fresh } in judged {
+        let sender = push.arrivals[at.arrival].sender;
         let receipt = receipt.expect("every frame was judged");
         if let Some(envelope) = fresh {
             let proof = envelope.proof;
@@ -276,12 +302,12 @@ async fn write_proofs(
                 signature: proof.signature.into_iter().chain(cosigned).collect(),
                 header: [proof.header.as_slice(), &proof.body_hash].concat(),
                 receipt: sync::encode(&receipt),
-                carrier: (source.device != push.sender).then_some(push.sender),
-                received_ms: push.received_ms,
+                carrier: (source.device != sender).then_some(sender),
+                received_ms: source.received_ms,
             });
             authors.insert((source.device, source.frame));
         }
-        receipts.push((source.device, receipt));
+        receipts[at.arrival].push((source.device, receipt));
     }
     proofs::insert(tx, push.project, &new).await?;
     for (device, frame) in authors {

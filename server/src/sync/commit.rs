@@ -1,0 +1,216 @@
+//! Group commit: requests that wait while another one is written are taken together, by one transaction. A write to disk
+//! costs the same for one request as for fifty.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fieldmerge_protocol::sync::FrameReceipt;
+use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
+use fieldmerge_store::{StoreError, projects};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::push::frames::{Checked, check_all};
+use super::push::{Arrival, Push, Pushed};
+use crate::failpoint::failpoint;
+use crate::http::ApiError;
+use crate::state::App;
+
+/// The most requests of one transaction: who waits behind it waits for this much.
+const MAX_GROUP: usize = 64;
+/// The most bytes of frames of one transaction, unless one request brings more.
+const MAX_GROUP_BYTES: usize = 4 << 20;
+
+/// The most operations of requests that wait to be written.
+const ROOM: usize = 2_000_000;
+
+/// Receipts with the authors that they are for.
+type Receipted = Vec<(DeviceId, FrameReceipt)>;
+
+/// A request that waits to be written.
+struct Job {
+    project: ProjectId,
+    arrival: Arrival,
+    checked: Vec<Checked>,
+    /// Its share of memory, until it is written.
+    room: Option<OwnedSemaphorePermit>,
+    tell: oneshot::Sender<Result<Receipted, ApiError>>,
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        self.arrival.frames.iter().map(Vec::len).sum()
+    }
+
+    /// Whose frames it may bring, and who sends it.
+    fn devices(&self) -> impl Iterator<Item = DeviceId> {
+        self.arrival.keys.keys().chain([&self.arrival.sender]).copied()
+    }
+}
+
+/// The requests that wait, and how many transactions may run side by side.
+#[derive(Clone)]
+pub struct Commits {
+    waiting: Arc<Mutex<VecDeque<Job>>>,
+    writers: Arc<Semaphore>,
+    /// How many requests are decoded at a time.
+    decoders: Arc<Semaphore>,
+    /// A permit for each operation that may be in memory, beyond what is being decoded.
+    room: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Commits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Commits").finish_non_exhaustive()
+    }
+}
+
+impl Commits {
+    /// Nothing waits yet.
+    pub fn new(writers: usize) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self {
+            waiting: Arc::default(),
+            writers: Arc::new(Semaphore::new(writers)),
+            decoders: Arc::new(Semaphore::new(cores)),
+            room: Arc::new(Semaphore::new(ROOM)),
+        }
+    }
+
+    /// Has what a request brings written, and gives its receipts when it is durable. A client that goes away stops
+    /// nothing: others may stand in the same transaction.
+    pub async fn commit(
+        &self,
+        app: &App,
+        project: ProjectId,
+        arrival: Arrival,
+    ) -> Result<Receipted, ApiError> {
+        let (arrival, checked, room) = self.check(project, arrival).await?;
+        failpoint("frames-checked");
+        let (tell, told) = oneshot::channel();
+        self.queue().push_back(Job { project, arrival, checked, room, tell });
+        let (commits, app) = (self.clone(), app.clone());
+        tokio::spawn(async move {
+            let _writer = commits.writers.acquire().await;
+            let group = commits.next_group();
+            if !group.is_empty() {
+                write(&app, group).await;
+            }
+        });
+        told.await.map_err(ApiError::internal)?
+    }
+
+    /// Decodes the frames, where it holds up nobody, and takes room for what they hold.
+    async fn check(
+        &self,
+        project: ProjectId,
+        arrival: Arrival,
+    ) -> Result<(Arrival, Vec<Checked>, Option<OwnedSemaphorePermit>), ApiError> {
+        if arrival.frames.is_empty() {
+            return Ok((arrival, Vec::new(), None));
+        }
+        let decoding = self.decoders.acquire().await.map_err(ApiError::internal)?;
+        let work = tokio::task::spawn_blocking(move || {
+            let checked = check_all(project, &arrival);
+            (arrival, checked)
+        });
+        let (arrival, checked) = work.await.map_err(ApiError::internal)?;
+        let operations: usize = checked.iter().map(Checked::operations).sum();
+        let permits = u32::try_from(operations.min(ROOM)).map_err(ApiError::internal)?;
+        let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(ApiError::internal)?;
+        drop(decoding);
+        Ok((arrival, checked, Some(room)))
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the oldest request, and those behind it that may share its transaction: of its project, with frames of
+    /// nobody who stands in it already.
+    fn next_group(&self) -> Vec<Job> {
+        let mut queue = self.queue();
+        let Some(first) = queue.pop_front() else { return Vec::new() };
+        let mut devices: BTreeSet<DeviceId> = first.devices().collect();
+        let (project, mut bytes) = (first.project, first.bytes());
+        let mut group = vec![first];
+        let mut left = VecDeque::with_capacity(queue.len());
+        for job in queue.drain(..) {
+            let fits = group.len() < MAX_GROUP && bytes + job.bytes() <= MAX_GROUP_BYTES;
+            let joins =
+                fits && job.project == project && job.devices().all(|device| !devices.contains(&device));
+            // Who is passed over keeps the place before everything later of its devices.
+            devices.extend(job.devices());
+            if joins {
+                bytes += job.bytes();
+                group.push(job);
+            } else {
+                left.push_back(job);
+            }
+        }
+        *queue = left;
+        group
+    }
+}
+
+/// Writes a group and tells everybody. Where the whole fails each request is written alone, so that what stops one does
+/// not stop its neighbours.
+async fn write(app: &App, group: Vec<Job>) {
+    let mut tells = Vec::with_capacity(group.len());
+    let (mut arrivals, mut checked) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+    let mut rooms = Vec::with_capacity(group.len());
+    let project = group[0].project;
+    for job in group {
+        arrivals.push(job.arrival);
+        checked.push(job.checked);
+        tells.push(job.tell);
+        rooms.push(job.room);
+    }
+    match run(app, project, &arrivals, Some(checked)).await {
+        Ok(receipts) => {
+            for (tell, receipts) in tells.into_iter().zip(receipts) {
+                _ = tell.send(Ok(receipts));
+            }
+        }
+        Err(error) if arrivals.len() == 1 => {
+            let tell = tells.pop().expect("a group of one has one to tell");
+            _ = tell.send(Err(error.into()));
+        }
+        Err(_) => {
+            for (arrival, tell) in arrivals.chunks(1).zip(tells) {
+                let receipts = run(app, project, arrival, None).await;
+                let receipts = receipts.map(|mut all| all.pop().unwrap_or_default());
+                _ = tell.send(receipts.map_err(ApiError::from));
+            }
+        }
+    }
+}
+
+/// Runs one transaction. Frames that were checked are given along; a transaction that lost against another begins again,
+/// with frames that are checked again: rarely, so that they need not be copied always.
+async fn run(
+    app: &App,
+    project: ProjectId,
+    arrivals: &[Arrival],
+    checked: Option<Vec<Vec<Checked>>>,
+) -> Result<Vec<Receipted>, StoreError> {
+    let checked = Mutex::new(checked);
+    let pushed: Pushed = app
+        .store()
+        .write(async |mut tx| {
+            let first = checked.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let frames =
+                first.unwrap_or_else(|| arrivals.iter().map(|arrival| check_all(project, arrival)).collect());
+            let Some(known) = projects::find(&mut tx, project).await? else { return Ok(Pushed::default()) };
+            let areas = projects::list_areas(&mut tx, project).await?;
+            let areas: BTreeSet<AreaId> = areas.into_iter().map(|area| area.id).collect();
+            let (root, now_ms, ids) = (known.root_area, app.now_ms(), app.ids());
+            Push { project, root, areas: &areas, arrivals, now_ms, ids }.run(&mut tx, frames).await
+        })
+        .await?;
+    failpoint("committed");
+    let sync = &app.metrics().sync;
+    sync.count_changes("accepted", pushed.accepted);
+    sync.count_changes("held", pushed.held);
+    sync.count_changes("quarantined", pushed.quarantined);
+    Ok(pushed.receipts)
+}

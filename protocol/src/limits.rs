@@ -10,8 +10,6 @@ pub const MAX_PART_BYTES: usize = 1 << 20;
 pub const MAX_FRAME_CHANGES: usize = 1_000;
 /// The most frames in one request.
 pub const MAX_REQUEST_FRAMES: usize = 1_000;
-/// The most operations in one request. Frames beyond them are unresolved: the device sends them again.
-pub const MAX_REQUEST_OPERATIONS: usize = 500_000;
 /// The most bytes of a pushed frame before compression.
 pub const MAX_FRAME_RAW_BYTES: usize = 1 << 20;
 /// The most changes of one device that may be held at a time.
@@ -39,8 +37,6 @@ pub struct Limits {
     pub max_frame_raw_bytes: usize,
     /// The most frames in one request.
     pub max_request_frames: usize,
-    /// The most operations in one request.
-    pub max_request_operations: usize,
     /// The most changes of one device that may be held at a time.
     pub max_held_changes: usize,
     /// How long a device's token may live, in seconds.
@@ -58,7 +54,6 @@ impl Limits {
         max_frame_changes: MAX_FRAME_CHANGES,
         max_frame_raw_bytes: MAX_FRAME_RAW_BYTES,
         max_request_frames: MAX_REQUEST_FRAMES,
-        max_request_operations: MAX_REQUEST_OPERATIONS,
         max_held_changes: MAX_HELD_CHANGES,
         max_token_seconds: MAX_TOKEN_SECONDS,
         max_change_operations: crate::change::MAX_OPS,

@@ -26,7 +26,7 @@ use crate::ChangeError;
 /// The most changes in one frame. Pushed frames have a lower limit, see [`crate::limits`].
 pub const MAX_CHANGES: usize = 4_096;
 /// The most operations in one frame.
-pub const MAX_FRAME_OPS: usize = 1 << 18;
+pub const MAX_FRAME_OPS: usize = 1 << 17;
 /// The most different paths, and the most different slots (path, type, number of replaced operations), in one frame.
 pub const MAX_FRAME_SLOTS: usize = 1 << 16;
 /// The most replaced operations that the changes of one frame may name, all together.

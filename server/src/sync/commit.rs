@@ -9,7 +9,7 @@ use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
 use fieldmerge_store::{StoreError, projects};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::push::frames::{Checked, check_all};
+use super::push::frames::{Checked, check_first};
 use super::push::{Arrival, Push, Pushed};
 use crate::failpoint::failpoint;
 use crate::http::ApiError;
@@ -21,7 +21,7 @@ const MAX_GROUP: usize = 64;
 const MAX_GROUP_BYTES: usize = 4 << 20;
 
 /// The most operations of requests that wait to be written.
-const ROOM: usize = 2_000_000;
+const ROOM: usize = 1_000_000;
 
 /// Receipts with the authors that they are for.
 type Receipted = Vec<(DeviceId, FrameReceipt)>;
@@ -76,30 +76,38 @@ impl Commits {
         }
     }
 
-    /// Has what a request brings written, and gives its receipts when it is durable. A client that goes away stops
-    /// nothing: others may stand in the same transaction.
+    /// Has what a request brings written, and gives its receipts when it is durable. A large request is written in
+    /// pieces. A client that goes away stops nothing: others may stand in the same transaction.
     pub async fn commit(
         &self,
         app: &App,
         project: ProjectId,
-        arrival: Arrival,
+        mut arrival: Arrival,
     ) -> Result<Receipted, ApiError> {
-        let (arrival, checked, room) = self.check(project, arrival).await?;
-        failpoint("frames-checked");
-        let (tell, told) = oneshot::channel();
-        self.queue().push_back(Job { project, arrival, checked, room, tell });
-        let (commits, app) = (self.clone(), app.clone());
-        tokio::spawn(async move {
-            let _writer = commits.writers.acquire().await;
-            let group = commits.next_group();
-            if !group.is_empty() {
-                write(&app, group).await;
+        let mut receipts = Vec::new();
+        loop {
+            let (mut piece, checked, room) = self.check(project, arrival).await?;
+            failpoint("frames-checked");
+            let left = piece.frames.split_off(checked.len());
+            arrival = Arrival { frames: left, ..piece.without_frames() };
+            let (tell, told) = oneshot::channel();
+            self.queue().push_back(Job { project, arrival: piece, checked, room, tell });
+            let (commits, app) = (self.clone(), app.clone());
+            tokio::spawn(async move {
+                let _writer = commits.writers.acquire().await;
+                let group = commits.next_group();
+                if !group.is_empty() {
+                    write(&app, group).await;
+                }
+            });
+            receipts.extend(told.await.map_err(ApiError::internal)??);
+            if arrival.frames.is_empty() {
+                return Ok(receipts);
             }
-        });
-        told.await.map_err(ApiError::internal)?
+        }
     }
 
-    /// Decodes the frames, where it holds up nobody, and takes room for what they hold.
+    /// Decodes the first frames, where it holds up nobody, and takes room for what they hold.
     async fn check(
         &self,
         project: ProjectId,
@@ -110,7 +118,7 @@ impl Commits {
         }
         let decoding = self.decoders.acquire().await.map_err(ApiError::internal)?;
         let work = tokio::task::spawn_blocking(move || {
-            let checked = check_all(project, &arrival);
+            let checked = check_first(project, &arrival);
             (arrival, checked)
         });
         let (arrival, checked) = work.await.map_err(ApiError::internal)?;
@@ -198,8 +206,8 @@ async fn run(
         .store()
         .write(async |mut tx| {
             let first = checked.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let frames =
-                first.unwrap_or_else(|| arrivals.iter().map(|arrival| check_all(project, arrival)).collect());
+            let frames = first
+                .unwrap_or_else(|| arrivals.iter().map(|arrival| check_first(project, arrival)).collect());
             let Some(known) = projects::find(&mut tx, project).await? else { return Ok(Pushed::default()) };
             let areas = projects::list_areas(&mut tx, project).await?;
             let areas: BTreeSet<AreaId> = areas.into_iter().map(|area| area.id).collect();

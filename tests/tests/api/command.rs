@@ -1,10 +1,15 @@
 //! The command line, as a process.
 
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use fieldmerge_sdk::Device;
 use fieldmerge_tests::database::folder;
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 
 struct Fieldmerge {
     database: String,
@@ -126,4 +131,80 @@ fn the_document_of_the_api_can_be_printed() {
     let document = fieldmerge(folder.path()).json(&["openapi"]);
     assert_eq!(document["info"]["title"], "Fieldmerge");
     assert!(!folder.path().join("fieldmerge.db").exists(), "no database is needed for that");
+}
+
+#[test]
+fn a_mistyped_database_is_not_made() {
+    let folder = folder();
+    let it = fieldmerge(folder.path());
+    for arguments in [
+        &["admin", "project", "list"][..],
+        &["admin", "area", "new", "ROADS", "S1", "Iarintsena"],
+        &["export", "--project", "ROADS", "--type", "worker"],
+        &["verify"],
+    ] {
+        let (exit, text) = it.exit(arguments);
+        assert_eq!(exit, Some(3), "{arguments:?}: {text}");
+        assert!(text.contains("there is no database "), "{arguments:?}: {text}");
+        assert!(text.contains("`fieldmerge admin project new` makes one"), "{arguments:?}: {text}");
+    }
+    assert!(!folder.path().join("fieldmerge.db").exists());
+}
+
+#[tokio::test]
+async fn the_file_of_another_program_is_left_as_it_is() {
+    let folder = folder();
+    let file = folder.path().join("fieldmerge.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut other = SqliteConnection::connect_with(&options).await.expect("a database");
+    sqlx::query("CREATE TABLE meta (key BLOB)").execute(&mut other).await.expect("a table");
+    other.close().await.expect("it closes");
+    let before = std::fs::read(&file).expect("it reads");
+    let (exit, text) = fieldmerge(folder.path()).exit(&["admin", "project", "new", "ROADS", "Rural roads"]);
+    assert_eq!(exit, Some(1), "{text}");
+    assert!(text.contains("is not a Fieldmerge server database (it holds other tables)"), "{text}");
+    assert_eq!(std::fs::read(&file).expect("it reads"), before);
+}
+
+#[test]
+fn a_failure_in_json_has_a_code_and_a_sentence() {
+    let folder = folder();
+    let it = fieldmerge(folder.path());
+    for (arguments, code) in
+        [(&["--json", "frobnicate"][..], "usage"), (&["--json", "admin", "project", "list"], "not-found")]
+    {
+        let (_, text) = it.exit(arguments);
+        let error: Value = serde_json::from_str(&text).expect("the error is JSON");
+        assert_eq!(error["error"], code, "{text}");
+        assert!(error["message"].is_string(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_phone_of_the_demo_can_be_opened_while_it_serves() {
+    let folder = folder();
+    let home = folder.path().join("the demo");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fieldmerge_under_test"));
+    command.args(["demo", "--listen", &address, "--folder"]).arg(&home);
+    let used = command.output().expect("the program runs");
+    assert_eq!(used.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&used.stderr).contains("choose another by --listen and --folder"));
+    assert!(!home.exists());
+    drop(listener);
+    let mut serving = command.stdout(Stdio::piped()).spawn().expect("the program runs");
+    let lines = BufReader::new(serving.stdout.take().expect("a pipe")).lines();
+    let told: Vec<String> =
+        lines.map(|line| line.expect("text")).take_while(|line| !line.starts_with("Stop with")).collect();
+    let opened = Device::open(home.join("a")).await;
+    serving.kill().expect("it is stopped");
+    serving.wait().expect("it ends");
+    assert_eq!(opened.expect("it opens").conflicts().await.len(), 2);
+    let text = told.join("\n");
+    assert!(text.contains("the link breaks after 3500 bytes. Nothing is lost."), "{text}");
+    assert!(
+        text.contains(&format!("fieldmerge-device --folder '{}' conflicts", home.join("a").display())),
+        "{text}"
+    );
 }

@@ -16,6 +16,7 @@ on_both!(
     a_number_that_stands_for_another_frame_is_forked,
     the_same_request_again_changes_nothing,
     a_copy_of_a_device_is_told_so,
+    a_number_that_no_database_can_hold_is_set_aside,
 );
 
 /// A frame with one new worker.
@@ -185,6 +186,21 @@ async fn a_copy_of_a_device_is_told_so(place: &Place) {
     let hello = Hello { packed: 0, ..author.hello() };
     assert!(author.say(&post, &hello, &[]).await.expect("well formed").welcome.stale);
     assert_eq!(place.census().await.holdings.len(), 3);
+}
+
+async fn a_number_that_no_database_can_hold_is_set_aside(place: &Place) {
+    let (mut author, mut neighbour) = (place.author(1).await, place.author(2).await);
+    let whole = good(&mut author, place, 1);
+    let (mut header, body) = header_of(&whole);
+    for (number, beside) in [(u64::MAX, 101), (1 << 63, 102), (0, 103)] {
+        header.origin.number = number;
+        let frame = author.forge(&header, &body);
+        let told = beside_a_neighbour(place, &mut neighbour, beside, frame).await;
+        assert_eq!(of(&told, &author), None, "a frame that does not parse names nobody");
+    }
+    header.origin.number = i64::MAX.unsigned_abs();
+    let told = beside_a_neighbour(place, &mut neighbour, 104, author.forge(&header, &body)).await;
+    assert_eq!(of(&told, &author), Some((FrameStatus::Accepted, None)));
 }
 
 fn accepted(author: &Author, number: u64, frame: &[u8]) -> FrameReceipt {

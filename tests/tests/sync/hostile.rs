@@ -165,6 +165,7 @@ async fn attack(kind: Kind) {
         assert_eq!(attack.hit_with_frames(&format!("mutated bodies {round}"), &frames).await, 200);
     }
     large_changes(&mut attack).await;
+    many_operations(&mut attack).await;
     let told = attack.neighbour.push(&attack.post(), &[]).await;
     assert_eq!(told.welcome.committed, u64::from(attack.neighbours), "all that the neighbour wrote is there");
 }
@@ -186,6 +187,25 @@ async fn large_changes(attack: &mut Attack) {
     for (_, receipt) in told.receipts {
         assert!(matches!(receipt.status, FrameStatus::Accepted | FrameStatus::Quarantined), "{receipt:?}");
     }
+}
+
+/// A few bytes each, and a hundred thousand operations each: opened one by one, and only as many as may be.
+async fn many_operations(attack: &mut Attack) {
+    let names: Vec<String> = (0..4_000).map(|number| format!("q/{number}")).collect();
+    let values: Vec<(&str, Value)> = names.iter().map(|name| (name.as_str(), Value::Bool(true))).collect();
+    let frames: Vec<Vec<u8>> = (0..20)
+        .map(|_| {
+            let mut author = attack.author.clone();
+            let changes: Vec<_> = (200..230)
+                .map(|number| Draft::of_type(&author, attack.feed.area, number, "worker", &values))
+                .map(|(draft, change)| (draft.id, change))
+                .collect();
+            attack.author.packed += 1;
+            author.packed = attack.author.packed;
+            author.frame_numbered(author.packed, attack.feed, &changes)
+        })
+        .collect();
+    attack.hit_with_frames("two million operations", &frames).await;
 }
 
 #[expect(clippy::disallowed_methods, reason = "this test measures how long a server is kept busy")]

@@ -2,7 +2,7 @@
 
 use fieldmerge_engine::{Edit, Input, OutboxState, Settlement, SyncEnd};
 use fieldmerge_protocol::problem::ProblemCode;
-use fieldmerge_protocol::sync::FrameStatus;
+use fieldmerge_protocol::sync::{FrameStatus, Outcome};
 use fieldmerge_protocol::{RecordClass, Value};
 use fieldmerge_server::admin::{GrantText, devices};
 use fieldmerge_tests::synthetic::path;
@@ -17,6 +17,7 @@ on_both!(
     a_revoked_device_is_not_heard_and_keeps_its_outbox,
     a_device_without_the_grant_is_set_aside_until_it_has_it,
     a_withdrawn_feed_leaves_the_phone_after_its_outbox,
+    what_stands_already_needs_no_grant_again,
 );
 
 async fn a_revoked_device_is_not_heard_and_keeps_its_outbox(place: &Place) {
@@ -138,4 +139,22 @@ async fn a_withdrawn_feed_leaves_the_phone_after_its_outbox(place: &Place) {
     assert!(
         census.feeds.values().any(|feed| feed.area == place.site.areas[1] && feed.class == RecordClass::Core)
     );
+}
+
+async fn what_stands_already_needs_no_grant_again(place: &Place) {
+    let mut author = place.author(1).await;
+    let (draft, change) = Draft::worker(&author, place.area(), 1, "Rabe");
+    let frame = author.frame(place.core(), &[(draft.id, change.clone())]);
+    author.push(&place.post(), &[frame]).await;
+    for grant in WRITES {
+        let grant: GrantText = grant.parse().expect("a grant");
+        let device = author.device.to_string();
+        assert!(devices::withdraw(&place.site.app, PROJECT, &device, &grant).await.expect("it is withdrawn"));
+    }
+    // Offered again in another frame, as to a server that was restored.
+    let again = author.frame(place.core(), &[(draft.id, change)]);
+    let told = author.push(&place.post(), &[again]).await;
+    let outcomes: Vec<Outcome> =
+        told.receipt().exceptions.iter().map(|exception| exception.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Duplicate]);
 }

@@ -166,3 +166,56 @@ fn a_restored_server_is_offered_again_what_it_lost() {
     phone.set(one, "sex", "male").expect("saved");
     assert_eq!(phone.sync_well(&mut restored).requests, 1);
 }
+
+#[test]
+fn a_restored_server_gets_back_what_stood_before_a_frame_that_came_by_other_hands() {
+    let (mut server, mut phone) = world();
+    let mut carrier = Phone::enrolled(&mut server, 2, &BOTH);
+    phone.sync_well(&mut server);
+    let backup = server.clone();
+    for name in ["One", "Two"] {
+        phone.create(server.site, name);
+        phone.sync_well(&mut server);
+    }
+    phone.create(server.site, "Three");
+    let file = phone.export();
+    phone.sync_well(&mut server);
+    carrier.import(&file).expect("a file of this project");
+
+    server = backup;
+    server.log = LogId([77; 16]);
+    carrier.sync_well(&mut server);
+    assert_eq!(server.records(RecordClass::Core), 1, "the last frame came first");
+    phone.sync_well(&mut server);
+    assert_eq!(server.records(RecordClass::Core), 3);
+    agree(&server, &phone);
+}
+
+#[test]
+fn a_frame_of_which_a_person_settled_one_change_is_offered_to_a_restored_server() {
+    let (mut server, mut phone) = world();
+    let mut other = Phone::enrolled(&mut server, 2, &BOTH);
+    let theirs = other.create(server.site, "Theirs");
+    other.sync_well(&mut server);
+    phone.sync_well(&mut server);
+    let backup = server.clone();
+    // On a server that has lost the record this edit waits beside a registration that is taken.
+    let mut lost = Server::new();
+    std::mem::swap(&mut lost, &mut server);
+    server = lost.without(theirs);
+    phone.set(theirs, "birth_year", 1990).expect("saved");
+    let mine = phone.create(server.site, "Mine");
+    phone.sync_well(&mut server);
+    let outbox = phone.engine.outbox();
+    let [waiting] = &outbox.changes[..] else { panic!("one change is held: {outbox:?}") };
+    assert_eq!(waiting.state, OutboxState::Held);
+    phone.settle(waiting.number, fieldmerge_engine::Settlement::Dismiss).expect("a person gives it up");
+
+    server = backup;
+    server.log = LogId([78; 16]);
+    phone.sync_well(&mut server);
+    assert!(
+        server.digests(RecordClass::Core).contains_key(&mine),
+        "it had a receipt, so it is kept and offered"
+    );
+}

@@ -284,3 +284,17 @@ fn short_forms_that_the_server_does_not_know_are_cured_by_whole_hashes() {
     assert_eq!((report.requests, report.accepted), (2, 1));
     assert_eq!(server.value(record, "birth_year"), Some(Value::Int(1990)));
 }
+
+#[test]
+fn a_feed_that_is_given_back_brings_ones_own_changes_too() {
+    let (mut server, mut a, _) = pair();
+    let record = a.create(server.site, "Rakoto");
+    a.sync_well(&mut server);
+    server.grant(1, &[]);
+    a.sync_well(&mut server);
+    assert!(a.engine.get(record).is_none(), "what it may not read leaves the phone");
+    server.grant(1, &[Role::Enumerator]);
+    a.sync_well(&mut server);
+    a.sync_well(&mut server);
+    assert!(a.engine.get(record).is_some());
+}

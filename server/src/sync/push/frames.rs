@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_protocol::bundle::{BundleError, Frame, Proof, decode_body};
-use fieldmerge_protocol::limits::{MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES, MAX_REQUEST_OPERATIONS};
+use fieldmerge_protocol::limits::{MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES};
 use fieldmerge_protocol::sync::FrameRef;
 use fieldmerge_protocol::{DeviceId, ProjectId};
 
 use super::Arrival;
 use super::merge::{Incoming, Source};
+
+/// So many operations of a request are opened at a time: a frame of few bytes may hold more than that.
+const MAX_OPERATIONS: usize = 100_000;
 
 /// What the store needs of a frame besides its changes.
 pub struct Envelope {
@@ -41,8 +44,6 @@ pub enum Checked {
     Unproven(Option<(Source, [u8; 32])>, &'static str),
     /// Signed by its author, and taken before with this digest: it has its receipt, and is not opened again.
     Seen(Source, [u8; 32]),
-    /// Signed by its author, but the request holds too much already: not opened, to be sent again.
-    Later(Source, [u8; 32]),
 }
 
 impl Checked {
@@ -58,18 +59,23 @@ impl Checked {
 /// The digests of frames that were taken, by author and number.
 pub type Taken = BTreeMap<(DeviceId, FrameRef), [u8; 32]>;
 
-/// Checks the frames of a request. Costs most of what a bad request can cost, and holds no lock.
-pub fn check_all(project: ProjectId, arrival: &Arrival) -> Vec<Checked> {
+/// Checks the first frames of a request, at least one and as many as may be in memory at a time. Costs most of what a
+/// bad request can cost, and holds no lock.
+pub fn check_first(project: ProjectId, arrival: &Arrival) -> Vec<Checked> {
     let mut operations = 0;
-    let checked = arrival.frames.iter().map(|payload| {
-        let checked = check(payload, project, arrival, operations < MAX_REQUEST_OPERATIONS);
-        operations += checked.operations();
-        checked
-    });
-    checked.collect()
+    let mut checked = Vec::new();
+    for payload in &arrival.frames {
+        if operations >= MAX_OPERATIONS {
+            break;
+        }
+        let next = check(payload, project, arrival);
+        operations += next.operations();
+        checked.push(next);
+    }
+    checked
 }
 
-fn check(payload: &[u8], project: ProjectId, arrival: &Arrival, has_room: bool) -> Checked {
+fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     let Ok(frame) = Frame::parse(payload) else { return Checked::Unproven(None, "malformed-frame") };
     let origin = &frame.header.origin;
     let source = Source {
@@ -89,9 +95,6 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival, has_room: bool) 
     }
     if arrival.taken.get(&(source.device, source.frame)) == Some(&digest) {
         return Checked::Seen(source, digest);
-    }
-    if !has_room {
-        return Checked::Later(source, digest);
     }
     let envelope = Box::new(Envelope {
         source,

@@ -46,6 +46,15 @@ pub struct Arrival {
     pub telemetry: Option<String>,
 }
 
+impl Arrival {
+    /// The same request without its frames.
+    pub fn without_frames(&self) -> Self {
+        let Self { keys, taken, telemetry, .. } = self;
+        let (keys, taken, telemetry) = (keys.clone(), taken.clone(), telemetry.clone());
+        Self { keys, taken, telemetry, frames: Vec::new(), ..*self }
+    }
+}
+
 /// Requests of a project that are taken together. No two of them bring frames of one author.
 pub struct Push<'a> {
     /// The project.
@@ -135,7 +144,7 @@ impl Push<'_> {
             let (envelope, incoming) = match checked {
                 Checked::Good(envelope, incoming) => (envelope, Ok(incoming)),
                 Checked::Bad(envelope, code) => (envelope, Err(code)),
-                Checked::Seen(source, digest) | Checked::Later(source, digest) => {
+                Checked::Seen(source, digest) => {
                     let proof = known.get(&(source.device, source.frame));
                     plan.seen(at, source, &digest, proof.filter(|proof| proof.digest == digest));
                     continue;
@@ -218,7 +227,7 @@ impl Plan {
         }
     }
 
-    /// Gives the receipt of a frame that was taken before. One that was not opened and is not known is sent anew.
+    /// Gives the receipt of a frame that was taken before. Where its proof is gone meanwhile, its author sends it anew.
     fn seen(&mut self, at: At, source: Source, digest: &[u8; 32], proof: Option<&Proof>) {
         match proof {
             Some(proof) => self.repeat(at, source, proof),

@@ -49,4 +49,10 @@ impl Server {
     pub(crate) fn records(&self, class: RecordClass) -> usize {
         self.records.values().filter(|(feed, _)| feed.class == class).count()
     }
+
+    /// The same server, had a record never come.
+    pub(crate) fn without(mut self, record: RecordId) -> Self {
+        self.records.remove(&record);
+        self
+    }
 }

@@ -100,7 +100,8 @@ pub(crate) enum Error {
 
 /// Which address could not be reached, and why.
 fn link_text(error: &reqwest::Error) -> String {
-    let address = error.url().map_or_else(|| "the server".to_owned(), |url| url.origin().ascii_serialization());
+    let address =
+        error.url().map_or_else(|| "the server".to_owned(), |url| url.origin().ascii_serialization());
     let why = if error.is_timeout() {
         "it does not answer in time"
     } else if error.is_connect() {

@@ -74,7 +74,7 @@ impl Store {
             .locking_mode(SqliteLockingMode::Exclusive)
             .busy_timeout(std::time::Duration::from_secs(2))
             .disable_statement_logging();
-        let mut store = Self { connection: options.connect().await.map_err(|error| unopened(error, file))? };
+        let mut store = Self { connection: options.connect().await.map_err(|error| unopened(&error, file))? };
         store.lay_out(file).await?;
         Ok(store)
     }
@@ -83,11 +83,12 @@ impl Store {
         let found: i64 = sqlx::query_scalar("PRAGMA user_version")
             .fetch_one(&mut self.connection)
             .await
-            .map_err(|error| unopened(error, file))?;
+            .map_err(|error| unopened(&error, file))?;
         if found > LAYOUT {
             return Err(Error::Open(fieldmerge_engine::OpenError::LaterVersion));
         }
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| unopened(error, file))?;
+        let mut transaction =
+            self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| unopened(&error, file))?;
         for table in Table::ALL {
             sqlx::query(statements(table).create).execute(&mut *transaction).await?;
         }
@@ -131,7 +132,7 @@ impl Store {
 }
 
 /// Says in words why the file cannot be opened; most often another process holds its lock.
-fn unopened(error: sqlx::Error, file: &Path) -> Error {
+fn unopened(error: &sqlx::Error, file: &Path) -> Error {
     let code = error.as_database_error().and_then(DatabaseError::code);
     let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
     let why = match primary {

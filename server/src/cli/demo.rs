@@ -11,8 +11,8 @@ use fieldmerge_sdk::CaseView;
 use fieldmerge_store::Store;
 use serde::Serialize;
 
-use super::output::table;
-use super::{Failure, Output, listen, open};
+use super::output::{quoted, table};
+use super::{Failure, Output, address, listen, open};
 use crate::admin::{api_keys, projects};
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::demo::story::START_MS;
@@ -37,7 +37,7 @@ When the demo is served, the phones go on as fieldmerge-device:
   fieldmerge-device --folder fieldmerge-demo/a conflicts")]
 pub struct Demo {
     /// Where the API listens.
-    #[arg(long, value_name = "ADDR", env = "FIELDMERGE_LISTEN", default_value_t = DEFAULT_LISTEN)]
+    #[arg(long, value_name = "ADDR", env = "FIELDMERGE_LISTEN", default_value_t = DEFAULT_LISTEN, value_parser = address)]
     pub listen: SocketAddr,
 
     /// Where the demo keeps its database and its two devices.
@@ -48,6 +48,9 @@ pub struct Demo {
     #[arg(long)]
     pub once: bool,
 }
+
+const IN_USE: &str =
+    "(perhaps an earlier demo) uses it. Stop it, or choose another by --listen and --folder.";
 
 /// A file that marks a folder as one of ours, which may be made anew.
 const MARK: &str = "made-by-fieldmerge-demo";
@@ -65,6 +68,8 @@ struct Told {
 impl Demo {
     /// Loads and serves it.
     pub async fn run(self, output: &Output) -> Result<ExitCode, Failure> {
+        // The link of the story listens there first, and the server in its place afterwards.
+        let at = listen(self.listen, IN_USE).await?.local_addr()?;
         self.make_folder()?;
         let database = format!("sqlite:{}", self.folder.join("server.db").display());
         let store = Store::open(&database).await?;
@@ -77,16 +82,22 @@ impl Demo {
                 _ = output.show(&line, |line| (*line).to_owned());
             }
         };
-        let merged = demo::tell(&app, &self.folder, self.listen, &mut watch).await?;
+        let merged = demo::tell(&app, &self.folder, at, &mut watch).await?;
         let (cases, names) = (merged.a.device.conflicts().await, merged.names());
+        // The phones are closed, so that `fieldmerge-device` can open them while the server goes on.
+        drop(merged);
         app.store().close().await;
 
         let app = open(&database, Config::default()).await?;
-        let told = self.told(&app, cases.len()).await?;
-        output.show(&told, |told| text(told, &cases, &names))?;
+        let told = self.told(&app, at, cases.len()).await?;
+        output.show(&told, |told| {
+            let cases = cases_text(&cases, &names);
+            let next = if self.once { once_text(told, at) } else { served_text(told) };
+            format!("\n{cases}\n\n{next}")
+        })?;
         if !self.once {
             telemetry::start(LogFormat::default(), app.metrics().clone());
-            let listener = listen(self.listen).await?;
+            let listener = listen(at, IN_USE).await?;
             serve(app.clone(), listener, router(&app), stop_signal()).await;
         }
         app.store().close().await;
@@ -108,12 +119,12 @@ impl Demo {
         Ok(std::fs::write(mark, "This folder is made anew by each `fieldmerge demo`.\n")?)
     }
 
-    async fn told(&self, app: &App, open_cases: usize) -> Result<Told, Failure> {
+    async fn told(&self, app: &App, at: SocketAddr, open_cases: usize) -> Result<Told, Failure> {
         const DAY_MS: i64 = 86_400_000;
         let key = api_keys::create(app, PROJECT, "demo", Role::Analyst, DAY_MS).await?;
         let project = projects::list(app).await?.into_iter().find(|project| project.code == PROJECT);
         Ok(Told {
-            api: format!("http://{}", self.listen),
+            api: format!("http://{at}"),
             project: project.map_or_else(String::new, |project| project.id.to_string()),
             key: key.text,
             folder: self.folder.clone(),
@@ -122,7 +133,7 @@ impl Demo {
     }
 }
 
-fn text(told: &Told, cases: &[CaseView], names: &BTreeMap<RecordId, String>) -> String {
+fn cases_text(cases: &[CaseView], names: &BTreeMap<RecordId, String>) -> String {
     let rows: Vec<Vec<String>> = cases
         .iter()
         .map(|case| {
@@ -133,20 +144,33 @@ fn text(told: &Told, cases: &[CaseView], names: &BTreeMap<RecordId, String>) -> 
             vec![who, case.path.to_string(), values.join(" or "), agreed]
         })
         .collect();
-    let cases = table(&["person", "field", "values", "used until decided"], &rows, "No conflict waits.");
-    let Told { api, project, key, folder, .. } = told;
-    let folder = folder.display();
-    format!(
-        "
-{cases}
+    table(&["person", "field", "values", "used until decided"], &rows, "No conflict waits.")
+}
 
-The server goes on at {api}. To look at what was merged, as an analyst who sees no names:
+fn served_text(told: &Told) -> String {
+    let Told { api, project, key, .. } = told;
+    format!(
+        "The server goes on at {api}. To look at what was merged, as an analyst who sees no names:
   curl -H 'Authorization: Bearer {key}' '{api}/v1/projects/{project}/dataset?type=worker&format=csv'
   curl -H 'Authorization: Bearer {key}' '{api}/v1/projects/{project}/cases'
-As one of the phones:
-  fieldmerge-device --folder {folder}/a list
-  fieldmerge-device --folder {folder}/a conflicts
-Stop with ctrl-c."
+{}
+Stop with ctrl-c.",
+        phone_text(told)
+    )
+}
+
+fn once_text(told: &Told, at: SocketAddr) -> String {
+    let database = quoted(&format!("sqlite:{}", told.folder.join("server.db").display()));
+    let listen = if at == DEFAULT_LISTEN { String::new() } else { format!(" --listen {at}") };
+    format!("To serve it:\n  fieldmerge --database {database} serve{listen}\n{}", phone_text(told))
+}
+
+fn phone_text(told: &Told) -> String {
+    let phone = quoted(&told.folder.join("a").to_string_lossy());
+    format!(
+        "As one of the phones:
+  fieldmerge-device --folder {phone} list
+  fieldmerge-device --folder {phone} conflicts"
     )
 }
 

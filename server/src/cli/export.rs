@@ -57,7 +57,10 @@ impl Export {
         let mut dataset = opened.map_err(|error| explain(error, role))?;
         match &self.output {
             Some(path) => write_file(&mut dataset, path).await?,
-            None => write_to(&mut dataset, &mut stdout().lock()).await?,
+            None => match write_to(&mut dataset, &mut stdout().lock()).await {
+                Err(failure) if failure.is_broken_pipe() => return Ok(ExitCode::SUCCESS),
+                written => written?,
+            },
         }
         say_as_of(&dataset.as_of, *output)?;
         Ok(ExitCode::SUCCESS)

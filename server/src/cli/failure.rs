@@ -8,7 +8,6 @@ use fieldmerge_store::StoreError;
 use super::Output;
 use crate::admin::AdminError;
 use crate::dataset::DatasetError;
-use crate::http::problem::Chain;
 use crate::ids::NoRandomness;
 use crate::verify::VerifyError;
 
@@ -34,6 +33,22 @@ impl Failure {
         Self { exit: USAGE, cause: message.into().into() }
     }
 
+    /// Something that was named does not exist.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { exit: NOT_FOUND, cause: message.into().into() }
+    }
+
+    /// The machine failed, said in words.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { exit: FAILED, cause: message.into().into() }
+    }
+
+    /// Whether whoever read the output has closed it: a pipe into `head`, for example.
+    pub fn is_broken_pipe(&self) -> bool {
+        let error = self.cause.downcast_ref::<std::io::Error>();
+        error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// A failure with what was being done.
     pub fn about(what: String, cause: std::io::Error) -> Self {
         Self { exit: FAILED, cause: About { what, cause }.into() }
@@ -41,8 +56,32 @@ impl Failure {
 
     /// Says it on standard error, and gives the exit code.
     pub fn report(&self, output: &Output) -> ExitCode {
-        output.fail(&Chain(Some(&*self.cause)).to_string());
+        output.fail(self.code(), &self.text());
         ExitCode::from(self.exit)
+    }
+
+    /// The stable code, for programs.
+    fn code(&self) -> &'static str {
+        match self.exit {
+            USAGE => "usage",
+            NOT_FOUND => "not-found",
+            EXISTS => "exists",
+            _ => "failed",
+        }
+    }
+
+    /// The cause and its causes, each said once.
+    fn text(&self) -> String {
+        let mut text = self.cause.to_string();
+        let mut cause = self.cause.source();
+        while let Some(error) = cause {
+            let said = error.to_string();
+            if !text.ends_with(&said) {
+                text = format!("{text}: {said}");
+            }
+            cause = error.source();
+        }
+        text
     }
 }
 
@@ -86,6 +125,15 @@ impl From<VerifyError> for Failure {
     }
 }
 
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error.about_file() {
+            Some(sentence) => Self::failed(sentence),
+            None => Self { exit: FAILED, cause: error.into() },
+        }
+    }
+}
+
 macro_rules! failed {
     ($($error:ty),+) => {$(
         impl From<$error> for Failure {
@@ -96,4 +144,4 @@ macro_rules! failed {
     )+};
 }
 
-failed!(StoreError, std::io::Error, NoRandomness, serde_json::Error, crate::demo::DemoError);
+failed!(std::io::Error, NoRandomness, serde_json::Error, crate::demo::DemoError);

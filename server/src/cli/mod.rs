@@ -9,7 +9,7 @@ pub mod output;
 pub mod serve;
 pub mod verify;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -79,7 +79,10 @@ enum Command {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let output = Output::new(cli.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -91,15 +94,47 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says that the arguments are wrong, as JSON where that was asked for; or prints the help that was.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !std::env::args().any(|argument| argument == "--json") {
+        error.exit();
+    }
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: ");
+    Failure::usage(first.split_whitespace().collect::<Vec<_>>().join(" ")).report(&Output::new(true))
+}
+
 async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
     let database = &cli.database;
     match cli.command {
         Command::Serve(command) => command.run(database, output).await,
         Command::Demo(command) => command.run(output).await,
-        Command::Admin(command) => with(database, async |app| command.run(app, output).await).await,
-        Command::Export(command) => with(database, async |app| command.run(app, output).await).await,
-        Command::Verify(command) => with(database, async |app| command.run(app, output).await).await,
+        Command::Admin(command) => {
+            if !command.begins() {
+                must_exist(database)?;
+            }
+            with(database, async |app| command.run(app, output).await).await
+        }
+        Command::Export(command) => {
+            must_exist(database)?;
+            with(database, async |app| command.run(app, output).await).await
+        }
+        Command::Verify(command) => {
+            must_exist(database)?;
+            with(database, async |app| command.run(app, output).await).await
+        }
         Command::Openapi(command) => command.run(output),
+    }
+}
+
+/// Refuses a database whose file is not there: a mistyped name must not make another one.
+fn must_exist(database: &str) -> Result<(), Failure> {
+    match Store::file(database).filter(|file| !file.exists()) {
+        Some(file) => Err(Failure::not_found(format!(
+            "there is no database {}; `fieldmerge admin project new` makes one",
+            file.display()
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -114,10 +149,20 @@ where
     done
 }
 
-/// Listens at an address.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| Failure::about(format!("cannot listen on {address}"), error))
+/// An address to listen at, from its text: `127.0.0.1:7400` or `localhost:7400`.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().ok().and_then(|all| all.min_by_key(SocketAddr::is_ipv6));
+    found.ok_or_else(|| "not an address and a port, such as 127.0.0.1:7400 or localhost:7400".to_owned())
+}
+
+/// Listens at an address; where another program does, `advice` says what to do.
+pub async fn listen(address: SocketAddr, advice: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            Failure::failed(format!("cannot listen on {address}: another program {advice}"))
+        }
+        _ => Failure::about(format!("cannot listen on {address}"), error),
+    })
 }
 
 /// Opens the database, brings its schema up to date, and joins it with the machine's clock and randomness.

@@ -1,8 +1,8 @@
 //! `fieldmerge openapi`.
 
-use std::io::{Write, stdout};
 use std::process::ExitCode;
 
+use super::output::print;
 use super::{Failure, Output};
 use crate::http::openapi::document;
 
@@ -19,7 +19,7 @@ impl Openapi {
         } else {
             serde_json::to_string_pretty(&document)?
         };
-        writeln!(stdout().lock(), "{text}")?;
+        print(&text)?;
         Ok(ExitCode::SUCCESS)
     }
 }

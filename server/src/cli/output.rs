@@ -27,18 +27,38 @@ impl Output {
     /// Prints a result: itself as JSON, or the text that `text` makes of it.
     pub fn show<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         let line = if self.json { serde_json::to_string(value)? } else { text(value) };
-        Ok(writeln!(io::stdout().lock(), "{line}")?)
+        print(&line)
     }
 
     /// Says on standard error why the command failed. A pipe that was closed cannot be told anything.
-    pub fn fail(self, message: &str) {
+    pub fn fail(self, code: &str, message: &str) {
         let line = if self.json {
-            serde_json::json!({ "error": message }).to_string()
+            serde_json::json!({ "error": code, "message": message }).to_string()
         } else {
             format!("error: {message}")
         };
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
+}
+
+/// Prints a line. A pipe that was closed wants no more of it.
+pub fn print(line: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::about("cannot print the result".to_owned(), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A word for a shell, in quotes where it needs them.
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Rows as text with aligned columns; a note where there are none.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use super::{Failure, Output, listen, open};
+use super::{Failure, Output, address, listen, open};
 use crate::admin::projects;
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::http::serve::{serve, stop_signal};
@@ -24,11 +24,11 @@ Examples:
 FIELDMERGE_LOG sets what is logged, for example `debug` or `info,fieldmerge_server=debug`.")]
 pub struct Serve {
     /// Where the API listens.
-    #[arg(long, value_name = "ADDR", env = "FIELDMERGE_LISTEN", default_value_t = DEFAULT_LISTEN)]
+    #[arg(long, value_name = "ADDR", env = "FIELDMERGE_LISTEN", default_value_t = DEFAULT_LISTEN, value_parser = address)]
     listen: SocketAddr,
 
     /// Where Prometheus metrics listen, at /metrics; nowhere unless given.
-    #[arg(long, value_name = "ADDR", env = "FIELDMERGE_METRICS_LISTEN")]
+    #[arg(long, value_name = "ADDR", env = "FIELDMERGE_METRICS_LISTEN", value_parser = address)]
     metrics_listen: Option<SocketAddr>,
 
     /// How the log is written, on standard error.
@@ -47,18 +47,17 @@ struct Started {
 impl Serve {
     /// Serves until told to stop.
     pub async fn run(self, database: &str, output: &Output) -> Result<ExitCode, Failure> {
-        let app = open(database, Config::default()).await?;
-        telemetry::start(self.log, app.metrics().clone());
-        let listener = listen(self.listen).await?;
+        let listener = listen(self.listen, "uses it; choose another by --listen").await?;
         let metrics_listener = match self.metrics_listen {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => Some(listen(address, "uses it; choose another by --metrics-listen").await?),
             None => None,
         };
-        let address =
-            |listener: &TcpListener| listener.local_addr().map(|address| format!("http://{address}"));
+        let app = open(database, Config::default()).await?;
+        telemetry::start(self.log, app.metrics().clone());
+        let url = |listener: &TcpListener| listener.local_addr().map(|address| format!("http://{address}"));
         let started = Started {
-            api: address(&listener)?,
-            metrics: metrics_listener.as_ref().map(address).transpose()?,
+            api: url(&listener)?,
+            metrics: metrics_listener.as_ref().map(url).transpose()?,
             projects: projects::list(&app).await?.len(),
         };
         output.show(&started, text)?;

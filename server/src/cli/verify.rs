@@ -27,7 +27,14 @@ impl Verify {
         // A record that Automerge cannot stand is reported; what it said may hold values.
         crate::telemetry::log_panics();
         let report = verify(app, self.project.as_deref()).await?;
-        output.show(&report, Report::text)?;
+        output.show(&report, text)?;
         Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+fn text(report: &Report) -> String {
+    if report.projects.is_empty() {
+        return "There is no project here; nothing was checked.".to_owned();
+    }
+    report.text()
 }

@@ -32,6 +32,9 @@ pub enum DemoError {
     /// A device failed.
     #[error("a device of the demo failed")]
     Device(#[from] ClientError),
+    /// The link held, although the story needs it to break.
+    #[error("the link of the demo did not break in the middle of a sync")]
+    LinkHeld,
     /// The machine failed.
     #[error("the demo could not use the network or the disk of this machine")]
     Io(#[from] std::io::Error),

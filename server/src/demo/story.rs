@@ -7,13 +7,18 @@ use fieldmerge_model::types::entry::{
     AttendanceEntry, AttendanceStatus, Confirmation, Entry, PayChannel, PaymentEntry,
 };
 use fieldmerge_protocol::{AreaId, RecordId, Value};
-use fieldmerge_sdk::{ClientError, Clock, Device, LogEntry, NewRecord, RecordEdit, SyncOptions, SyncReport};
+use fieldmerge_sdk::{
+    ClientError, Clock, Device, LogEntry, NewRecord, RecordEdit, SyncEnd, SyncOptions, SyncReport,
+};
 
+use super::DemoError;
 use super::link::Link;
 use super::scenario::{Attendance, Scenario, Worker, date};
 use crate::clock::Clock as ServerClock;
 
 const DAY_MS: i64 = 86_400_000;
+/// How many bytes the link that breaks lets pass, up and down together: in the middle of what A has to tell.
+const BREAKS_AFTER: i64 = 3_500;
 /// 27 February 2026, 08:00 in Antananarivo.
 pub const START_MS: i64 = 1_772_168_400_000;
 
@@ -66,7 +71,7 @@ impl Story {
     }
 
     /// Everything up to the last sync.
-    pub async fn tell(&mut self, link: &Link, tell: Tell<'_>) -> Result<(), ClientError> {
+    pub async fn tell(&mut self, link: &Link, tell: Tell<'_>) -> Result<(), DemoError> {
         self.register_before_the_network_ends(tell).await?;
         self.work_offline(tell).await?;
         self.edit_offline(tell).await?;
@@ -152,13 +157,16 @@ impl Story {
     }
 
     /// Steps 16 and 17: A syncs over a link that breaks, then again; B syncs; A reads what B brought.
-    pub async fn come_back(&mut self, link: &Link, tell: Tell<'_>) -> Result<(), ClientError> {
+    pub async fn come_back(&mut self, link: &Link, tell: Tell<'_>) -> Result<(), DemoError> {
         self.a.clock.set_ms(START_MS + 16 * DAY_MS);
         self.b.clock.set_ms(START_MS + (17 + 365) * DAY_MS);
         self.server.advance_ms(START_MS + 16 * DAY_MS - self.server.now_ms());
-        link.allow(6_000);
+        link.allow(BREAKS_AFTER);
         let cut = self.a.device.try_sync(SyncOptions::default()).await?;
-        tell(&format!("15 Mar  A syncs; the link breaks: {:?}, {} bytes up.", cut.end, cut.bytes_up));
+        if cut.end != SyncEnd::Offline {
+            return Err(DemoError::LinkHeld);
+        }
+        tell(&format!("15 Mar  A syncs; the link breaks after {BREAKS_AFTER} bytes. Nothing is lost."));
         link.allow(i64::MAX);
         let again = self.a.device.sync(SyncOptions::default()).await?;
         tell(&format!("15 Mar  A tries again: {}", summary(&again)));
@@ -292,8 +300,9 @@ const WG_QUESTIONS: [&str; 6] =
     ["wg_seeing", "wg_hearing", "wg_walking", "wg_remembering", "wg_selfcare", "wg_communicating"];
 
 fn summary(report: &SyncReport) -> String {
+    let requests = if report.requests == 1 { "request" } else { "requests" };
     format!(
-        "{} changes accepted, {} received, {} request(s), {} bytes up, {} bytes down.",
+        "{} changes accepted, {} received, {} {requests}, {} bytes up, {} bytes down.",
         report.accepted, report.received, report.requests, report.bytes_up, report.bytes_down
     )
 }

@@ -1,13 +1,16 @@
 //! Opening a database, and running transactions on it.
 
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::error::DatabaseError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Database, Executor, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Database, Executor, PgPool, SqliteConnection, SqlitePool};
 
 use crate::tx::{Inner, Lent, Tx};
 use crate::{Result, StoreError};
@@ -73,13 +76,58 @@ impl Default for StoreOptions {
     }
 }
 
+/// What is wrong with the file of a SQLite database.
+#[derive(Debug, thiserror::Error)]
+enum FileError {
+    #[error(
+        "{} is not a Fieldmerge server database (it holds other tables); nothing was written. Name another by \
+         --database.",
+        .0.display()
+    )]
+    Foreign(PathBuf),
+    #[error("the database {} cannot be opened: {why}", file.display())]
+    Unopened { file: PathBuf, why: &'static str },
+}
+
+impl StoreError {
+    /// What is wrong with the file of a SQLite database, as one sentence, if that is why the store failed.
+    pub fn about_file(&self) -> Option<String> {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if let Some(of_file) = error.downcast_ref::<FileError>() {
+                return Some(of_file.to_string());
+            }
+            cause = error.source();
+        }
+        None
+    }
+
+    fn of_file(error: FileError) -> Self {
+        match error {
+            FileError::Foreign(_) => Self::Migrate(MigrateError::Source(error.into())),
+            FileError::Unopened { .. } => Self::Unavailable(sqlx::Error::Configuration(error.into())),
+        }
+    }
+}
+
 impl Store {
+    /// The file of a SQLite database; `None` for any other database.
+    pub fn file(url: &str) -> Option<PathBuf> {
+        if !url.starts_with("sqlite:") {
+            return None;
+        }
+        let file = SqliteConnectOptions::from_str(url).ok()?.get_filename().to_owned();
+        // A database in memory has such a name instead of a file.
+        (!file.to_string_lossy().starts_with("file:")).then_some(file)
+    }
+
     /// Opens the database at `sqlite:path` (made if it does not exist) or `postgres://…`, with the default options.
     pub async fn open(url: &str) -> Result<Self> {
         Self::open_with(url, &StoreOptions::default()).await
     }
 
-    /// Opens a database. The schema is not touched: call [`Store::migrate`].
+    /// Opens a database. The schema is not touched: call [`Store::migrate`]. A SQLite file of another program is refused
+    /// before anything is written to it.
     pub async fn open_with(url: &str, options: &StoreOptions) -> Result<Self> {
         let pools = if url.starts_with("sqlite:") {
             open_sqlite(url, options).await?
@@ -99,10 +147,15 @@ impl Store {
         }
     }
 
-    /// Brings the schema up to date. On SQLite only one process may do so at a time.
+    /// Brings the schema up to date. On SQLite only one process may do so at a time, and a file with tables of another
+    /// program is refused.
     pub async fn migrate(&self) -> Result<()> {
         match &self.pools {
-            Pools::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await,
+            Pools::Sqlite { writer, .. } => {
+                refuse_foreign(&mut *writer.acquire().await?, writer.connect_options().get_filename())
+                    .await?;
+                SQLITE_MIGRATIONS.run(writer).await
+            }
             Pools::Postgres { writers, .. } => POSTGRES_MIGRATIONS.run(writers).await,
         }
         .map_err(StoreError::Migrate)
@@ -227,6 +280,57 @@ impl<T, E: From<StoreError>> Done<Result<T, E>> {
     }
 }
 
+/// Refuses a database that holds tables, but not ours.
+async fn refuse_foreign(connection: &mut SqliteConnection, file: &Path) -> Result<()> {
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_master").fetch_all(connection).await?;
+    let ours = |name: &str| tables.iter().any(|table| table == name);
+    let begun = ours("_sqlx_migrations") && (tables.len() <= MIGRATION_OBJECTS || ours("projects"));
+    if tables.is_empty() || begun {
+        return Ok(());
+    }
+    Err(StoreError::of_file(FileError::Foreign(file.to_owned())))
+}
+
+/// The table of migrations and its index: a database whose first migration was cut holds no more.
+const MIGRATION_OBJECTS: usize = 2;
+
+/// Looks into a file that exists without a lock, a log or any other trace beside it. What can only be seen with them,
+/// [`Store::migrate`] sees.
+async fn look_into(options: &SqliteConnectOptions) -> Result<()> {
+    let file = options.get_filename();
+    if !std::fs::metadata(file).is_ok_and(|known| known.len() > 0) {
+        return Ok(());
+    }
+    let only_look = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
+    let mut connection =
+        only_look.disable_statement_logging().connect().await.map_err(|error| unopened(error, file))?;
+    let looked = refuse_foreign(&mut connection, file).await;
+    connection.close().await?;
+    match looked {
+        // A file that is being written may not read well without a lock.
+        Err(error) if error.about_file().is_some() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Says in words why a file cannot be opened.
+fn unopened(error: sqlx::Error, file: &Path) -> StoreError {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let why = match primary {
+        Some(14) if folder.is_some_and(|folder| !folder.is_dir()) => "there is no such folder",
+        Some(14) if file.is_dir() => "it is a folder",
+        Some(8 | 14) => "it may not be read and written here",
+        Some(10) => "the disk reports an error",
+        Some(11 | 26) => "it is damaged, or no SQLite database",
+        Some(13) => "the disk is full",
+        _ => return error.into(),
+    };
+    StoreError::of_file(FileError::Unopened { file: file.to_owned(), why })
+}
+
 async fn open_sqlite(url: &str, options: &StoreOptions) -> Result<Pools> {
     let base = SqliteConnectOptions::from_str(url)?
         .create_if_missing(true)
@@ -237,6 +341,8 @@ async fn open_sqlite(url: &str, options: &StoreOptions) -> Result<Pools> {
         .statement_cache_capacity(PREPARED_STATEMENTS)
         .page_size(PAGE_BYTES)
         .disable_statement_logging();
+    look_into(&base).await?;
+    let file = base.get_filename().to_owned();
     // SQLite counts a negative cache size in KiB.
     let cache = |bytes: u32| format!("-{}", bytes / 1024);
     let writer = pool(options, 1)
@@ -245,7 +351,8 @@ async fn open_sqlite(url: &str, options: &StoreOptions) -> Result<Pools> {
                 .pragma("cache_size", cache(options.cache_bytes))
                 .pragma("wal_autocheckpoint", (options.checkpoint_bytes / PAGE_BYTES).to_string()),
         )
-        .await?;
+        .await
+        .map_err(|error| unopened(error, &file))?;
     let readers = pool(options, options.readers)
         .connect_with(base.read_only(true).pragma("cache_size", cache(options.cache_bytes / 8)))
         .await?;

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 /// It works in its folder without any link; `sync` brings what was written to the server and reads what is new.
 #[derive(Debug, Parser)]
 #[command(
+    name = "fieldmerge-device",
     version,
     after_help = "\
 Begin:
@@ -20,11 +21,18 @@ Begin:
 
 A record is named by its id, or by any part of a name or number that only it has.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not on this device, 4 no link (nothing is lost), 5 refused."
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not on this device (or no device there),
+4 no link (nothing is lost), 5 refused."
 )]
 pub struct Cli {
-    /// The folder that holds the device.
-    #[arg(long, value_name = "DIR", env = "FIELDMERGE_DEVICE", default_value = "fieldmerge-device")]
+    /// The folder that holds the device; `enrol` makes it.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "FIELDMERGE_DEVICE",
+        default_value = "fieldmerge-device",
+        global = true
+    )]
     pub folder: PathBuf,
 
     /// Print JSON instead of text for people.
@@ -145,7 +153,7 @@ pub enum Command {
         /// Only this type.
         #[arg(long = "type", value_name = "TYPE")]
         record_type: Option<String>,
-        /// At most so many.
+        /// At most so many; 0 shows all.
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
@@ -213,7 +221,7 @@ pub struct Pay {
 /// Bundle files.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Carry {
-    /// Write what this device has for the server into a file.
+    /// Write what this device has for the server into a file; an older bundle of that name gives way.
     Export {
         /// The file.
         file: PathBuf,

@@ -1,10 +1,17 @@
 //! `fieldmerge-device`: a device without a screen, for demonstrations, scripts and tests.
 
+mod answers;
 mod arguments;
+mod carry;
+mod cases;
 mod read;
+#[cfg(test)]
+mod tests;
 mod text;
 mod write;
 
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -15,15 +22,29 @@ use text::Output;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let output = Output { json: cli.json };
-    match run(cli, output).await {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
+    let output = Output::new(cli.json, &cli.folder);
+    match run(cli, &output).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.fail(&failure);
             ExitCode::from(failure.exit())
         }
     }
+}
+
+/// Says that the arguments are wrong, as JSON where that was asked for; or prints the help that was.
+fn misused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !std::env::args().any(|argument| argument == "--json") {
+        error.exit();
+    }
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: ");
+    text::fail(true, "usage", &first.split_whitespace().collect::<Vec<_>>().join(" "));
+    ExitCode::from(2)
 }
 
 /// Why a command did not do what it was asked to.
@@ -39,18 +60,32 @@ pub enum Failure {
     #[error("{0}")]
     NotFound(String),
     /// A bundle file cannot be read or written.
-    #[error("the file cannot be read or written: {0}")]
-    File(#[from] std::io::Error),
+    #[error("{file} cannot be read or written: {cause}")]
+    File {
+        /// Its name.
+        file: String,
+        /// What the machine says.
+        cause: io::Error,
+    },
+    /// The result cannot be printed.
+    #[error("the result cannot be printed: {0}")]
+    Output(io::Error),
 }
 
 impl Failure {
+    /// A file that cannot be read or written.
+    pub fn file(file: &Path, cause: io::Error) -> Self {
+        Self::File { file: file.display().to_string(), cause }
+    }
+
     /// The stable code, for programs.
     pub fn code(&self) -> &str {
         match self {
             Self::Client(error) => &error.code,
             Self::Usage(_) => "usage",
             Self::NotFound(_) => "not-found",
-            Self::File(_) => "file",
+            Self::File { .. } => "file",
+            Self::Output(_) => "output",
         }
     }
 
@@ -64,57 +99,94 @@ impl Failure {
                 ErrorKind::Refused | ErrorKind::SignedOut | ErrorKind::UpdateRequired => 5,
                 ErrorKind::Storage | ErrorKind::Bug => 1,
             },
-            Self::File(_) => 1,
+            Self::File { .. } | Self::Output(_) => 1,
         }
     }
 }
 
-async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
+async fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
     let clock = cli.clock.map_or(Clock::System, |seconds| Clock::Shifted(seconds.saturating_mul(1_000)));
-    let device = Device::open_with(&cli.folder, Options { clock, seed: None }).await?;
-    match cli.command {
-        Command::Enrol { server, code } => {
-            let enrolment = match code {
-                Some(code) => device.enrol(&server, &code).await?,
-                None => device.enrol_by(&server).await?,
-            };
-            let label = &enrolment.label;
-            output.show(
-                &serde_json::json!({ "device": enrolment.device, "number": enrolment.number, "label": label,
-                    "project": enrolment.project_code }),
-                || format!("This is device {} of {}, {label}.", enrolment.number, enrolment.project_code),
-            );
-            Ok(())
+    let options = Options { clock, seed: None };
+    if let Command::Enrol { server, code } = &cli.command {
+        return enrol(&cli.folder, options, output, server, code.as_deref()).await;
+    }
+    if !cli.folder.join("device.db").exists() {
+        return Err(Failure::NotFound(format!(
+            "{} holds no device; `{} enrol SERVER CODE` makes one",
+            cli.folder.display(),
+            output.program
+        )));
+    }
+    let device = Device::open_with(&cli.folder, options).await?;
+    command(&device, output, cli.command).await
+}
+
+/// Joins a project; the only command that makes a folder.
+async fn enrol(
+    folder: &Path,
+    options: Options,
+    output: &Output,
+    server: &str,
+    code: Option<&str>,
+) -> Result<(), Failure> {
+    let is_link = server.starts_with("fieldmerge:");
+    let wrong = match code {
+        Some(_) if is_link => Some("a link holds its code already; leave the code out"),
+        _ if !is_link && !server.starts_with("http://") && !server.starts_with("https://") => {
+            Some("the address of a server begins with http:// or https://, such as http://127.0.0.1:7400")
         }
-        Command::Register { area, values } => write::register(&device, output, &area, &values).await,
+        None if !is_link => {
+            Some("give the code after the address; `fieldmerge admin device code` on the server makes one")
+        }
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
+        return Err(Failure::Usage(wrong.to_owned()));
+    }
+    let device = Device::open_with(folder, options).await?;
+    let enrolment = match code {
+        Some(code) => device.enrol(server, code).await?,
+        None => device.enrol_by(server).await?,
+    };
+    let (number, label, project) = (enrolment.number, &enrolment.label, &enrolment.project_code);
+    let whole = serde_json::json!({ "device": enrolment.device, "number": number, "label": label,
+        "project": project });
+    output.show(&whole, || format!("This is device {number} of {project}, {}.", text::escaped(label)))
+}
+
+async fn command(device: &Device, output: &Output, command: Command) -> Result<(), Failure> {
+    match command {
+        // It was done before a device was opened.
+        Command::Enrol { .. } => Ok(()),
+        Command::Register { area, values } => write::register(device, output, &area, &values).await,
         Command::Create { record_type, area, about, values } => {
-            write::create(&device, output, &record_type, &area, about.as_deref(), &values).await
+            write::create(device, output, &record_type, &area, about.as_deref(), &values).await
         }
         Command::Observe { area, worker, values } => {
-            write::create(&device, output, "observation", &area, Some(&worker), &values).await
+            write::create(device, output, "observation", &area, Some(&worker), &values).await
         }
         Command::Edit { record, values, add, remove } => {
-            write::edit(&device, output, &record, &values, &add, &remove).await
+            write::edit(device, output, &record, &values, &add, &remove).await
         }
         Command::Attend { area, date, workers, fraction, absent } => {
-            write::attend(&device, output, &area, &date, &workers, fraction, absent).await
+            write::attend(device, output, &area, &date, &workers, fraction, absent).await
         }
-        Command::Pay(pay) => write::pay(&device, output, &pay).await,
+        Command::Pay(pay) => write::pay(device, output, &pay).await,
         Command::Decide { record, field, value, reason } => {
-            write::judge(&device, output, (&record, &field), &value, &reason, false).await
+            write::judge(device, output, (&record, &field), &value, &reason, false).await
         }
         Command::Propose { record, field, value, reason } => {
-            write::judge(&device, output, (&record, &field), &value, &reason, true).await
+            write::judge(device, output, (&record, &field), &value, &reason, true).await
         }
-        Command::List { record_type, limit } => read::list(&device, output, record_type, limit).await,
-        Command::Find { text } => read::find(&device, output, &text).await,
-        Command::Show { record } => read::show(&device, output, &record).await,
-        Command::Conflicts => read::conflicts(&device, output).await,
-        Command::Outbox => read::outbox(&device, output).await,
-        Command::Settle { number, how } => write::settle(&device, output, number, how).await,
-        Command::Notices => read::notices(&device, output).await,
-        Command::Status => read::status(&device, output).await,
-        Command::Sync => read::sync(&device, output).await,
-        Command::Carry(carry) => read::carry(&device, output, carry).await,
+        Command::List { record_type, limit } => read::list(device, output, record_type, limit).await,
+        Command::Find { text } => read::find(device, output, &text).await,
+        Command::Show { record } => read::show(device, output, &record).await,
+        Command::Conflicts => cases::conflicts(device, output).await,
+        Command::Outbox => read::outbox(device, output).await,
+        Command::Settle { number, how } => write::settle(device, output, number, how).await,
+        Command::Notices => read::notices(device, output).await,
+        Command::Status => read::status(device, output).await,
+        Command::Sync => read::sync(device, output).await,
+        Command::Carry(carry) => carry::carry(device, output, carry).await,
     }
 }

@@ -1,36 +1,57 @@
 //! Commands that show, sync and carry.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use fieldmerge_sdk::{CandidateView, CaseView, Device, ListQuery, Notice, OutboxState, Summary, SyncOptions};
+use fieldmerge_sdk::types::entry::{AttendanceStatus, Entry, WireCode};
+use fieldmerge_sdk::{
+    Device, EntryView, ListQuery, Notice, OutboxState, Outgoing, RecordId, RecordView, Summary, SyncOptions,
+};
 use serde_json::json;
 
 use super::Failure;
-use super::arguments::Carry;
-use super::text::{Output, json as value_json, plain, table};
+use super::answers::record_type as type_of;
+use super::cases::case_json;
+use super::text::{Output, count, escaped, json as value_json, plain, table};
 use super::write::record_of;
+
+/// The most records that a search shows.
+const MAX_FOUND: usize = 50;
 
 /// A page of records.
 pub async fn list(
     device: &Device,
-    output: Output,
+    output: &Output,
     record_type: Option<String>,
     limit: usize,
 ) -> Result<(), Failure> {
-    let query = ListQuery { record_type, limit, ..ListQuery::default() };
-    summaries(device, output, &device.records().list(&query).await).await;
-    Ok(())
+    if let Some(name) = &record_type {
+        type_of(name)?;
+    }
+    let query = ListQuery { record_type, limit: usize::MAX, ..ListQuery::default() };
+    let mut list = device.records().list(&query).await;
+    let more = if limit == 0 { 0 } else { list.len().saturating_sub(limit) };
+    list.truncate(list.len() - more);
+    let hint = (more > 0).then(|| format!("{more} more; --limit 0 shows all"));
+    summaries(device, output, &list, hint).await
 }
 
 /// Records that a text finds.
-pub async fn find(device: &Device, output: Output, text: &str) -> Result<(), Failure> {
-    let hits = device.records().find(text, 50).await;
-    let found: Vec<Summary> = hits.into_iter().map(|hit| hit.summary).collect();
-    summaries(device, output, &found).await;
-    Ok(())
+pub async fn find(device: &Device, output: &Output, text: &str) -> Result<(), Failure> {
+    let hits = device.records().find(text, MAX_FOUND + 1).await;
+    let mut found: Vec<Summary> = hits.into_iter().map(|hit| hit.summary).collect();
+    let hint =
+        (found.len() > MAX_FOUND).then(|| "There are more; say more of the name or number.".to_owned());
+    found.truncate(MAX_FOUND);
+    summaries(device, output, &found, hint).await
 }
 
-async fn summaries(device: &Device, output: Output, list: &[Summary]) {
+async fn summaries(
+    device: &Device,
+    output: &Output,
+    list: &[Summary],
+    hint: Option<String>,
+) -> Result<(), Failure> {
     let status = device.status().await;
     let records: Vec<_> = list
         .iter()
@@ -39,13 +60,13 @@ async fn summaries(device: &Device, output: Output, list: &[Summary]) {
                 "title": one.title, "open_cases": one.open_cases, "pending": one.pending })
         })
         .collect();
-    output.show(&json!({ "records": records }), || {
+    output.show(&json!({ "records": records, "complete": hint.is_none() }), || {
         let rows: Vec<Vec<String>> = list
             .iter()
             .map(|one| {
                 let mut marks = Vec::new();
                 if one.pending {
-                    marks.push("not sent yet".to_owned());
+                    marks.push("not confirmed yet".to_owned());
                 }
                 if one.open_cases > 0 {
                     marks.push(format!("{} in conflict", one.open_cases));
@@ -59,26 +80,23 @@ async fn summaries(device: &Device, output: Output, list: &[Summary]) {
                 ]
             })
             .collect();
-        table(&rows, "No record.")
-    });
+        let table = table(&rows, "No record.");
+        hint.map_or_else(|| table.clone(), |hint| format!("{table}\n{hint}"))
+    })
 }
 
 /// One record.
-pub async fn show(device: &Device, output: Output, record: &str) -> Result<(), Failure> {
+pub async fn show(device: &Device, output: &Output, record: &str) -> Result<(), Failure> {
     let record = record_of(device, record).await?;
     let view = device.records().get(record).await;
     let view = view.ok_or_else(|| Failure::NotFound("this record is not on this device".to_owned()))?;
     let values: serde_json::Map<_, _> =
         view.values.iter().map(|value| (value.path.to_string(), value_json(&value.value))).collect();
     let cases: Vec<_> = view.cases.iter().map(case_json).collect();
-    let entries: Vec<_> = view
-        .entries
-        .iter()
-        .map(|entry| {
-            let date = entry.entry.as_ref().map(|entry| entry.date().to_string());
-            json!({ "n": entry.n, "subject": entry.subject, "date": date })
-        })
-        .collect();
+    let workers = workers(device, &view).await;
+    let worker =
+        |entry: &EntryView| entry.subject.and_then(|subject| workers.get(&subject).map(String::as_str));
+    let entries: Vec<_> = view.entries.iter().map(|entry| entry_json(entry, worker(entry))).collect();
     let whole = json!({ "record": record, "type": view.summary.record_type, "values": values, "cases": cases,
         "entries": entries });
     output.show(&whole, || {
@@ -92,87 +110,78 @@ pub async fn show(device: &Device, output: Output, record: &str) -> Result<(), F
                 vec![value.path.to_string(), plain(&value.value), note]
             })
             .collect();
-        rows.extend(view.entries.iter().map(|entry| {
-            let subject = entry.subject.map_or_else(String::new, |subject| subject.to_string());
-            let date = entry
-                .entry
-                .as_ref()
-                .map_or_else(|| "unreadable".to_owned(), |entry| entry.date().to_string());
-            vec![format!("e/{}", entry.n), date, subject]
-        }));
-        format!("{} {}\n{}", view.summary.record_type, view.summary.title, table(&rows, "It holds no value."))
-    });
-    Ok(())
-}
-
-fn case_json(case: &CaseView) -> serde_json::Value {
-    let candidate = |one: &CandidateView| {
-        json!({ "value": value_json(&one.value), "by": one.label, "device": one.actor.device(),
-            "device_ms": one.device_ms, "received_ms": one.received_ms })
-    };
-    json!({
-        "record": case.record, "type": case.record_type, "title": case.title, "field": case.path.as_str(),
-        "open": case.open, "approvals": case.approvals, "may_decide": case.may_decide,
-        "agreed": case.agreed.as_ref().map(value_json),
-        "candidates": case.candidates.iter().map(candidate).collect::<Vec<_>>(),
-        "decision": case.decision.as_ref().map(candidate),
+        rows.extend(view.entries.iter().map(|entry| entry_row(entry, worker(entry))));
+        let title = escaped(&view.summary.title);
+        format!("{} {title}\n{}", view.summary.record_type, table(&rows, "It holds no value."))
     })
 }
 
-/// The conflicts that wait for a decision.
-pub async fn conflicts(device: &Device, output: Output) -> Result<(), Failure> {
-    let open = device.conflicts().await;
-    output.show(&json!({ "conflicts": open.iter().map(case_json).collect::<Vec<_>>() }), || {
-        let blocks: Vec<String> = open.iter().map(case_text).collect();
-        if blocks.is_empty() { "No conflict waits for a decision.".to_owned() } else { blocks.join("\n\n") }
-    });
-    Ok(())
+/// Name and number of everyone whom the entries of a log are about.
+async fn workers(device: &Device, view: &RecordView) -> BTreeMap<RecordId, String> {
+    let subjects: BTreeSet<RecordId> = view.entries.iter().filter_map(|entry| entry.subject).collect();
+    let mut workers = BTreeMap::new();
+    for subject in subjects {
+        let found = device.records().get(subject).await;
+        let title = found.map(|worker| worker.summary.title).filter(|title| !title.is_empty());
+        workers.insert(subject, title.unwrap_or_else(|| subject.to_string()));
+    }
+    workers
 }
 
-fn case_text(case: &CaseView) -> String {
-    let agreed = case.agreed.as_ref().map_or_else(|| "nothing".to_owned(), plain);
-    let rows: Vec<Vec<String>> = case
-        .candidates
-        .iter()
-        .map(|one| {
-            let by = one.label.clone().unwrap_or_else(|| one.actor.device().to_string());
-            vec![format!("  {}", plain(&one.value)), format!("by {by}")]
-        })
-        .collect();
-    let persons = if case.approvals > 1 { "two persons decide" } else { "one person decides" };
-    let Some(title) = Some(&case.title).filter(|title| !title.is_empty()) else {
-        return format!(
-            "{} {}: used until decided {agreed}; {persons}\n{}",
-            case.record,
-            case.path,
-            table(&rows, "")
-        );
+fn entry_json(entry: &EntryView, worker: Option<&str>) -> serde_json::Value {
+    let date = entry.entry.as_ref().map(|entry| entry.date().to_string());
+    let mut whole = json!({ "n": entry.n, "subject": entry.subject, "worker": worker, "date": date,
+        "device_ms": entry.device_ms });
+    let logged = match &entry.entry {
+        Some(Entry::Attendance(day)) => {
+            json!({ "status": day.status.code(), "fraction": f64::from(day.quarters) / 4.0 })
+        }
+        Some(Entry::Payment(pay)) => {
+            json!({ "amount": pay.gross, "deductions": pay.deductions, "net": pay.net(),
+            "from": pay.period_start.to_string(), "to": pay.period_end.to_string() })
+        }
+        _ => json!({}),
     };
-    format!(
-        "{title}, {} {}\n{}: used until decided {agreed}; {persons}\n{}",
-        case.record_type,
-        case.record,
-        case.path,
-        table(&rows, "")
-    )
+    if let (Some(whole), serde_json::Value::Object(logged)) = (whole.as_object_mut(), logged) {
+        whole.extend(logged);
+    }
+    whole
+}
+
+fn entry_row(entry: &EntryView, worker: Option<&str>) -> Vec<String> {
+    let number = format!("e/{}", entry.n);
+    let Some(logged) = &entry.entry else {
+        return vec![number, "unreadable".to_owned()];
+    };
+    let mut what = match logged {
+        Entry::Attendance(day) => match (day.status, day.quarters) {
+            (AttendanceStatus::Present, 4) => "present, a whole day".to_owned(),
+            (AttendanceStatus::Present, part) => format!("present, {} of a day", f64::from(part) / 4.0),
+            (AttendanceStatus::Absent, _) => "absent".to_owned(),
+            (AttendanceStatus::Stopped, _) => "the site stood still".to_owned(),
+        },
+        Entry::Payment(pay) if pay.deductions != 0 => {
+            format!("{} less {} for {} to {}", pay.gross, pay.deductions, pay.period_start, pay.period_end)
+        }
+        Entry::Payment(pay) => format!("{} for {} to {}", pay.gross, pay.period_start, pay.period_end),
+        Entry::Childcare(_) => "children in care".to_owned(),
+        Entry::Training(_) => "training".to_owned(),
+    };
+    if let Some(before) = logged.replaces() {
+        let _ = write!(what, ", in place of e/{}", before.n);
+    }
+    vec![number, logged.date().to_string(), worker.unwrap_or_default().to_owned(), what]
 }
 
 /// What has not left the device.
-pub async fn outbox(device: &Device, output: Output) -> Result<(), Failure> {
+pub async fn outbox(device: &Device, output: &Output) -> Result<(), Failure> {
     let outbox = device.outbox().await;
-    let state = |state: &OutboxState| match state {
-        OutboxState::Waiting => "waiting".to_owned(),
-        OutboxState::Sent => "sent".to_owned(),
-        OutboxState::Held => "held".to_owned(),
-        OutboxState::Quarantined { code } => format!("quarantined: {code}"),
-        OutboxState::Forked => "forked".to_owned(),
-    };
     let changes: Vec<_> = outbox
         .changes
         .iter()
         .map(|one| {
             json!({ "number": one.number, "record": one.record, "type": one.record_type, "title": one.title,
-                "state": state(&one.state) })
+                "state": state_code(&one.state) })
         })
         .collect();
     let whole = json!({ "changes": changes, "carried_frames": outbox.carried_frames });
@@ -183,23 +192,54 @@ pub async fn outbox(device: &Device, output: Output) -> Result<(), Failure> {
             .map(|one| {
                 vec![
                     one.number.to_string(),
-                    state(&one.state),
                     one.record_type.to_string(),
                     one.title.clone(),
+                    state_text(one, output),
                 ]
             })
             .collect();
         let mut text = table(&rows, "Everything written here has reached the server.");
         if outbox.carried_frames > 0 {
-            let _ = write!(text, "\n{} frames of other devices are carried.", outbox.carried_frames);
+            let _ = write!(text, "\nCarried for other devices: {}.", count(outbox.carried_frames, "frame"));
         }
         text
-    });
-    Ok(())
+    })
+}
+
+/// The state of a change, for programs.
+fn state_code(state: &OutboxState) -> String {
+    match state {
+        OutboxState::Waiting => "waiting".to_owned(),
+        OutboxState::Sent => "sent".to_owned(),
+        OutboxState::Held => "held".to_owned(),
+        OutboxState::Quarantined { code } => format!("quarantined: {code}"),
+        OutboxState::Forked => "forked".to_owned(),
+    }
+}
+
+/// The state of a change, and what a person can do about it.
+fn state_text(one: &Outgoing, output: &Output) -> String {
+    let settle = format!("{} settle {}", output.program, one.number);
+    match &one.state {
+        OutboxState::Waiting => "waiting".to_owned(),
+        OutboxState::Sent => "not confirmed yet".to_owned(),
+        OutboxState::Held => format!(
+            "The server holds it until what it builds on arrives. `{settle} repair` writes it again, \
+             `{settle} dismiss` gives it up."
+        ),
+        OutboxState::Quarantined { code } => format!(
+            "The server has put it aside ({code}). `{settle} repair` writes it again, `{settle} dismiss` \
+             gives it up."
+        ),
+        OutboxState::Forked => {
+            "Another copy of this device wrote in its place; `sync` writes it again, there is nothing to settle."
+                .to_owned()
+        }
+    }
 }
 
 /// What the device did on its own; shown once.
-pub async fn notices(device: &Device, output: Output) -> Result<(), Failure> {
+pub async fn notices(device: &Device, output: &Output) -> Result<(), Failure> {
     let notices = device.notices().await;
     let list: Vec<_> = notices
         .iter()
@@ -210,7 +250,7 @@ pub async fn notices(device: &Device, output: Output) -> Result<(), Failure> {
     output.show(&json!({ "notices": list }), || {
         let lines: Vec<String> = notices.iter().map(notice_text).collect();
         if lines.is_empty() { "Nothing to tell.".to_owned() } else { lines.join("\n") }
-    });
+    })?;
     for notice in &notices {
         device.mark_read(notice.number).await?;
     }
@@ -218,24 +258,27 @@ pub async fn notices(device: &Device, output: Output) -> Result<(), Failure> {
 }
 
 fn notice_text(notice: &Notice) -> String {
-    let count = notice.count;
+    let number = notice.count;
     match notice.code.as_str() {
         "copy-found" => {
             "The server knows another copy of this device: a restored backup or a clone. This one writes \
                          under a new incarnation from now on."
                 .to_owned()
         }
-        "rewritten" => format!("{count} changes were written again on the records as they are now."),
-        "server-restored" => format!("The server was restored; {count} changes are offered to it again."),
-        "feed-withdrawn" => {
-            format!("{count} records were taken off this device, which may not hold them any more.")
+        "rewritten" => format!("Written again on the records as they are now: {}.", count(number, "change")),
+        "server-restored" => {
+            format!("The server was restored; offered to it again: {}.", count(number, "change"))
         }
-        other => format!("{other}: {count}"),
+        "feed-withdrawn" => {
+            let records = count(number, "record");
+            format!("Taken off this device, which may not hold them any more: {records}.")
+        }
+        other => format!("{other}: {number}"),
     }
 }
 
 /// What the device knows of itself.
-pub async fn status(device: &Device, output: Output) -> Result<(), Failure> {
+pub async fn status(device: &Device, output: &Output) -> Result<(), Failure> {
     let status = device.status().await;
     let areas: Vec<_> = status.areas.iter().map(|area| area.code.clone()).collect();
     let enrolment = status.enrolment.as_ref();
@@ -245,24 +288,23 @@ pub async fn status(device: &Device, output: Output) -> Result<(), Failure> {
         "areas": areas, "open_cases": status.open_cases, "clock_offset_ms": status.clock_offset_ms,
     });
     output.show(&whole, || match enrolment {
-        None => "Not enrolled yet: fieldmerge-device enrol SERVER CODE".to_owned(),
+        None => format!("Not enrolled yet: {} enrol SERVER CODE", output.program),
         Some(enrolment) => format!(
-            "{}, device {} of {} at {}\n{} records, {} changes not received yet, {} conflicts; areas: {}",
-            enrolment.label,
+            "{}, device {} of {} at {}\n{}, {} not confirmed yet, {}; areas: {}",
+            escaped(&enrolment.label),
             enrolment.number,
             enrolment.project_code,
             enrolment.address,
-            status.records,
-            status.outbox,
-            status.open_cases,
+            count(status.records, "record"),
+            count(status.outbox, "change"),
+            count(status.open_cases, "conflict"),
             if areas.is_empty() { "none yet, sync first".to_owned() } else { areas.join(", ") },
         ),
-    });
-    Ok(())
+    })
 }
 
 /// Sends and reads.
-pub async fn sync(device: &Device, output: Output) -> Result<(), Failure> {
+pub async fn sync(device: &Device, output: &Output) -> Result<(), Failure> {
     let app = Some(concat!("fieldmerge-device ", env!("CARGO_PKG_VERSION")).to_owned());
     let report = device.sync(SyncOptions { app, ..SyncOptions::default() }).await?;
     let whole = json!({
@@ -273,44 +315,22 @@ pub async fn sync(device: &Device, output: Output) -> Result<(), Failure> {
     });
     output.show(&whole, || {
         let mut text = format!(
-            "{} changes accepted, {} received; {} bytes up, {} bytes down.",
-            report.accepted, report.received, report.bytes_up, report.bytes_down
+            "{} accepted, {} received; {} up, {} down.",
+            count(report.accepted, "change"),
+            report.received,
+            count(report.bytes_up, "byte"),
+            count(report.bytes_down, "byte")
         );
-        for (count, what) in [
-            (report.held, "held by the server until what they depend on arrives"),
-            (report.quarantined, "put aside by the server: see outbox"),
-            (report.repaired, "written anew"),
-            (report.delivered, "frames delivered for other devices"),
+        for (number, thing, what) in [
+            (report.held, "change", "held by the server until what they depend on arrives"),
+            (report.quarantined, "change", "put aside by the server; `outbox` shows what to do"),
+            (report.repaired, "change", "written anew"),
+            (report.delivered, "frame", "delivered for other devices"),
         ] {
-            if count > 0 {
-                let _ = write!(text, "\n{count} {what}.");
+            if number > 0 {
+                let _ = write!(text, "\n{} {what}.", count(number, thing));
             }
         }
         text
-    });
-    Ok(())
-}
-
-/// Writes or takes a bundle file.
-pub async fn carry(device: &Device, output: Output, carry: Carry) -> Result<(), Failure> {
-    match carry {
-        Carry::Export { file } => {
-            let bytes = device.export_bundle().await?;
-            std::fs::write(&file, &bytes)?;
-            output.show(&json!({ "bytes": bytes.len() }), || format!("{} bytes written.", bytes.len()));
-        }
-        Carry::Import { file } => {
-            let taken = device.import_bundle(std::fs::read(&file)?).await?;
-            output.show(
-                &json!({ "frames": taken.frames, "receipts": taken.receipts, "skipped": taken.skipped }),
-                || {
-                    format!(
-                        "{} frames are carried from now on, {} receipts applied.",
-                        taken.frames, taken.receipts
-                    )
-                },
-            );
-        }
-    }
-    Ok(())
+    })
 }

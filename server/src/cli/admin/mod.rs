@@ -39,6 +39,11 @@ pub enum Admin {
 }
 
 impl Admin {
+    /// Whether a database may be made for it.
+    pub fn begins(&self) -> bool {
+        matches!(self, Self::Project(project::ProjectCommand::New { .. }))
+    }
+
     /// Does it.
     pub async fn run(self, app: &App, output: &Output) -> Result<ExitCode, Failure> {
         match self {

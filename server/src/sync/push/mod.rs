@@ -48,6 +48,7 @@ pub struct Arrival {
 
 impl Arrival {
     /// The same request without its frames.
+    #[must_use]
     pub fn without_frames(&self) -> Self {
         let Self { keys, taken, telemetry, .. } = self;
         let (keys, taken, telemetry) = (keys.clone(), taken.clone(), telemetry.clone());

@@ -6,6 +6,7 @@ pub mod api_keys;
 pub mod codes;
 pub mod devices;
 pub mod projects;
+pub mod quarantine;
 
 use std::fmt::Display;
 

@@ -43,7 +43,7 @@ impl Job {
 
     /// Whose frames it may bring, and who sends it.
     fn devices(&self) -> impl Iterator<Item = DeviceId> {
-        self.arrival.keys.keys().chain([&self.arrival.sender]).copied()
+        self.arrival.authors.keys.keys().chain([&self.arrival.sender]).copied()
     }
 }
 
@@ -89,7 +89,7 @@ impl Commits {
             let (mut piece, checked, room) = self.check(project, arrival).await?;
             failpoint("frames-checked");
             let left = piece.frames.split_off(checked.len());
-            arrival = Arrival { frames: left, ..piece.without_frames() };
+            let next = (!left.is_empty()).then(|| Arrival { frames: left, ..piece.without_frames() });
             let (tell, told) = oneshot::channel();
             self.queue().push_back(Job { project, arrival: piece, checked, room, tell });
             let (commits, app) = (self.clone(), app.clone());
@@ -101,8 +101,9 @@ impl Commits {
                 }
             });
             receipts.extend(told.await.map_err(ApiError::internal)??);
-            if arrival.frames.is_empty() {
-                return Ok(receipts);
+            match next {
+                Some(next) => arrival = next,
+                None => return Ok(receipts),
             }
         }
     }

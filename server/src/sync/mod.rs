@@ -15,12 +15,12 @@ use ed25519_dalek::VerifyingKey;
 use fieldmerge_model::access;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
-use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
+use fieldmerge_protocol::{AreaId, ProjectId};
 use fieldmerge_store::projects::Project;
 use fieldmerge_store::{StoreError, devices, feeds, projects, proofs};
 
 use self::pull::Pull;
-use self::push::{Arrival, receipts_again};
+use self::push::{Arrival, Authors, receipts_again};
 use self::request::Request;
 use self::writer::Answer;
 use crate::auth::AuthedDevice;
@@ -42,14 +42,14 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     let signer = ServerSigner::load(&mut tx, project.id).await.map_err(ApiError::internal)?;
     let committed = proofs::highest(&mut tx, project.id, device.id, hello.incarnation).await?;
     let lost = has_lost(&mut tx, &project, committed, hello).await?;
-    let keys = author_keys(&mut tx, project.id, &device, &request.frames).await?;
+    let authors = authors(&mut tx, project.id, &device, &request.frames).await?;
     let taken = push::taken(&mut tx, project.id, device.id, &request.frames).await?;
     tx.rollback().await?;
 
     let stale = committed > hello.packed;
     let arrival = Arrival {
         sender: device.id,
-        keys,
+        authors,
         frames: if stale || lost { Vec::new() } else { request.frames },
         taken,
         received_ms: app.now_ms(),
@@ -125,14 +125,14 @@ fn head(heads: &BTreeMap<Feed, u64>, feed: Feed) -> u64 {
     heads.get(&feed).copied().unwrap_or_default()
 }
 
-/// The public keys of the authors that the frames name, as far as they are devices that may still write.
-async fn author_keys(
+/// The authors that the frames name, as far as they are devices of the project.
+async fn authors(
     tx: &mut fieldmerge_store::Tx,
     project: ProjectId,
     sender: &devices::Device,
     frames: &[Vec<u8>],
-) -> Result<BTreeMap<DeviceId, VerifyingKey>, StoreError> {
-    let mut keys = BTreeMap::new();
+) -> Result<Authors, StoreError> {
+    let mut authors = Authors::default();
     for author in push::frames::authors(frames) {
         // The sender was looked up for its token; only a carrier brings frames of others.
         let found = if author == sender.id {
@@ -140,14 +140,17 @@ async fn author_keys(
         } else {
             devices::find(tx, project, author).await?
         };
-        if let Some(found) = found
-            && let Ok(key) = VerifyingKey::from_bytes(&found.public_key)
-            && found.revoked_ms.is_none()
-        {
-            keys.insert(author, key);
+        match found {
+            Some(found) if found.revoked_ms.is_some() => _ = authors.revoked.insert(author),
+            Some(found) => {
+                if let Ok(key) = VerifyingKey::from_bytes(&found.public_key) {
+                    authors.keys.insert(author, key);
+                }
+            }
+            None => {}
         }
     }
-    Ok(keys)
+    Ok(authors)
 }
 
 fn telemetry_json(telemetry: &Telemetry) -> String {

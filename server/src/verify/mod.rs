@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use fieldmerge_protocol::{ChangeHash, DeviceId, Incarnation, ProjectId};
 use fieldmerge_store::projects::{self, Project};
-use fieldmerge_store::{StoreError, Tx};
+use fieldmerge_store::{StoreError, Tx, quarantine};
 use serde::Serialize;
 
 use crate::admin::{self, AdminError};
@@ -58,6 +58,8 @@ pub struct ProjectReport {
     pub proofs: u64,
     /// How many differences there are.
     pub difference_count: u64,
+    /// What was put aside and nobody has resolved. It is no difference.
+    pub quarantined: u64,
     /// The first of them. They name ids and paths, never values.
     pub differences: Vec<String>,
 }
@@ -83,6 +85,12 @@ impl Report {
                 project.proofs,
                 project.difference_count
             ));
+            if project.quarantined > 0 {
+                lines.push(format!(
+                    "  {} put aside, waiting for a person: fieldmerge admin quarantine list {}",
+                    project.quarantined, project.project
+                ));
+            }
             lines.extend(project.differences.iter().map(|difference| format!("  {difference}")));
         }
         lines.push(
@@ -124,6 +132,7 @@ async fn verify_project(tx: &mut Tx, project: &Project) -> Result<ProjectReport,
     let by_source = records::verify(tx, project, &mut report).await?;
     frames::verify(tx, project.id, &mut report).await?;
     proofs::verify(tx, project.id, &by_source, &mut report).await?;
+    report.quarantined = quarantine::count(tx, project.id).await?;
     Ok(report)
 }
 

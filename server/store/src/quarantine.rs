@@ -14,6 +14,7 @@ crate::sql::declare! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     FIND = "SELECT * FROM quarantine WHERE project = $1 AND id = $2";
     PAGE = "SELECT * FROM quarantine WHERE project = $1 AND id > $2 AND resolved_ms IS NULL ORDER BY id LIMIT $3";
+    COUNT = "SELECT COUNT(*) AS item_count FROM quarantine WHERE project = $1 AND resolved_ms IS NULL";
     OF_DEVICE = "SELECT * FROM quarantine WHERE project = $1 AND device = $2 ORDER BY received_ms, id LIMIT $3";
     RESOLVE = "UPDATE quarantine SET resolved_ms = $3, resolution = $4
         WHERE project = $1 AND id = $2 AND resolved_ms IS NULL";
@@ -67,6 +68,14 @@ impl FromRow for Quarantined {
     }
 }
 
+struct Count(u64);
+
+impl FromRow for Count {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self(row.get("item_count")?))
+    }
+}
+
 /// Puts something into quarantine, unresolved.
 pub async fn insert(tx: &mut Tx, project: ProjectId, item: &Quarantined) -> Result<()> {
     tx.query(&INSERT)
@@ -101,6 +110,11 @@ pub async fn page(
     limit: u32,
 ) -> Result<Vec<Quarantined>> {
     tx.query(&PAGE).bind(project).bind(after.unwrap_or_default()).bind(limit).fetch_all().await
+}
+
+/// How many items nobody has resolved.
+pub async fn count(tx: &mut Tx, project: ProjectId) -> Result<u64> {
+    Ok(tx.query(&COUNT).bind(project).fetch_one::<Count>().await?.0)
 }
 
 /// The first `limit` items of a device, oldest first, resolved ones included.

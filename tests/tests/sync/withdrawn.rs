@@ -4,7 +4,8 @@ use fieldmerge_engine::{Edit, Input, OutboxState, Settlement, SyncEnd};
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{FrameStatus, Outcome};
 use fieldmerge_protocol::{RecordClass, Value};
-use fieldmerge_server::admin::{GrantText, devices};
+use fieldmerge_server::admin::{GrantText, devices, quarantine};
+use fieldmerge_server::verify::verify;
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::replica::of_phone;
@@ -48,11 +49,16 @@ async fn a_revoked_device_is_not_heard_and_keeps_its_outbox(place: &Place) {
     let told = carrier.push(&place.post(), &[theirs, own]).await;
     let of = |device| told.receipts.iter().find(|(of, _)| *of == device).map(|(_, receipt)| receipt);
     let aside = of(author.device).expect("the carrier is told");
-    assert_eq!((aside.status, aside.code.as_deref()), (FrameStatus::Quarantined, Some("unknown-device")));
+    assert_eq!((aside.status, aside.code.as_deref()), (FrameStatus::Quarantined, Some("device-revoked")));
     assert_eq!(of(carrier.device).map(|receipt| receipt.status), Some(FrameStatus::Accepted));
     let after = place.census().await;
     assert_eq!(after.holdings.len(), before.holdings.len() + 1);
-    assert_eq!(after.quarantined, ["unknown-device"]);
+    assert_eq!(after.quarantined, ["device-revoked"]);
+    let listed = quarantine::list(&place.site.app, PROJECT).await.expect("the administrator sees it");
+    let [aside] = &listed[..] else { panic!("one frame was put aside: {listed:?}") };
+    assert_eq!((aside.item.code.as_str(), aside.device.as_deref()), ("device-revoked", Some("author 8")));
+    let report = verify(&place.site.app, Some(PROJECT)).await.expect("it can be verified");
+    assert!(report.is_good() && report.text().contains("1 put aside"), "{}", report.text());
 }
 
 /// Registers somebody in the second site, whatever the phone believes that it may do.

@@ -7,6 +7,7 @@ mod key;
 mod person;
 mod project;
 mod qr;
+mod quarantine;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,9 @@ pub enum Admin {
     /// Make, list and revoke keys of headquarters.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// See what was put aside.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
 }
 
 impl Admin {
@@ -53,6 +57,7 @@ impl Admin {
             Self::Device(command) => command.run(app, output).await?,
             Self::Grant(command) => command.run(app, output).await?,
             Self::Key(command) => command.run(app, output).await?,
+            Self::Quarantine(command) => command.run(app, output).await?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -87,8 +87,13 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     if origin.project != project {
         return Checked::Unproven(Some((source, digest)), "wrong-project");
     }
-    let Some(key) = arrival.keys.get(&origin.device) else {
-        return Checked::Unproven(Some((source, digest)), "unknown-device");
+    let Some(key) = arrival.authors.keys.get(&origin.device) else {
+        let code = if arrival.authors.revoked.contains(&origin.device) {
+            "device-revoked"
+        } else {
+            "unknown-device"
+        };
+        return Checked::Unproven(Some((source, digest)), code);
     };
     if frame.verify(key).is_err() {
         return Checked::Unproven(Some((source, digest)), "bad-signature");

@@ -29,13 +29,22 @@ use self::merge::{Incoming, Source};
 use crate::failpoint::failpoint;
 use crate::ids::Ids;
 
+/// The authors that the frames of a request name.
+#[derive(Debug, Clone, Default)]
+pub struct Authors {
+    /// The public keys of those that may write.
+    pub keys: BTreeMap<DeviceId, VerifyingKey>,
+    /// Those that may write no more.
+    pub revoked: BTreeSet<DeviceId>,
+}
+
 /// What one request brings.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// Who sends the request: the author of its own frames, the carrier of the others.
     pub sender: DeviceId,
-    /// The public keys of the authors that may write.
-    pub keys: BTreeMap<DeviceId, VerifyingKey>,
+    /// Who wrote the frames.
+    pub authors: Authors,
     /// The payloads of the frames.
     pub frames: Vec<Vec<u8>>,
     /// Frames of the sender that were taken before.
@@ -50,9 +59,15 @@ impl Arrival {
     /// The same request without its frames.
     #[must_use]
     pub fn without_frames(&self) -> Self {
-        let Self { keys, taken, telemetry, .. } = self;
-        let (keys, taken, telemetry) = (keys.clone(), taken.clone(), telemetry.clone());
-        Self { keys, taken, telemetry, frames: Vec::new(), ..*self }
+        let Self { sender, authors, taken, received_ms, telemetry, .. } = self;
+        Self {
+            sender: *sender,
+            authors: authors.clone(),
+            frames: Vec::new(),
+            taken: taken.clone(),
+            received_ms: *received_ms,
+            telemetry: telemetry.clone(),
+        }
     }
 }
 
@@ -107,7 +122,8 @@ struct Judged {
 impl Push<'_> {
     /// Merges and writes. `checked` holds the frames of each request.
     pub async fn run(&self, tx: &mut Tx, checked: Vec<Vec<Checked>>) -> Result<Pushed, StoreError> {
-        let authors = self.arrivals.iter().flat_map(|arrival| arrival.keys.keys().chain([&arrival.sender]));
+        let authors =
+            self.arrivals.iter().flat_map(|arrival| arrival.authors.keys.keys().chain([&arrival.sender]));
         let authors: BTreeSet<DeviceId> = authors.copied().collect();
         let authors: Vec<DeviceId> = authors.into_iter().collect();
         devices::lock(tx, self.project, &authors).await?;

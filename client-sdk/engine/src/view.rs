@@ -87,6 +87,10 @@ pub struct EntryView {
     pub subject: Option<RecordId>,
     /// What happened; `None` where the bytes do not read.
     pub entry: Option<Entry>,
+    /// Who wrote it.
+    pub actor: Actor,
+    /// What the roster calls the author's device; `None` where it does not know it.
+    pub label: Option<String>,
     /// The author device's clock.
     pub device_ms: i64,
 }

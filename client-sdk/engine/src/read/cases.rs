@@ -67,14 +67,19 @@ impl Engine {
         reason: &str,
         (device_ms, received_ms): (i64, i64),
     ) -> CandidateView {
-        let named = self.memory.roster.devices.iter().find(|known| known.device == actor.device());
         CandidateView {
             value: value.clone(),
             actor,
-            label: named.map(|known| known.label.clone()),
+            label: self.label(actor),
             reason: reason.to_owned(),
             device_ms,
             received_ms,
         }
+    }
+
+    /// What the roster calls the device of an actor.
+    pub(super) fn label(&self, actor: Actor) -> Option<String> {
+        let named = self.memory.roster.devices.iter().find(|known| known.device == actor.device());
+        named.map(|known| known.label.clone())
     }
 }

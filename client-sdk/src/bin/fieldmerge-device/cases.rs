@@ -33,6 +33,16 @@ pub fn case_json(case: &CaseView) -> serde_json::Value {
     })
 }
 
+/// The values that stand against each other, and whose they are.
+pub fn candidates(case: &CaseView) -> String {
+    let each = case.candidates.iter().map(|one| format!("{} by {}", plain(&one.value), author(one)));
+    each.collect::<Vec<_>>().join(" or ")
+}
+
+fn author(one: &CandidateView) -> String {
+    one.label.as_deref().map_or_else(|| one.actor.device().to_string(), escaped)
+}
+
 fn case_text(case: &CaseView, own: Option<DeviceId>, output: &Output) -> String {
     let agreed = case.agreed.as_ref().map_or_else(|| "nothing".to_owned(), plain);
     let persons = if case.approvals > 1 { "two persons decide" } else { "one person decides" };
@@ -53,7 +63,7 @@ fn case_text(case: &CaseView, own: Option<DeviceId>, output: &Output) -> String 
 }
 
 fn row(one: &CandidateView, done: &str, reason: &str) -> Vec<String> {
-    let by = one.label.clone().unwrap_or_else(|| one.actor.device().to_string());
+    let by = author(one);
     let received = match one.received_ms {
         // A device does not learn when the server received what it wrote itself.
         0 => String::new(),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Failure;
 use super::answers::record_type as type_of;
-use super::cases::case_json;
+use super::cases::{candidates, case_json};
 use super::text::{Output, count, escaped, json as value_json, plain, table};
 use super::write::record_of;
 
@@ -104,10 +104,16 @@ pub async fn show(device: &Device, output: &Output, record: &str) -> Result<(), 
             .values
             .iter()
             .map(|value| {
-                let beside: Vec<String> = value.beside.iter().map(plain).collect();
-                let note =
-                    if beside.is_empty() { String::new() } else { format!("beside {}", beside.join(", ")) };
-                vec![value.path.to_string(), plain(&value.value), note]
+                let conflict = view.cases.iter().find(|case| case.open && case.path == value.path);
+                let (shown, note) = match conflict {
+                    Some(case) => (case.agreed.as_ref(), format!("in conflict: {}", candidates(case))),
+                    None if value.beside.is_empty() => (Some(&value.value), String::new()),
+                    None => {
+                        let beside: Vec<String> = value.beside.iter().map(plain).collect();
+                        (Some(&value.value), format!("beside {}", beside.join(", ")))
+                    }
+                };
+                vec![value.path.to_string(), shown.map(plain).unwrap_or_default(), note]
             })
             .collect();
         rows.extend(view.entries.iter().map(|entry| entry_row(entry, worker(entry))));
@@ -131,7 +137,7 @@ async fn workers(device: &Device, view: &RecordView) -> BTreeMap<RecordId, Strin
 fn entry_json(entry: &EntryView, worker: Option<&str>) -> serde_json::Value {
     let date = entry.entry.as_ref().map(|entry| entry.date().to_string());
     let mut whole = json!({ "n": entry.n, "subject": entry.subject, "worker": worker, "date": date,
-        "device_ms": entry.device_ms });
+        "by": entry.label, "device_ms": entry.device_ms });
     let logged = match &entry.entry {
         Some(Entry::Attendance(day)) => {
             json!({ "status": day.status.code(), "fraction": f64::from(day.quarters) / 4.0 })
@@ -170,7 +176,14 @@ fn entry_row(entry: &EntryView, worker: Option<&str>) -> Vec<String> {
     if let Some(before) = logged.replaces() {
         let _ = write!(what, ", in place of e/{}", before.n);
     }
-    vec![number, logged.date().to_string(), worker.unwrap_or_default().to_owned(), what]
+    let by = entry.label.as_deref().map_or_else(|| entry.actor.to_string(), str::to_owned);
+    vec![
+        number,
+        logged.date().to_string(),
+        worker.unwrap_or_default().to_owned(),
+        what,
+        format!("by {}", escaped(&by)),
+    ]
 }
 
 /// What has not left the device.

@@ -10,10 +10,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::auth::attempts::Attempts;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::directory::Directories;
 use crate::http::ApiError;
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::sync::commit::Commits;
+use crate::sync::seen::Seen;
 
 /// How many transactions of pushes run side by side where the database takes several.
 const WRITERS: usize = 4;
@@ -34,7 +36,9 @@ struct Inner {
     /// A permit for each dataset that may be read at a time.
     datasets: Arc<Semaphore>,
     wrong_codes: Attempts,
+    directories: Directories,
     commits: Commits,
+    seen: Seen,
     stopping: AtomicBool,
 }
 
@@ -55,7 +59,9 @@ impl App {
             body_memory,
             datasets,
             wrong_codes,
+            directories: Directories::default(),
             commits,
+            seen: Seen::default(),
             stopping,
         }))
     }
@@ -93,6 +99,16 @@ impl App {
     /// The wrong enrolment codes of the last minute.
     pub fn wrong_codes(&self) -> &Attempts {
         &self.0.wrong_codes
+    }
+
+    /// What is known of projects, their devices and grants.
+    pub fn directories(&self) -> &Directories {
+        &self.0.directories
+    }
+
+    /// When devices were last seen.
+    pub fn seen(&self) -> &Seen {
+        &self.0.seen
     }
 
     /// Where what devices bring is written.

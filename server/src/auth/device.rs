@@ -1,16 +1,17 @@
 //! Devices sign a short-lived token for each request with the key that never leaves them.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use fieldmerge_protocol::ProjectId;
 use fieldmerge_protocol::api::DeviceClaims;
 use fieldmerge_protocol::limits::{MAX_CLOCK_SKEW_SECONDS, MAX_TOKEN_SECONDS};
 use fieldmerge_protocol::problem::ProblemCode;
-use fieldmerge_store::devices::{self, Device};
-use fieldmerge_store::projects::{self, Project};
+use fieldmerge_protocol::{DeviceId, ProjectId};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
 use super::{bearer, project_of};
+use crate::directory::{Directory, Member};
 use crate::http::ApiError;
 use crate::state::App;
 
@@ -18,10 +19,10 @@ use crate::state::App;
 /// at the next one.
 #[derive(Debug, Clone)]
 pub struct AuthedDevice {
-    /// The project of the address, which is the device's own.
-    pub project: Project,
-    /// The device as it stands in the store.
-    pub device: Device,
+    /// The directory of the project of the address, which is the device's own.
+    pub directory: Arc<Directory>,
+    /// The device.
+    pub device: DeviceId,
 }
 
 impl FromRequestParts<App> for AuthedDevice {
@@ -40,22 +41,22 @@ pub async fn authenticate(app: &App, project: ProjectId, token: &str) -> Result<
     let claimed: DeviceClaims =
         jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| unknown())?;
     let mut tx = app.store().read().await?;
-    let known = projects::find(&mut tx, claimed.aud).await?;
-    let device = devices::find(&mut tx, claimed.aud, claimed.iss).await?;
+    let directory = app.directories().get(&mut tx, claimed.aud).await?;
     tx.rollback().await?;
-    let (Some(known), Some(device)) = (known, device) else { return Err(unknown()) };
-    let claims = verify(token, &device).ok_or_else(unknown)?;
+    let directory = directory.ok_or_else(unknown)?;
+    let member = directory.devices.get(&claimed.iss).ok_or_else(unknown)?;
+    let claims = verify(token, member).ok_or_else(unknown)?;
     check_times(&claims, app.now_ms())?;
-    if device.revoked_ms.is_some() {
+    if member.revoked {
         return Err(ApiError::new(ProblemCode::DeviceRevoked));
     }
-    if known.id != project {
+    if directory.project.id != project {
         return Err(ApiError::new(ProblemCode::NotFound));
     }
-    Ok(AuthedDevice { project: known, device })
+    Ok(AuthedDevice { directory, device: claimed.iss })
 }
 
-fn verify(token: &str, device: &Device) -> Option<DeviceClaims> {
+fn verify(token: &str, device: &Member) -> Option<DeviceClaims> {
     let key = DecodingKey::from_ed_der(&device.public_key);
     let mut validation = Validation::new(Algorithm::EdDSA);
     // The library reads the system's clock; `check_times` reads ours.

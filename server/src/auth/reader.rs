@@ -5,7 +5,6 @@ use axum::http::request::Parts;
 use fieldmerge_model::access::{Grant, Role, may_list};
 use fieldmerge_model::types::Field;
 use fieldmerge_protocol::{AreaId, RecordClass};
-use fieldmerge_store::grants;
 use fieldmerge_store::projects::Project;
 
 use super::api_key::{self, KEY_PREFIX};
@@ -35,17 +34,9 @@ impl FromRequestParts<App> for Reader {
             return Ok(Self::of_headquarters(project, role));
         }
         let authed = device::authenticate(app, project, token).await?;
-        let mut tx = app.store().read().await?;
-        let given = grants::of_device(&mut tx, project, authed.device.id).await?;
-        tx.rollback().await?;
-        Ok(Self { project: authed.project, grants: standing(&given), is_headquarters: false })
+        let grants = authed.directory.grants_of(authed.device).to_vec();
+        Ok(Self { project: authed.directory.project.clone(), grants, is_headquarters: false })
     }
-}
-
-/// The grants that were not withdrawn. A role that this version does not know gives nothing.
-pub fn standing(given: &[grants::Grant]) -> Vec<Grant> {
-    let stand = given.iter().filter(|grant| grant.withdrawn_ms.is_none());
-    stand.filter_map(|grant| Some(Grant { area: grant.area, role: grant.role.parse().ok()? })).collect()
 }
 
 impl Reader {

@@ -66,6 +66,7 @@ impl Serve {
             tokio::spawn(serve(app.clone(), listener, metrics::router(&app), std::future::pending()));
         }
         serve(app.clone(), listener, router(&app), stop_signal()).await;
+        app.seen().flush(&app).await;
         app.store().close().await;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)

@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fieldmerge_protocol::sync::FrameReceipt;
-use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
-use fieldmerge_store::{StoreError, projects};
+use fieldmerge_protocol::{DeviceId, ProjectId};
+use fieldmerge_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::push::frames::{Checked, check_first};
-use super::push::{Arrival, Push, Pushed};
+use super::push::{self, Arrival, Push, Pushed};
 use crate::failpoint::failpoint;
 use crate::http::ApiError;
 use crate::state::App;
@@ -24,7 +24,16 @@ const MAX_GROUP_BYTES: usize = 4 << 20;
 const ROOM: usize = 1_000_000;
 
 /// Receipts with the authors that they are for.
-type Receipted = Vec<(DeviceId, FrameReceipt)>;
+pub type Receipted = Vec<(DeviceId, FrameReceipt)>;
+
+/// What became of what a request brought.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// A receipt for each frame that names an author.
+    pub receipts: Receipted,
+    /// Whether anything was written for it.
+    pub wrote: bool,
+}
 
 /// A request that waits to be written.
 struct Job {
@@ -32,7 +41,7 @@ struct Job {
     arrival: Arrival,
     checked: Vec<Checked>,
     /// Its share of memory, until it is written.
-    room: Option<OwnedSemaphorePermit>,
+    room: OwnedSemaphorePermit,
     tell: oneshot::Sender<Result<Receipted, ApiError>>,
 }
 
@@ -77,19 +86,24 @@ impl Commits {
     }
 
     /// Has what a request brings written, and gives its receipts when it is durable. A large request is written in
-    /// pieces. A client that goes away stops nothing: others may stand in the same transaction.
+    /// pieces; one that repeats what was taken before needs no writing. A client that goes away stops nothing: others
+    /// may stand in the same transaction.
     pub async fn commit(
         &self,
         app: &App,
         project: ProjectId,
         mut arrival: Arrival,
-    ) -> Result<Receipted, ApiError> {
-        let mut receipts = Vec::new();
-        loop {
+    ) -> Result<Committed, ApiError> {
+        let mut committed = Committed::default();
+        while !arrival.frames.is_empty() {
             let (mut piece, checked, room) = self.check(project, arrival).await?;
             failpoint("frames-checked");
             let left = piece.frames.split_off(checked.len());
-            let next = (!left.is_empty()).then(|| Arrival { frames: left, ..piece.without_frames() });
+            arrival = Arrival { frames: left, ..piece.without_frames() };
+            if let Some(repeated) = push::repeated(&piece, &checked) {
+                committed.receipts.extend(repeated);
+                continue;
+            }
             let (tell, told) = oneshot::channel();
             self.queue().push_back(Job { project, arrival: piece, checked, room, tell });
             let (commits, app) = (self.clone(), app.clone());
@@ -100,12 +114,10 @@ impl Commits {
                     write(&app, group).await;
                 }
             });
-            receipts.extend(told.await.map_err(ApiError::internal)??);
-            match next {
-                Some(next) => arrival = next,
-                None => return Ok(receipts),
-            }
+            committed.receipts.extend(told.await.map_err(ApiError::internal)??);
+            committed.wrote = true;
         }
+        Ok(committed)
     }
 
     /// Decodes the first frames, where it holds up nobody, and takes room for what they hold.
@@ -113,10 +125,7 @@ impl Commits {
         &self,
         project: ProjectId,
         arrival: Arrival,
-    ) -> Result<(Arrival, Vec<Checked>, Option<OwnedSemaphorePermit>), ApiError> {
-        if arrival.frames.is_empty() {
-            return Ok((arrival, Vec::new(), None));
-        }
+    ) -> Result<(Arrival, Vec<Checked>, OwnedSemaphorePermit), ApiError> {
         let decoding = self.decoders.acquire().await.map_err(ApiError::internal)?;
         let work = tokio::task::spawn_blocking(move || {
             let checked = check_first(project, &arrival);
@@ -127,7 +136,7 @@ impl Commits {
         let permits = u32::try_from(operations.min(ROOM)).map_err(ApiError::internal)?;
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(ApiError::internal)?;
         drop(decoding);
-        Ok((arrival, checked, Some(room)))
+        Ok((arrival, checked, room))
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<Job>> {
@@ -209,11 +218,11 @@ async fn run(
             let first = checked.lock().unwrap_or_else(PoisonError::into_inner).take();
             let frames = first
                 .unwrap_or_else(|| arrivals.iter().map(|arrival| check_first(project, arrival)).collect());
-            let Some(known) = projects::find(&mut tx, project).await? else { return Ok(Pushed::default()) };
-            let areas = projects::list_areas(&mut tx, project).await?;
-            let areas: BTreeSet<AreaId> = areas.into_iter().map(|area| area.id).collect();
-            let (root, now_ms, ids) = (known.root_area, app.now_ms(), app.ids());
-            Push { project, root, areas: &areas, arrivals, now_ms, ids }.run(&mut tx, frames).await
+            let Some(directory) = app.directories().get(&mut tx, project).await? else {
+                return Ok(Pushed::default());
+            };
+            let (now_ms, ids) = (app.now_ms(), app.ids());
+            Push { project, directory: &directory, arrivals, now_ms, ids }.run(&mut tx, frames).await
         })
         .await?;
     failpoint("committed");

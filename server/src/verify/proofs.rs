@@ -1,17 +1,18 @@
 //! Proofs: each is signed by its device, and tells the changes that came in its frame.
 
 use ed25519_dalek::VerifyingKey;
-use fieldmerge_protocol::ProjectId;
 use fieldmerge_protocol::bundle::{FrameHeader, Proof, changes_digest};
 use fieldmerge_protocol::sync::{self, FrameReceipt, FrameStatus};
+use fieldmerge_protocol::{Incarnation, ProjectId};
 use fieldmerge_store::devices::{self, Device};
 use fieldmerge_store::proofs::{self, Proof as StoredProof};
+use fieldmerge_store::segments::Source;
 use fieldmerge_store::{StoreError, Tx};
 
 use super::{BySource, ProjectReport};
 
 /// Proofs read at a time.
-const PAGE: u64 = 1_000;
+const PAGE: u32 = 1_000;
 
 /// Verifies the proofs of every frame that a record names, and of every frame beside them.
 pub async fn verify(
@@ -22,18 +23,17 @@ pub async fn verify(
 ) -> Result<(), StoreError> {
     let mut proven = 0;
     for device in devices::list(tx, project).await? {
-        let incarnations = incarnations_of(&device, by_source);
-        for incarnation in incarnations {
-            let highest = proofs::highest(tx, project, device.id, incarnation).await?;
-            let mut first = 1;
-            while first <= highest {
-                let page =
-                    proofs::between(tx, project, device.id, incarnation, first, first + PAGE - 1).await?;
-                for proof in &page {
-                    report.proofs += 1;
-                    proven += usize::from(verify_proof(&device, proof, by_source, report));
-                }
-                first += PAGE;
+        // Frames count from 1, so this one stands before all others.
+        let mut last = Source { device: device.id, incarnation: Incarnation([0; 4]), frame: 0 };
+        loop {
+            let page = proofs::after(tx, project, last, PAGE).await?;
+            for proof in &page {
+                report.proofs += 1;
+                proven += usize::from(verify_proof(&device, proof, by_source, report));
+            }
+            match page.last() {
+                Some(proof) => last = proof.source,
+                None => break,
             }
         }
     }
@@ -42,14 +42,6 @@ pub async fn verify(
         report.differs(|| format!("{missing} frames have changes and no proof, or the reverse"));
     }
     Ok(())
-}
-
-fn incarnations_of(device: &Device, by_source: &BySource) -> Vec<fieldmerge_protocol::Incarnation> {
-    let named = by_source.keys().filter(|(of, ..)| *of == device.id).map(|(_, incarnation, _)| *incarnation);
-    let mut incarnations: Vec<_> = named.chain(device.incarnation).collect();
-    incarnations.sort_unstable();
-    incarnations.dedup();
-    incarnations
 }
 
 /// Checks one proof; says whether any change came in its frame.

@@ -14,10 +14,10 @@ use fieldmerge_store::{StoreError, Tx, cases, entries, records};
 use serde_json::Value;
 
 use super::{BySource, ProjectReport, record_name};
+use crate::directory::grants_by_device;
 use crate::entries::unpack;
 use crate::sync::judgement::of_record;
 use crate::sync::push::json;
-use crate::sync::roster::grants_by_device;
 
 /// Records read at a time.
 const PAGE: u32 = 200;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use fieldmerge_protocol::{ProjectId, RecordId};
+use fieldmerge_protocol::ProjectId;
 use sqlx::Arguments as _;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
@@ -82,21 +82,21 @@ impl Tx {
 }
 
 impl Tx {
-    /// Reads the rows of these ids, in the order of the ids, which must be sorted. The statement takes the project, then
-    /// the ids: an array on PostgreSQL, so many placeholders on SQLite.
+    /// Reads the rows of these ids in the statement's order, which is that of the ids: they must be sorted. The statement
+    /// takes the project, then the ids: an array on PostgreSQL, so many placeholders on SQLite.
     pub(crate) async fn fetch_rows<T: FromRow>(
         &mut self,
         sql: &RowsSql,
         project: ProjectId,
-        ids: &[RecordId],
+        ids: &[Uuid],
     ) -> Result<Vec<T>> {
         let project = project.uuid();
         if let Inner::Postgres(_) = self.inner {
             if ids.is_empty() {
                 return Ok(Vec::new());
             }
-            let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-            return self.query(&sql.sqlite[0]).bind_raw(project).bind_postgres(ids).fetch_all().await;
+            let text = &sql.sqlite[0];
+            return self.query(text).bind_raw(project).bind_postgres(ids.to_vec()).fetch_all().await;
         }
         let mut found = Vec::new();
         let mut left = ids;
@@ -107,7 +107,7 @@ impl Tx {
             // The last id again in the places that are left over: it is found once all the same, and one statement
             // that is too long costs less than several that fit.
             for id in these.iter().chain(std::iter::repeat_n(last, size - these.len())) {
-                query = query.bind_raw(id.uuid());
+                query = query.bind_raw(*id);
             }
             found.extend(query.fetch_all::<T>().await?);
             left = rest;

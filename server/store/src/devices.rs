@@ -1,22 +1,22 @@
 //! Devices and the people who use them.
 
-use fieldmerge_protocol::{DeviceId, Incarnation, PersonNumber, ProjectId};
+use fieldmerge_protocol::{DeviceId, PersonNumber, ProjectId};
 use uuid::Uuid;
 
 use crate::row::{FromRow, JsonText, Row};
+use crate::tx::Inner;
 use crate::{Result, StoreError, Tx};
 
 crate::sql::declare! {
     table "devices";
-    INSERT = "INSERT INTO devices (project, id, number, label, public_key, highest_frame, created_ms)
-        VALUES ($1, $2, $3, $4, $5, 0, $6)";
+    INSERT = "INSERT INTO devices (project, id, number, label, public_key, created_ms)
+        VALUES ($1, $2, $3, $4, $5, $6)";
     FIND = "SELECT * FROM devices WHERE project = $1 AND id = $2";
     LOCK = {
-        sqlite: "SELECT * FROM devices WHERE project = $1 AND id = $2",
-        postgres: "SELECT * FROM devices WHERE project = $1 AND id = $2 FOR NO KEY UPDATE",
+        sqlite: "SELECT 1 FROM devices WHERE project = $1 AND id = $2",
+        postgres: "SELECT 1 FROM devices WHERE project = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE",
     };
     LIST = "SELECT * FROM devices WHERE project = $1 ORDER BY number";
-    NOTE_FRAMES = "UPDATE devices SET incarnation = $3, highest_frame = $4 WHERE project = $1 AND id = $2";
     NOTE_SEEN = "UPDATE devices SET last_seen_ms = $3, telemetry = COALESCE($4, telemetry) WHERE project = $1 AND id = $2";
     REVOKE = "UPDATE devices SET revoked_ms = $3 WHERE project = $1 AND id = $2 AND revoked_ms IS NULL";
     ADD_PERSON = "INSERT INTO device_people (project, device, number, person, since_ms) VALUES ($1, $2, $3, $4, $5)";
@@ -35,10 +35,6 @@ pub struct Device {
     pub label: String,
     /// Its Ed25519 key.
     pub public_key: [u8; 32],
-    /// The incarnation that it last delivered a frame of.
-    pub incarnation: Option<Incarnation>,
-    /// The highest frame number of that incarnation that was committed; 0 if none.
-    pub highest_frame: u64,
     /// When it last synced.
     pub last_seen_ms: Option<i64>,
     /// What it last said of itself, as JSON.
@@ -56,8 +52,6 @@ impl FromRow for Device {
             number: row.get("number")?,
             label: row.get("label")?,
             public_key: row.get("public_key")?,
-            incarnation: row.get("incarnation")?,
-            highest_frame: row.get("highest_frame")?,
             last_seen_ms: row.get("last_seen_ms")?,
             telemetry: row.get::<Option<JsonText<_>>>("telemetry")?.map(|json| json.0),
             created_ms: row.get("created_ms")?,
@@ -123,35 +117,19 @@ pub async fn find(tx: &mut Tx, project: ProjectId, device: DeviceId) -> Result<O
     tx.query(&FIND).bind(project).bind(device).fetch_optional().await
 }
 
-/// The devices with these ids, as far as they exist, by id. Until the transaction ends nobody else takes a frame of
-/// theirs. The first lock of a push.
-pub async fn lock(tx: &mut Tx, project: ProjectId, devices: &[DeviceId]) -> Result<Vec<Device>> {
-    let mut ids = devices.to_vec();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
-        found.extend(tx.query(&LOCK).bind(project).bind(id).fetch_optional::<Device>().await?);
+/// Locks these devices, as far as they exist: until the transaction ends nobody else takes a frame of theirs. The first
+/// lock of a push. SQLite has one writer, and no need of this.
+pub async fn lock(tx: &mut Tx, project: ProjectId, devices: &[DeviceId]) -> Result<()> {
+    if let Inner::Postgres(_) = tx.inner {
+        let ids: Vec<Vec<u8>> = devices.iter().map(|device| device.0.to_vec()).collect();
+        tx.query(&LOCK).bind(project).bind_postgres(ids).execute().await?;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The devices of a project, by number.
 pub async fn list(tx: &mut Tx, project: ProjectId) -> Result<Vec<Device>> {
     tx.query(&LIST).bind(project).fetch_all().await
-}
-
-/// Notes the highest frame that is committed of the device's present incarnation.
-pub async fn note_frames(
-    tx: &mut Tx,
-    project: ProjectId,
-    device: DeviceId,
-    incarnation: Incarnation,
-    highest_frame: u64,
-) -> Result<()> {
-    let query = tx.query(&NOTE_FRAMES).bind(project).bind(device).bind(incarnation).bind(highest_frame);
-    query.execute().await?;
-    Ok(())
 }
 
 /// Notes a sync, and what the device said of itself if it said anything.

@@ -1,7 +1,8 @@
 //! Feeds and their heads: where positions come from.
 
-use fieldmerge_protocol::ProjectId;
 use fieldmerge_protocol::sync::Feed;
+use fieldmerge_protocol::{AreaId, ProjectId};
+use uuid::Uuid;
 
 use crate::row::{FromRow, Row};
 use crate::{Result, Tx};
@@ -12,6 +13,10 @@ crate::sql::declare! {
         ON CONFLICT (project, area, class) DO UPDATE SET head = feeds.head + excluded.head
         RETURNING area, class, head";
     HEAD = "SELECT area, class, head FROM feeds WHERE project = $1 AND area = $2 AND class = $3";
+    OF_AREAS = rows {
+        sqlite: "SELECT area, class, head FROM feeds WHERE project = ? AND area IN (", "?", ") ORDER BY area, class";
+        postgres: "SELECT area, class, head FROM feeds WHERE project = $1 AND area = ANY($2) ORDER BY area, class"
+    };
     LIST = "SELECT area, class, head FROM feeds WHERE project = $1 ORDER BY area, class";
 }
 
@@ -71,6 +76,12 @@ pub async fn advance_all(tx: &mut Tx, project: ProjectId, counts: &[(Feed, u64)]
 pub async fn head(tx: &mut Tx, project: ProjectId, feed: Feed) -> Result<u64> {
     let query = tx.query(&HEAD).bind(project).bind(feed.area).bind(feed.class);
     Ok(query.fetch_optional::<FeedHead>().await?.map_or(0, |found| found.head))
+}
+
+/// The feeds of these areas, which must be sorted, that ever had a change, by area and class.
+pub async fn of_areas(tx: &mut Tx, project: ProjectId, areas: &[AreaId]) -> Result<Vec<FeedHead>> {
+    let areas: Vec<Uuid> = areas.iter().map(|area| area.uuid()).collect();
+    tx.fetch_rows(&OF_AREAS, project, &areas).await
 }
 
 /// All feeds of a project that ever had a change, by area and class.

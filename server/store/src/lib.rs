@@ -22,6 +22,7 @@ mod gate;
 pub mod grants;
 pub mod held;
 pub mod keys;
+mod migrations;
 pub mod people;
 pub mod projects;
 pub mod proofs;

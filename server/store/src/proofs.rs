@@ -14,6 +14,8 @@ crate::sql::declare! {
     FIND = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
     BETWEEN = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame >= $4 AND frame <= $5
         ORDER BY frame";
+    AFTER = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND (incarnation, frame) > ($3, $4)
+        ORDER BY incarnation, frame LIMIT $5";
     HIGHEST = "SELECT CAST(COALESCE(MAX(frame), 0) AS BIGINT) AS frame FROM proofs
         WHERE project = $1 AND device = $2 AND incarnation = $3";
     SET_RECEIPT = "UPDATE proofs SET receipt = $5 WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
@@ -102,6 +104,12 @@ pub async fn between(
 ) -> Result<Vec<Proof>> {
     let query = tx.query(&BETWEEN).bind(project).bind(device).bind(incarnation).bind(first).bind(last);
     query.fetch_all().await
+}
+
+/// The proofs of a device's frames behind one of them, by incarnation and number, `limit` at most.
+pub async fn after(tx: &mut Tx, project: ProjectId, source: Source, limit: u32) -> Result<Vec<Proof>> {
+    let query = tx.query(&AFTER).bind(project).bind(source.device).bind(source.incarnation);
+    query.bind(source.frame).bind(limit).fetch_all().await
 }
 
 /// The highest frame number of an incarnation that was taken; 0 if none.

@@ -203,8 +203,8 @@ pub async fn count(tx: &mut Tx, project: ProjectId) -> Result<u64> {
 }
 
 /// Sorted and without doubles: the order in which every writer locks.
-pub(crate) fn sorted(ids: &[RecordId]) -> Vec<RecordId> {
-    let mut ids = ids.to_vec();
+pub(crate) fn sorted(ids: &[RecordId]) -> Vec<Uuid> {
+    let mut ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     ids.sort_unstable();
     ids.dedup();
     ids

@@ -6,17 +6,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::error::DatabaseError;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Database, Executor, PgPool, SqliteConnection, SqlitePool};
 
 use crate::tx::{Inner, Lent, Tx};
-use crate::{Result, StoreError};
-
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+use crate::{Result, StoreError, migrations};
 
 /// Statements that each connection keeps prepared: more than this crate has.
 const PREPARED_STATEMENTS: usize = 256;
@@ -150,13 +147,14 @@ impl Store {
     /// Brings the schema up to date. On SQLite only one process may do so at a time, and a file with tables of another
     /// program is refused.
     pub async fn migrate(&self) -> Result<()> {
+        let migrations = migrations::of(self.dialect());
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
                 refuse_foreign(&mut *writer.acquire().await?, writer.connect_options().get_filename())
                     .await?;
-                SQLITE_MIGRATIONS.run(writer).await
+                migrations.run(writer).await
             }
-            Pools::Postgres { writers, .. } => POSTGRES_MIGRATIONS.run(writers).await,
+            Pools::Postgres { writers, .. } => migrations.run(writers).await,
         }
         .map_err(StoreError::Migrate)
     }

@@ -141,19 +141,16 @@ async fn devices_and_their_people(place: &Place) {
     let second =
         NewDevice { id: DeviceId([2; 10]), label: "B".to_owned(), public_key: [9; 32], created_ms: 301 };
     assert_eq!(devices::insert(&mut tx, PROJECT, &second).await.expect("insert"), 2);
-    devices::note_frames(&mut tx, PROJECT, DEVICE, INCARNATION, 12).await.expect("note");
     devices::note_seen(&mut tx, PROJECT, DEVICE, 400, Some(r#"{"battery": 80}"#)).await.expect("note");
     devices::note_seen(&mut tx, PROJECT, DEVICE, 500, None).await.expect("note");
     assert!(devices::revoke(&mut tx, PROJECT, DEVICE, 600).await.expect("revoke"));
     assert!(!devices::revoke(&mut tx, PROJECT, DEVICE, 700).await.expect("revoke"));
     let found = devices::find(&mut tx, PROJECT, DEVICE).await.expect("find").expect("the device");
     assert_eq!((found.number, found.label.as_str(), found.public_key), (1, "Hery's phone", [8; 32]));
-    assert_eq!((found.incarnation, found.highest_frame), (Some(INCARNATION), 12));
     assert_eq!((found.created_ms, found.last_seen_ms, found.revoked_ms), (300, Some(500), Some(600)));
     assert_eq!(found.telemetry.as_deref(), Some(r#"{"battery": 80}"#));
     let unknown = DeviceId([9; 10]);
-    let locked = devices::lock(&mut tx, PROJECT, &[DEVICE, unknown, second.id, DEVICE]).await.expect("lock");
-    assert_eq!(locked.iter().map(|device| device.id).collect::<Vec<_>>(), [second.id, DEVICE], "by id, once");
+    devices::lock(&mut tx, PROJECT, &[DEVICE, unknown, second.id, DEVICE]).await.expect("lock");
     let listed = devices::list(&mut tx, PROJECT).await.expect("list");
     assert_eq!(listed.iter().map(|device| device.number).collect::<Vec<_>>(), [1, 2]);
     let person = Person { id: Uuid::from_u128(7), name: "Lalao".to_owned(), created_ms: 9 };
@@ -203,6 +200,13 @@ async fn proofs_and_their_receipts(place: &Place) {
     assert_eq!(between, [proof(2), proof(5)]);
     assert_eq!(proofs::highest(&mut tx, PROJECT, DEVICE, INCARNATION).await.expect("highest"), 5);
     assert_eq!(proofs::highest(&mut tx, PROJECT, DEVICE, Incarnation([0; 4])).await.expect("highest"), 0);
+    let mut other = proof(1);
+    other.source.incarnation = Incarnation([0xff; 4]);
+    proofs::insert(&mut tx, PROJECT, std::slice::from_ref(&other)).await.expect("insert");
+    let behind = proofs::after(&mut tx, PROJECT, source(1), 2).await.expect("after");
+    assert_eq!(behind, [proof(2), proof(5)]);
+    let behind = proofs::after(&mut tx, PROJECT, source(5), 2).await.expect("after");
+    assert_eq!(behind, [other], "by incarnation first");
     assert!(proofs::set_receipt(&mut tx, PROJECT, source(5), b"new").await.expect("set"));
     assert!(!proofs::set_receipt(&mut tx, PROJECT, source(6), b"new").await.expect("set"));
     let changed = proofs::find(&mut tx, PROJECT, source(5)).await.expect("find").expect("the proof");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fieldmerge_protocol::RecordClass;
 use fieldmerge_protocol::sync::Feed;
+use fieldmerge_protocol::{AreaId, RecordClass};
 use fieldmerge_store::feeds::{self, Positions};
 use fieldmerge_store::{Result, Store, Tx, records, segments};
 
@@ -42,6 +42,9 @@ async fn feeds_count_on_their_own(place: &Place) {
         heads.iter().map(|found| (found.feed, found.head)).collect::<Vec<_>>(),
         [(feed(RecordClass::Core), 2), (feed(RecordClass::Household), 8)]
     );
+    let areas = [FEED.area, AreaId([0xff; 16])];
+    assert_eq!(feeds::of_areas(&mut tx, PROJECT, &areas).await.expect("of areas"), heads);
+    assert_eq!(feeds::of_areas(&mut tx, PROJECT, &areas[1..]).await.expect("of areas"), []);
 }
 
 /// One push: positions in some feeds, and a segment with them.

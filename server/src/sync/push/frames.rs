@@ -1,7 +1,7 @@
 //! Checks frames before any transaction: signature, size, shape. What fails here never touches a record.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use fieldmerge_protocol::bundle::{BundleError, Frame, Proof, decode_body};
 use fieldmerge_protocol::limits::{MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES};
@@ -56,9 +56,6 @@ impl Checked {
     }
 }
 
-/// The digests of frames that were taken, by author and number.
-pub type Taken = BTreeMap<(DeviceId, FrameRef), [u8; 32]>;
-
 /// Checks the first frames of a request, at least one and as many as may be in memory at a time. Costs most of what a
 /// bad request can cost, and holds no lock.
 pub fn check_first(project: ProjectId, arrival: &Arrival) -> Vec<Checked> {
@@ -98,7 +95,7 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     if frame.verify(key).is_err() {
         return Checked::Unproven(Some((source, digest)), "bad-signature");
     }
-    if arrival.taken.get(&(source.device, source.frame)) == Some(&digest) {
+    if arrival.taken.get(&(source.device, source.frame)).is_some_and(|proof| proof.digest == digest) {
         return Checked::Seen(source, digest);
     }
     let envelope = Box::new(Envelope {

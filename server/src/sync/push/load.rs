@@ -12,10 +12,9 @@ use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::records::RecordRow;
 use fieldmerge_store::{StoreError, Tx, held, proofs as store_proofs, records};
 
-use super::frames::{self, Checked, Envelope, Taken};
+use super::frames::{self, Checked, Envelope};
 use super::merge::{Incoming, Item, Merge, Slot, Source, Working};
 use super::{At, Push};
-use crate::sync::roster;
 
 /// Proofs by author and number.
 pub type Proofs = BTreeMap<(DeviceId, FrameRef), Proof>;
@@ -34,17 +33,16 @@ pub async fn proofs(
     between(tx, project, signed.map(|source| (source.device, source.frame))).await
 }
 
-/// The digests of those frames of the sender's own that were taken before: they need not be opened again. Of others
+/// The proofs of those frames of the sender's own that were taken before: they need not be opened again. Of others
 /// nobody has proven yet that they come from whom they name, so nothing is looked up for them.
 pub async fn taken(
     tx: &mut Tx,
     project: ProjectId,
     sender: DeviceId,
     frames: &[Vec<u8>],
-) -> Result<Taken, StoreError> {
+) -> Result<Proofs, StoreError> {
     let own = frames::named(frames).filter(|(device, _)| *device == sender);
-    let known = between(tx, project, own).await?;
-    Ok(known.into_iter().map(|(frame, proof)| (frame, proof.digest)).collect())
+    between(tx, project, own).await
 }
 
 /// The proofs that stand between the lowest and the highest frame that is named of each author and incarnation.
@@ -97,9 +95,7 @@ pub async fn merge<'a>(
         held_counts.insert(device, usize::try_from(count).unwrap_or(usize::MAX));
     }
     Ok(Merge {
-        root: push.root,
-        areas: push.areas,
-        grants: roster::grants_by_device(tx, push.project).await?,
+        directory: push.directory,
         records,
         held: waiting,
         held_counts,

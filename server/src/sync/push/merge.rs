@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fieldmerge_model::access::{self, Grant};
+use fieldmerge_model::access;
 use fieldmerge_model::log::LogState;
 use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
 use fieldmerge_model::types;
@@ -16,6 +16,7 @@ use fieldmerge_protocol::{Actor, AreaId, Change, ChangeHash, DeviceId, RecordId}
 use fieldmerge_store::records::RecordRow;
 
 use super::At;
+use crate::directory::Directory;
 
 /// Who signed a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,12 +121,8 @@ type Judgement = (Outcome, Option<&'static str>);
 
 /// The work of one push.
 pub struct Merge<'a> {
-    /// The project's root area, whose grants hold everywhere.
-    pub root: AreaId,
-    /// The areas of the project.
-    pub areas: &'a BTreeSet<AreaId>,
-    /// The grants of every author.
-    pub grants: BTreeMap<DeviceId, Vec<Grant>>,
+    /// The areas of the project, and what its devices may write.
+    pub directory: &'a Directory,
     /// Every record that the frames name.
     pub records: BTreeMap<RecordId, Working>,
     /// Changes held before this push that wait in these records.
@@ -219,8 +216,8 @@ impl Merge<'_> {
             if !change.deps.is_empty() {
                 return Ok(Verdict::Held { missing: change.deps.clone() });
             }
-            let (feed, slot) = begin(*record, change, self.areas)?;
-            check_grant(&self.grants, self.root, source.device, feed)?;
+            let (feed, slot) = begin(*record, change, &self.directory.areas)?;
+            check_grant(self.directory, source.device, feed)?;
             let mut begun = Working { slot, feed: Some(feed), changed: false, position: 0, row: None };
             let verdict = begun.accept(change, *hash, source);
             if verdict == Verdict::Applied {
@@ -229,7 +226,7 @@ impl Merge<'_> {
             return Ok(verdict);
         }
         let feed = working.feed.expect("a record that exists has a feed");
-        check_grant(&self.grants, self.root, source.device, feed)?;
+        check_grant(self.directory, source.device, feed)?;
         Ok(working.accept(change, *hash, source))
     }
 
@@ -353,12 +350,7 @@ fn begin(record: RecordId, change: &Change, areas: &BTreeSet<AreaId>) -> Result<
     Ok((Feed { area: identity.area, class }, slot))
 }
 
-fn check_grant(
-    grants: &BTreeMap<DeviceId, Vec<Grant>>,
-    root: AreaId,
-    device: DeviceId,
-    feed: Feed,
-) -> Result<(), &'static str> {
-    let grants = grants.get(&device).map(Vec::as_slice).unwrap_or_default();
+fn check_grant(directory: &Directory, device: DeviceId, feed: Feed) -> Result<(), &'static str> {
+    let (grants, root) = (directory.grants_of(device), directory.project.root_area);
     if access::may_write(grants, root, feed.area, feed.class) { Ok(()) } else { Err("not-granted") }
 }

@@ -18,14 +18,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_protocol::sync::{self, FrameReceipt, FrameRef, FrameStatus, short_digest};
-use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
+use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::segments::Source as StoredSource;
 use fieldmerge_store::{StoreError, Tx, devices, proofs};
 
-use self::frames::{Checked, Envelope, Taken};
+use self::frames::{Checked, Envelope};
 use self::load::Proofs;
 use self::merge::{Incoming, Source};
+use crate::directory::Directory;
 use crate::failpoint::failpoint;
 use crate::ids::Ids;
 
@@ -47,27 +48,19 @@ pub struct Arrival {
     pub authors: Authors,
     /// The payloads of the frames.
     pub frames: Vec<Vec<u8>>,
-    /// Frames of the sender that were taken before.
-    pub taken: Taken,
+    /// The proofs of frames of the sender that were taken before.
+    pub taken: Proofs,
     /// When the request was received.
     pub received_ms: i64,
-    /// How the device fares, as JSON.
-    pub telemetry: Option<String>,
 }
 
 impl Arrival {
     /// The same request without its frames.
     #[must_use]
     pub fn without_frames(&self) -> Self {
-        let Self { sender, authors, taken, received_ms, telemetry, .. } = self;
-        Self {
-            sender: *sender,
-            authors: authors.clone(),
-            frames: Vec::new(),
-            taken: taken.clone(),
-            received_ms: *received_ms,
-            telemetry: telemetry.clone(),
-        }
+        let Self { sender, authors, taken, received_ms, .. } = self;
+        let (authors, taken) = (authors.clone(), taken.clone());
+        Self { sender: *sender, authors, frames: Vec::new(), taken, received_ms: *received_ms }
     }
 }
 
@@ -75,10 +68,8 @@ impl Arrival {
 pub struct Push<'a> {
     /// The project.
     pub project: ProjectId,
-    /// Its root area.
-    pub root: AreaId,
-    /// Its areas, the root included.
-    pub areas: &'a BTreeSet<AreaId>,
+    /// Its areas, devices and grants.
+    pub directory: &'a Directory,
     /// What the requests bring.
     pub arrivals: &'a [Arrival],
     /// The server's time.
@@ -127,13 +118,6 @@ impl Push<'_> {
         let authors: BTreeSet<DeviceId> = authors.copied().collect();
         let authors: Vec<DeviceId> = authors.into_iter().collect();
         devices::lock(tx, self.project, &authors).await?;
-        for arrival in self.arrivals {
-            let Arrival { sender, received_ms, telemetry, .. } = arrival;
-            devices::note_seen(tx, self.project, *sender, *received_ms, telemetry.as_deref()).await?;
-        }
-        if checked.iter().all(Vec::is_empty) {
-            return Ok(Pushed { receipts: vec![Vec::new(); self.arrivals.len()], ..Pushed::default() });
-        }
         failpoint("authors-locked");
 
         let known = load::proofs(tx, self.project, checked.iter().flatten()).await?;
@@ -254,10 +238,7 @@ impl Plan {
 
     /// Gives the receipt that the frame got before.
     fn repeat(&mut self, at: At, source: Source, proof: &Proof) {
-        let receipt = sync::decode(&proof.receipt).unwrap_or_else(|_| {
-            whole(source.frame, &proof.digest, FrameStatus::Quarantined, Some("unreadable-receipt"))
-        });
-        self.judge(at, source, receipt);
+        self.judge(at, source, receipt_of(proof, source.frame));
     }
 }
 
@@ -268,6 +249,22 @@ fn whole(frame: FrameRef, digest: &[u8; 32], status: FrameStatus, code: Option<&
 
 fn stored(source: &Source) -> StoredSource {
     StoredSource { device: source.device, incarnation: source.frame.incarnation, frame: source.frame.number }
+}
+
+/// The receipts of frames that were all taken before, if they were: then nothing has to be written for them.
+pub fn repeated(arrival: &Arrival, checked: &[Checked]) -> Option<Vec<(DeviceId, FrameReceipt)>> {
+    let receipts = checked.iter().map(|checked| {
+        let Checked::Seen(source, _) = checked else { return None };
+        let proof = arrival.taken.get(&(source.device, source.frame))?;
+        Some((source.device, receipt_of(proof, source.frame)))
+    });
+    receipts.collect()
+}
+
+/// The receipt that a frame got when it was taken, as it stands now.
+fn receipt_of(proof: &Proof, frame: FrameRef) -> FrameReceipt {
+    sync::decode(&proof.receipt)
+        .unwrap_or_else(|_| whole(frame, &proof.digest, FrameStatus::Quarantined, Some("unreadable-receipt")))
 }
 
 /// The receipts, as they stand now, of frames that the device asks about again.

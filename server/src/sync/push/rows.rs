@@ -41,7 +41,7 @@ pub fn derive(push: &Push<'_>, merge: &Merge<'_>, known: Vec<CaseRow>) -> Derive
             Slot::Log(state) => derived.records.push(log_row(push, *id, feed, working, state)),
             Slot::Record(state) => {
                 let before = cases_of.remove(id).unwrap_or_default();
-                let judged = judgement::of_record(push.now_ms, feed, state, before, &merge.grants);
+                let judged = judgement::of_record(push.now_ms, feed, state, before, &merge.directory.grants);
                 let row = record_row(push, *id, feed, working, state, judged.open);
                 derived.records.push(row);
                 derived.cases.extend(judged.rows);

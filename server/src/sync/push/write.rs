@@ -1,18 +1,16 @@
 //! Writes what a push decided. Everything here happens after all reads and locks of the transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use fieldmerge_model::record::Provenance;
 use fieldmerge_protocol::bundle::{Compression, Entry, compress, encode_body};
-use fieldmerge_protocol::sync::{self, Exception, Feed, FrameReceipt, FrameRef, Outcome};
+use fieldmerge_protocol::sync::{self, Exception, Feed, FrameReceipt, Outcome};
 use fieldmerge_protocol::{DeviceId, RecordId};
 use fieldmerge_store::held::HeldChange;
 use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::quarantine::Quarantined;
 use fieldmerge_store::segments::SegmentHead;
-use fieldmerge_store::{
-    StoreError, Tx, cases, devices, entries, feeds, held, proofs, quarantine, records, segments,
-};
+use fieldmerge_store::{StoreError, Tx, cases, entries, feeds, held, proofs, quarantine, records, segments};
 use sha2::{Digest, Sha256};
 
 use super::frames::Envelope;
@@ -280,7 +278,7 @@ async fn quarantine_frame(
     quarantine::insert(tx, push.project, &item).await
 }
 
-/// Writes the proofs of the frames that were taken now, and notes how far each author has come.
+/// Writes the proofs of the frames that were taken now.
 async fn write_proofs(
     tx: &mut Tx,
     push: &Push<'_>,
@@ -288,7 +286,6 @@ async fn write_proofs(
 ) -> Result<Vec<Vec<(DeviceId, FrameReceipt)>>, StoreError> {
     let mut receipts = vec![Vec::new(); push.arrivals.len()];
     let mut new = Vec::new();
-    let mut authors: BTreeSet<(DeviceId, FrameRef)> = BTreeSet::new();
     for Judged { at, source, receipt, fresh } in judged {
         let sender = push.arrivals[at.arrival].sender;
         let receipt = receipt.expect("every frame was judged");
@@ -305,13 +302,9 @@ async fn write_proofs(
                 carrier: (source.device != sender).then_some(sender),
                 received_ms: source.received_ms,
             });
-            authors.insert((source.device, source.frame));
         }
         receipts[at.arrival].push((source.device, receipt));
     }
     proofs::insert(tx, push.project, &new).await?;
-    for (device, frame) in authors {
-        devices::note_frames(tx, push.project, device, frame.incarnation, frame.number).await?;
-    }
     Ok(receipts)
 }

@@ -1,0 +1,112 @@
+//! The directory of a project: its areas, devices, grants and signing key, as one version of the roster has them.
+//!
+//! Every request needs them and they change rarely, so they stay in memory; one statement tells whether they still
+//! stand. Whatever changes an area, a device or a grant counts the roster's version up in its own transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ed25519_dalek::VerifyingKey;
+use fieldmerge_model::access::{Grant, Role};
+use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
+use fieldmerge_store::projects::{self, Project};
+use fieldmerge_store::{StoreError, Tx, devices, grants};
+
+use crate::keys::{KeyError, ServerSigner};
+
+/// The most projects whose directories stay in memory.
+const MAX_KEPT: usize = 64;
+
+/// A device of a project.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its Ed25519 key as it was enrolled.
+    pub public_key: [u8; 32],
+    /// Whether it may do nothing any more.
+    pub revoked: bool,
+}
+
+impl Member {
+    /// The key by which its frames are verified; none if what was enrolled is no point of the curve.
+    pub fn key(&self) -> Option<VerifyingKey> {
+        VerifyingKey::from_bytes(&self.public_key).ok()
+    }
+}
+
+/// What a request needs to know of its project.
+#[derive(Debug)]
+pub struct Directory {
+    /// The project.
+    pub project: Project,
+    /// Its areas, the root included.
+    pub areas: BTreeSet<AreaId>,
+    /// Its devices, those that were revoked included.
+    pub devices: BTreeMap<DeviceId, Member>,
+    /// The standing grants of its devices.
+    pub grants: BTreeMap<DeviceId, Vec<Grant>>,
+    /// The key that signs for it.
+    pub signer: ServerSigner,
+}
+
+impl Directory {
+    async fn load(tx: &mut Tx, project: Project) -> Result<Self, StoreError> {
+        let id = project.id;
+        let areas = projects::list_areas(tx, id).await?.into_iter().map(|area| area.id).collect();
+        let devices = devices::list(tx, id).await?.into_iter().map(|device| {
+            let member = Member { public_key: device.public_key, revoked: device.revoked_ms.is_some() };
+            (device.id, member)
+        });
+        let devices = devices.collect();
+        let grants = grants_by_device(tx, id).await?;
+        let signer = ServerSigner::load(tx, id).await.map_err(|error| match error {
+            KeyError::Store(error) => error,
+            _ => StoreError::Corrupt { table: "server_keys", column: "secret_key", key: id.to_string() },
+        })?;
+        Ok(Self { project, areas, devices, grants, signer })
+    }
+
+    /// The standing grants of a device.
+    pub fn grants_of(&self, device: DeviceId) -> &[Grant] {
+        self.grants.get(&device).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The standing grants of every device of a project. A role that this build does not know grants nothing.
+pub async fn grants_by_device(
+    tx: &mut Tx,
+    project: ProjectId,
+) -> Result<BTreeMap<DeviceId, Vec<Grant>>, StoreError> {
+    let mut by_device: BTreeMap<DeviceId, Vec<Grant>> = BTreeMap::new();
+    for row in grants::list(tx, project).await? {
+        if let (None, Ok(role)) = (row.withdrawn_ms, row.role.parse::<Role>()) {
+            by_device.entry(row.device).or_default().push(Grant { area: row.area, role });
+        }
+    }
+    Ok(by_device)
+}
+
+/// The directories that are in memory.
+#[derive(Debug, Default)]
+pub struct Directories(Mutex<BTreeMap<ProjectId, Arc<Directory>>>);
+
+impl Directories {
+    /// The directory of a project as this transaction sees it; `None` if there is no such project.
+    pub async fn get(&self, tx: &mut Tx, id: ProjectId) -> Result<Option<Arc<Directory>>, StoreError> {
+        let Some(project) = projects::find(tx, id).await? else { return Ok(None) };
+        let kept = self.kept().get(&id).cloned();
+        if let Some(kept) = kept.filter(|kept| kept.project == project) {
+            return Ok(Some(kept));
+        }
+        let directory = Arc::new(Directory::load(tx, project).await?);
+        let mut kept = self.kept();
+        if kept.len() >= MAX_KEPT && !kept.contains_key(&id) {
+            kept.pop_first();
+        }
+        kept.insert(id, Arc::clone(&directory));
+        Ok(Some(directory))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<ProjectId, Arc<Directory>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -60,6 +60,7 @@ fn statements(table: Table) -> Statements {
         Table::Carried => statements!("carried"),
         Table::Receipts => statements!("receipts"),
         Table::Notices => statements!("notices"),
+        Table::Dictionaries => statements!("dictionaries"),
     }
 }
 

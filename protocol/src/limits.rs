@@ -18,6 +18,8 @@ pub const MAX_HELD_CHANGES: usize = 2_000;
 pub const MAX_CURSORS: usize = 4_096;
 /// The most frames that one hello may ask about again.
 pub const MAX_UNSETTLED: usize = 64;
+/// The most dictionaries that one hello may name.
+pub const MAX_DICTIONARIES: usize = 16;
 /// How long a device's token may live, from `iat` to `exp`, in seconds.
 pub const MAX_TOKEN_SECONDS: i64 = 300;
 /// How far a device's clock may differ after it has learned the offset, in seconds.

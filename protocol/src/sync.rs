@@ -9,8 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::{AreaId, DeviceId, Incarnation, LogId, ProjectId, RecordClass};
 
+mod dictionary;
+mod ids;
 mod roster;
 
+pub use dictionary::{Dictionary, MAX_DICTIONARY_BYTES};
 pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};
 
 /// Part tags. A reader skips a part with a tag that it does not know.
@@ -33,6 +36,8 @@ pub mod tag {
     pub const FINISH: u8 = 20;
     /// [`super::Problem`](crate::problem::Problem) as JSON: the answer had begun and cannot go on.
     pub const PROBLEM: u8 = 21;
+    /// [`super::Dictionary`].
+    pub const DICTIONARY: u8 = 22;
 }
 
 /// The unit of access, ordering and cursors: an area and a record class of the request's project.
@@ -94,6 +99,9 @@ pub struct Hello {
     /// How the device fares.
     #[n(10)]
     pub telemetry: Option<Telemetry>,
+    /// The numbers of the dictionaries that the device holds and may use. At most 16.
+    #[n(11)]
+    pub dictionaries: Option<Vec<u32>>,
 }
 
 /// A frame by its author's own count.
@@ -228,8 +236,8 @@ pub enum FrameStatus {
     /// Another frame with this number was taken before: the device is a copy of another.
     #[n(2)]
     Forked,
-    /// Nothing of it was taken: a short dependency is unknown here. The number is spent; the device packs the
-    /// changes again in a new frame, with full hashes.
+    /// Nothing of it was taken: a short dependency is unknown here, or by the code `unknown-dictionary` the dictionary.
+    /// The device packs the changes again in a new frame, with full hashes or without a dictionary.
     #[n(3)]
     Unresolved,
 }
@@ -352,47 +360,3 @@ pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, SyncError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a sync message does not parse")]
 pub struct SyncError;
-
-macro_rules! cbor_bytes {
-    ($($name:ident),+) => {$(
-        impl<C> Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                e.bytes(&self.0)?.ok()
-            }
-        }
-
-        impl<'b, C> Decode<'b, C> for $name {
-            fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-                Self::try_from(d.bytes()?).map_err(|_| minicbor::decode::Error::message("wrong length"))
-            }
-        }
-    )+};
-}
-
-cbor_bytes!(ProjectId, AreaId, LogId, DeviceId, Incarnation);
-
-impl<C> Encode<C> for Feed {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        let mut bytes = [0; 17];
-        bytes[..16].copy_from_slice(&self.area.0);
-        bytes[16] = self.class.number();
-        e.bytes(&bytes)?.ok()
-    }
-}
-
-impl<'b, C> Decode<'b, C> for Feed {
-    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let wrong = || minicbor::decode::Error::message("not a feed");
-        let (&class, area) = d.bytes()?.split_last().ok_or_else(wrong)?;
-        let area = AreaId::try_from(area).map_err(|_| wrong())?;
-        Ok(Self { area, class: RecordClass::from_number(class).ok_or_else(wrong)? })
-    }
-}

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod dataset;
 pub mod demo;
+pub mod dictionary;
 pub mod directory;
 pub mod entries;
 pub mod failpoint;

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::auth::attempts::Attempts;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::dictionary::Dictionaries;
 use crate::directory::Directories;
 use crate::http::ApiError;
 use crate::ids::Ids;
@@ -36,6 +37,7 @@ struct Inner {
     /// A permit for each dataset that may be read at a time.
     datasets: Arc<Semaphore>,
     wrong_codes: Attempts,
+    dictionaries: Dictionaries,
     directories: Directories,
     commits: Commits,
     seen: Seen,
@@ -59,6 +61,7 @@ impl App {
             body_memory,
             datasets,
             wrong_codes,
+            dictionaries: Dictionaries::default(),
             directories: Directories::default(),
             commits,
             seen: Seen::default(),
@@ -99,6 +102,11 @@ impl App {
     /// The wrong enrolment codes of the last minute.
     pub fn wrong_codes(&self) -> &Attempts {
         &self.0.wrong_codes
+    }
+
+    /// What bodies are compressed against.
+    pub fn dictionaries(&self) -> &Dictionaries {
+        &self.0.dictionaries
     }
 
     /// What is known of projects, their devices and grants.

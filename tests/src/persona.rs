@@ -80,6 +80,7 @@ impl Persona {
             recover: None,
             unsettled: None,
             telemetry: None,
+            dictionaries: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -1,5 +1,6 @@
 //! Invented people for benches and simulations: the same seed gives the same people. Nothing here is anybody's datum.
 
+use fieldmerge_model::types::record_type;
 use fieldmerge_protocol::{Path, Value};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -222,6 +223,10 @@ impl People {
         for language in LANGUAGES.iter().take(1 + self.below(3) as usize) {
             answers.push((path(&format!("languages/{language}")), Value::Bool(true)));
         }
+        // An app asks in the order of the form.
+        let form = record_type("worker").expect("a built-in type");
+        let place = |path: &Path| form.fields.iter().position(|field| path.as_str().starts_with(field.name));
+        answers.sort_by_key(|(path, _)| place(path));
         answers
     }
 

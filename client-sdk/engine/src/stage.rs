@@ -288,6 +288,11 @@ impl<'m> Stage<'m> {
         self.rest.insert((table, key), value);
     }
 
+    /// A row that this stage puts.
+    pub(crate) fn staged(&self, table: Table, key: &[u8]) -> Option<&Arc<[u8]>> {
+        self.rest.get(&(table, key.to_vec()))?.as_ref()
+    }
+
     /// Tells the person something.
     pub(crate) fn notify(&mut self, at_ms: i64, code: &str, count: usize, mut records: Vec<RecordId>) {
         records.sort_unstable();

@@ -26,11 +26,13 @@ pub enum Table {
     Receipts = 7,
     /// What the engine did that a person should know.
     Notices = 8,
+    /// What bodies are compressed against, by its number.
+    Dictionaries = 9,
 }
 
 impl Table {
     /// Every table, in number order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Meta,
         Self::Records,
         Self::LogEntries,
@@ -40,6 +42,7 @@ impl Table {
         Self::Carried,
         Self::Receipts,
         Self::Notices,
+        Self::Dictionaries,
     ];
 
     /// The name of the table in a database.
@@ -54,6 +57,7 @@ impl Table {
             Self::Carried => "carried",
             Self::Receipts => "receipts",
             Self::Notices => "notices",
+            Self::Dictionaries => "dictionaries",
         }
     }
 }

@@ -65,6 +65,13 @@ pub fn inflate<'a>(
     if raw.len() == raw_len { Ok(raw) } else { Err(BundleError::Inflate) }
 }
 
+/// Trains a dictionary of at most `max_bytes` on samples of what will be compressed. The same samples and the same
+/// version of zstd give the same dictionary.
+#[cfg(feature = "zstd")]
+pub fn train(samples: &[Vec<u8>], max_bytes: usize) -> Result<Vec<u8>, BundleError> {
+    zstd::dict::from_samples(samples, max_bytes).map_err(|_| BundleError::Malformed("samples"))
+}
+
 #[cfg(feature = "zstd")]
 fn squeeze(body: &[u8], level: i32, dictionary: &[u8]) -> Result<Option<Vec<u8>>, BundleError> {
     use zstd::zstd_safe::CParameter;

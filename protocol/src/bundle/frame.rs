@@ -7,8 +7,9 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-use super::body::{self, Acknowledged, Entry};
+use super::body::{Acknowledged, Entry};
 use super::compress::{self, Compression};
+use super::packing::{Packed, Packing};
 use super::wire::{Reader, put_len, put_uleb};
 use super::{BundleError, MAX_CHANGES, MAX_COSIGNATURES, MAX_RAW_BYTES};
 use crate::{AreaId, ChangeHash, DeviceId, Incarnation, PersonNumber, ProjectId, RecordClass};
@@ -290,23 +291,6 @@ impl Proof {
     }
 }
 
-/// How to compress a frame.
-#[derive(Debug, Clone, Copy)]
-pub struct Packing<'a> {
-    /// The zstd level; 0 stores the body.
-    pub level: i32,
-    /// The number of the dictionary; 0 if none.
-    pub dictionary: u32,
-    /// Its bytes; empty if none.
-    pub dictionary_bytes: &'a [u8],
-}
-
-impl Default for Packing<'_> {
-    fn default() -> Self {
-        Self { level: 19, dictionary: 0, dictionary_bytes: &[] }
-    }
-}
-
 /// A frame that waits for its signature. Keys may live where signing is asynchronous, as in browsers, so signing
 /// stands outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -319,31 +303,24 @@ pub struct FrameDraft {
 }
 
 impl FrameDraft {
-    /// Encodes and compresses the changes. See [`body::encode_body`] for `acknowledged`.
+    /// Encodes and compresses the changes. See [`super::encode_body`] for `acknowledged`.
     pub fn pack(
         origin: Origin,
         entries: &[Entry<'_>],
         acknowledged: &Acknowledged<'_>,
         packing: Packing<'_>,
     ) -> Result<Self, BundleError> {
-        let raw = body::encode_body(entries, acknowledged)?;
-        let (compression, body) = compress::compress(&raw, packing.level, packing.dictionary_bytes)?;
+        let Packed { compression, raw_len, body } = Packed::new(entries, acknowledged, packing)?;
         let header = FrameHeader {
             origin,
             compression,
             dictionary: if compression == Compression::Stored { 0 } else { packing.dictionary },
             count: small(entries.len()),
-            raw_len: small(raw.len()),
+            raw_len: small(raw_len),
             changes_digest: changes_digest(entries.iter().map(|entry| entry.hash)),
         };
         let body_hash = Sha256::digest(&body).into();
-        Ok(Self {
-            header,
-            header_bytes: header.to_bytes(),
-            body: body.into_owned(),
-            body_hash,
-            cosignatures: Vec::new(),
-        })
+        Ok(Self { header, header_bytes: header.to_bytes(), body, body_hash, cosignatures: Vec::new() })
     }
 
     /// The header.

@@ -11,14 +11,19 @@
 pub mod body;
 mod compress;
 pub mod frame;
+mod packing;
 pub mod parts;
 mod wire;
 
 pub use body::{
-    Acknowledged, DepRef, Entry, PackedChange, Resolved, causal_order, decode_body, encode_body, resolve,
+    Acknowledged, DepRef, Entry, PackedChange, Resolved, causal_order, decode_body, encode_body,
+    encode_columns, resolve,
 };
+#[cfg(feature = "zstd")]
+pub use compress::train;
 pub use compress::{Compression, compress, inflate};
-pub use frame::{Cosignature, Frame, FrameDraft, FrameHeader, Origin, Packing, Proof, changes_digest};
+pub use frame::{Cosignature, Frame, FrameDraft, FrameHeader, Origin, Proof, changes_digest};
+pub use packing::Packing;
 pub use parts::{BundleWriter, Part, PartReader};
 
 use crate::ChangeError;

@@ -18,7 +18,7 @@ use crate::clock::Clock as ServerClock;
 
 const DAY_MS: i64 = 86_400_000;
 /// How many bytes the link that breaks lets pass, up and down together: in the middle of what A has to tell.
-const BREAKS_AFTER: i64 = 3_500;
+pub const BREAKS_AFTER: i64 = 2_000;
 /// 27 February 2026, 08:00 in Antananarivo.
 pub const START_MS: i64 = 1_772_168_400_000;
 

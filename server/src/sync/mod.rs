@@ -46,6 +46,11 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
     let committed = proofs::highest(&mut tx, project.id, device, hello.incarnation).await?;
     let mut heads = feed_heads(&mut tx, project.id, &concerned).await?;
     let taken = push::taken(&mut tx, project.id, device, &request.frames).await?;
+    let mut dictionaries = BTreeMap::new();
+    for number in push::frames::dictionaries(&request.frames) {
+        let found = app.dictionaries().find(&mut tx, project.id, number).await?;
+        dictionaries.extend(found.map(|bytes| (number, bytes)));
+    }
     tx.rollback().await?;
 
     let stale = committed > hello.packed;
@@ -57,6 +62,7 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         authors: authors(&directory, &request.frames),
         frames: if stale || lost { Vec::new() } else { request.frames },
         taken,
+        dictionaries,
         received_ms,
     };
     let Committed { mut receipts, wrote } = app.commits().commit(app, project.id, arrival).await?;
@@ -91,7 +97,8 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
         own: (!hello.recover.unwrap_or(false)).then_some((device, hello.incarnation)),
     };
-    let mut answer = Answer::new(project.id, directory.signer.clone(), request.hello_bytes);
+    let held = hello.dictionaries.clone().unwrap_or_default();
+    let mut answer = Answer::new(project.id, directory.signer.clone(), request.hello_bytes, held);
     answer.begin(&welcome, receipts);
     Ok(answer.stream(app.clone(), pull))
 }

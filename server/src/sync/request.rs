@@ -1,7 +1,9 @@
 //! Reads the body of a sync: `Hello`, frames, `End`.
 
 use fieldmerge_protocol::bundle::{BundleError, PartReader};
-use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_PART_BYTES, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
+use fieldmerge_protocol::limits::{
+    MAX_CURSORS, MAX_DICTIONARIES, MAX_PART_BYTES, MAX_REQUEST_FRAMES, MAX_UNSETTLED,
+};
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{self, Hello, tag};
 
@@ -48,9 +50,10 @@ impl Request {
         let hello: Hello =
             sync::decode(&hello_bytes).map_err(|_| RequestError::Parts("the hello does not parse"))?;
         if hello.cursors.len() > MAX_CURSORS
-            || hello.unsettled.as_ref().is_some_and(|u| u.len() > MAX_UNSETTLED)
+            || hello.unsettled.as_ref().is_some_and(|frames| frames.len() > MAX_UNSETTLED)
+            || hello.dictionaries.as_ref().is_some_and(|held| held.len() > MAX_DICTIONARIES)
         {
-            return Err(RequestError::Parts("the hello names too many feeds or frames"));
+            return Err(RequestError::Parts("the hello names too many feeds, frames or dictionaries"));
         }
         let mut frames = Vec::new();
         while let Some(part) = reader.next_part()? {
@@ -87,6 +90,7 @@ mod tests {
             recover: None,
             unsettled: None,
             telemetry: None,
+            dictionaries: None,
         })
     }
 

@@ -1,18 +1,21 @@
 //! Writes the answer of a sync: welcome, receipts, feed frames as they are read, the signed end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use fieldmerge_protocol::bundle::BundleWriter;
-use fieldmerge_protocol::sync::{self, FeedFrame, Finish, FrameReceipt, ReceiptList, Receipts, Welcome, tag};
+use fieldmerge_protocol::bundle::{BundleError, BundleWriter};
+use fieldmerge_protocol::sync::{
+    self, Dictionary, FeedFrame, Finish, FrameReceipt, ReceiptList, Receipts, Welcome, tag,
+};
 use fieldmerge_protocol::{DeviceId, ProjectId};
 use futures_util::stream;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::pull::Pull;
+use crate::dictionary;
 use crate::failpoint::failpoint;
 use crate::http::ApiError;
 use crate::keys::ServerSigner;
@@ -28,14 +31,17 @@ pub struct Answer {
     project: ProjectId,
     signer: ServerSigner,
     hello: Vec<u8>,
+    /// The dictionaries that the device holds, those of this answer included.
+    held: BTreeSet<u32>,
     writer: BundleWriter,
     digest: Sha256,
 }
 
 impl Answer {
-    /// Begins the answer to the request with this hello.
-    pub fn new(project: ProjectId, signer: ServerSigner, hello: Vec<u8>) -> Self {
-        Self { project, signer, hello, writer: BundleWriter::new(), digest: Sha256::new() }
+    /// Begins the answer to the request with this hello, of a device that holds these dictionaries.
+    pub fn new(project: ProjectId, signer: ServerSigner, hello: Vec<u8>, held: Vec<u32>) -> Self {
+        let held = held.into_iter().collect();
+        Self { project, signer, hello, held, writer: BundleWriter::new(), digest: Sha256::new() }
     }
 
     /// Writes what comes before the feeds. Receipts are grouped by author and signed for each: a carrier hands them on.
@@ -68,23 +74,26 @@ impl Answer {
             match self.page(&app, &mut pull, &sender).await {
                 Ok(frames) if frames.is_empty() => break,
                 Ok(frames) => {
-                    for frame in frames {
-                        self.writer.part(tag::FEED_FRAME, &sync::encode(&frame));
+                    if let Err(error) = self.frames(&app, &frames).await {
+                        self.fail(&app, &sender, error).await;
+                        return;
                     }
                     if self.send(&app, &sender).await.is_err() {
                         return;
                     }
                 }
                 Err(error) => {
-                    error.log();
-                    let problem = serde_json::to_vec(&error.to_problem()).unwrap_or_default();
-                    self.writer.part(tag::PROBLEM, &problem);
-                    _ = self.send(&app, &sender).await;
+                    self.fail(&app, &sender, error).await;
                     return;
                 }
             }
         }
         let more = pull.has_more();
+        let (number, bytes) = dictionary::built_in();
+        // It can wait: what the device lacks comes first.
+        if !more && !self.held.contains(number) {
+            self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(bytes, true)));
+        }
         let before = self.take();
         let text = sync::answer_text(self.project, &self.hello, self.digest.clone().finalize().into(), more);
         let signature = self.signer.sign(&text).to_vec();
@@ -94,6 +103,32 @@ impl Answer {
         app.metrics().sync.sent_bytes.inc_by(rest.len() as u64);
         _ = sender.send(rest).await;
         failpoint("answer-finished");
+    }
+
+    /// Writes feed frames, each behind the dictionary that it needs.
+    async fn frames(&mut self, app: &App, frames: &[FeedFrame]) -> Result<(), ApiError> {
+        for frame in frames {
+            let number = frame.body.as_ref().map_or(0, |body| body.dictionary);
+            if number != 0 && self.held.insert(number) {
+                let mut tx = app.store().read().await?;
+                let bytes = app.dictionaries().find(&mut tx, self.project, number).await?;
+                tx.rollback().await?;
+                let missing = BundleError::UnknownDictionary(number);
+                let bytes = bytes.ok_or_else(|| ApiError::internal(missing))?;
+                let current = number == dictionary::built_in().0;
+                self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&bytes, current)));
+            }
+            self.writer.part(tag::FEED_FRAME, &sync::encode(frame));
+        }
+        Ok(())
+    }
+
+    /// The answer has begun and cannot go on.
+    async fn fail(&mut self, app: &App, sender: &mpsc::Sender<Bytes>, error: ApiError) {
+        error.log();
+        let problem = serde_json::to_vec(&error.to_problem()).unwrap_or_default();
+        self.writer.part(tag::PROBLEM, &problem);
+        _ = self.send(app, sender).await;
     }
 
     /// Reads the next page; tells the device that the answer goes on when that takes long.

@@ -7,7 +7,7 @@ use fieldmerge_protocol::bundle::{Compression, MAX_RAW_BYTES, decode_body, infla
 use fieldmerge_protocol::{Actor, ChangeHash, ProjectId, RecordId};
 use fieldmerge_store::feeds::{self, FeedHead};
 use fieldmerge_store::segments::{self, SegmentHead};
-use fieldmerge_store::{StoreError, Tx, records};
+use fieldmerge_store::{StoreError, Tx, dictionaries, records};
 
 use super::ProjectReport;
 
@@ -92,8 +92,13 @@ async fn verify_frame(
     head: &SegmentHead,
     body: &[u8],
 ) -> Result<Result<(), String>, StoreError> {
-    let raw = Compression::from_number(head.compression)
-        .and_then(|compression| inflate(body, compression, &[], head.raw_bytes as usize, MAX_RAW_BYTES));
+    let dictionary = match head.dictionary {
+        0 => Vec::new(),
+        number => dictionaries::find(tx, project, number).await?.unwrap_or_default(),
+    };
+    let raw = Compression::from_number(head.compression).and_then(|compression| {
+        inflate(body, compression, &dictionary, head.raw_bytes as usize, MAX_RAW_BYTES)
+    });
     let packed = match raw.and_then(|raw| decode_body(&raw)) {
         Ok(packed) => packed,
         Err(error) => return Ok(Err(format!("it does not decode: {error}"))),

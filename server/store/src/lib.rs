@@ -15,6 +15,7 @@ mod batch;
 pub mod cases;
 pub mod codes;
 pub mod devices;
+pub mod dictionaries;
 pub mod entries;
 mod error;
 pub mod feeds;

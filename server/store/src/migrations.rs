@@ -26,7 +26,8 @@ fn steps() -> impl Iterator<Item = Step> {
         "0003_feeds",
         "0004_records",
         "0005_api_keys",
-        "0006_device_frames"
+        "0006_device_frames",
+        "0007_dictionaries"
     ]
     .into_iter()
 }

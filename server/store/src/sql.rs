@@ -107,6 +107,7 @@ pub fn statements() -> Vec<Sql> {
         crate::keys::ALL,
         crate::codes::ALL,
         crate::devices::ALL,
+        crate::dictionaries::ALL,
         crate::grants::ALL,
         crate::feeds::ALL,
         crate::gate::ALL,

@@ -215,6 +215,7 @@ impl Author {
                 app: None,
                 clock_offset_ms: Some(0),
             }),
+            dictionaries: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -11,7 +11,8 @@ use fieldmerge_protocol::bundle::{
 };
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
 use fieldmerge_protocol::sync::{
-    self, Feed, FeedFrame, Finish, FrameReceipt, FrameRef, Hello, ReceiptList, Receipts, Welcome, tag,
+    self, Dictionary, Feed, FeedFrame, Finish, FrameReceipt, FrameRef, Hello, ReceiptList, Receipts, Welcome,
+    tag,
 };
 use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, Incarnation, ProjectId, RecordId};
 use sha2::{Digest, Sha256};
@@ -128,6 +129,7 @@ impl Author {
             recover: None,
             unsettled: None,
             telemetry: None,
+            dictionaries: None,
         }
     }
 
@@ -206,6 +208,10 @@ impl Told {
                     let text = sync::answer_text(author.project, hello, reader.digest_before(), finish.more);
                     check(author, &text, &finish.signature);
                     finished = true;
+                }
+                tag::DICTIONARY => {
+                    let sent: Dictionary = sync::decode(&part.payload).expect("a dictionary reads");
+                    sent.unpack().expect("a dictionary unpacks");
                 }
                 other => panic!("a part with tag {other}"),
             }

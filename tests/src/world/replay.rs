@@ -11,7 +11,7 @@ use fieldmerge_protocol::bundle::{
 use fieldmerge_protocol::sync::{self, Feed, FrameReceipt, FrameStatus};
 use fieldmerge_protocol::{Actor, Change, ChangeHash, ProjectId, RecordId};
 use fieldmerge_store::segments::{SegmentHead, Source};
-use fieldmerge_store::{Tx, devices, feeds, proofs, segments};
+use fieldmerge_store::{Tx, devices, dictionaries, feeds, proofs, segments};
 
 use super::replica::State;
 
@@ -56,7 +56,11 @@ impl Replay {
                         "{:?}: a count is wrong",
                         feed.feed
                     );
-                    replay.segment(head, body.as_deref().expect("nobody's own segments were left out"));
+                    let number = head.dictionary;
+                    let dictionary = dictionaries::find(tx, project, number).await.expect("it can be read");
+                    assert_eq!(dictionary.is_some(), number != 0, "a dictionary is kept where it is needed");
+                    let body = body.as_deref().expect("nobody's own segments were left out");
+                    replay.segment(head, body, &dictionary.unwrap_or_default());
                     position = head.to;
                 }
                 if !page.more {
@@ -70,10 +74,10 @@ impl Replay {
         replay
     }
 
-    fn segment(&mut self, head: &SegmentHead, body: &[u8]) {
+    fn segment(&mut self, head: &SegmentHead, body: &[u8], dictionary: &[u8]) {
         let compression = Compression::from_number(head.compression).expect("a known compression");
-        let raw =
-            inflate(body, compression, &[], head.raw_bytes as usize, 8 << 20).expect("a segment inflates");
+        let raw = inflate(body, compression, dictionary, head.raw_bytes as usize, 8 << 20);
+        let raw = raw.expect("a segment inflates");
         let packed = decode_body(&raw).expect("a segment decodes");
         assert_eq!(packed.len(), head.count as usize, "a segment holds what its head says");
         let order: Vec<u32> = causal_order(&packed);

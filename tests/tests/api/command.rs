@@ -202,7 +202,7 @@ async fn a_phone_of_the_demo_can_be_opened_while_it_serves() {
     serving.wait().expect("it ends");
     assert_eq!(opened.expect("it opens").conflicts().await.len(), 2);
     let text = told.join("\n");
-    assert!(text.contains("the link breaks after 3500 bytes. Nothing is lost."), "{text}");
+    assert!(text.contains("the link breaks after 2000 bytes. Nothing is lost."), "{text}");
     assert!(
         text.contains(&format!("fieldmerge-device --folder '{}' conflicts", home.join("a").display())),
         "{text}"

@@ -12,7 +12,7 @@ use fieldmerge_server::admin::codes::{self, CodeRequest};
 use fieldmerge_server::admin::{GrantText, projects};
 use fieldmerge_server::demo::PROJECT;
 use fieldmerge_server::demo::link::Link;
-use fieldmerge_server::demo::story::{Phone as StoryPhone, Story};
+use fieldmerge_server::demo::story::{BREAKS_AFTER, Phone as StoryPhone, Story};
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::projects::Project;
 use fieldmerge_tests::database::{Database, Kind, folder};
@@ -125,7 +125,7 @@ impl Offline {
         // Its clock is a year ahead.
         let b = open(home_b.path(), START_MS + (16 + 365) * DAY_MS).await;
         if first == First::ACut {
-            link.allow(3_500);
+            link.allow(BREAKS_AFTER);
             let cut = a.try_sync(SyncOptions::default()).await.expect("a broken link is no error");
             assert_eq!(cut.end, SyncEnd::Offline, "the link breaks before all is said");
             link.allow(i64::MAX);

@@ -138,6 +138,7 @@ fn the_messages_of_a_sync() {
         recover: None,
         unsettled: None,
         telemetry: None,
+        dictionaries: None,
     };
     let welcome = Welcome {
         log: LogId([0x10; 16]),

@@ -11,8 +11,8 @@ use fieldmerge_store::projects::Area;
 use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::quarantine::Quarantined;
 use fieldmerge_store::{
-    Result, StoreError, Tx, cases, codes, devices, entries, grants, keys, people, projects, proofs,
-    quarantine,
+    Result, StoreError, Tx, cases, codes, devices, dictionaries, entries, grants, keys, people, projects,
+    proofs, quarantine,
 };
 use uuid::Uuid;
 
@@ -23,6 +23,7 @@ use crate::place::{
 on_both!(
     projects_and_areas,
     people_and_keys,
+    dictionaries_stay,
     a_code_is_redeemed_once,
     devices_and_their_people,
     grants_are_withdrawn_and_given_back,
@@ -75,6 +76,19 @@ async fn projects_and_areas(place: &Place) {
     assert_eq!(projects::list_areas(&mut tx, PROJECT).await.expect("list"), [north, south]);
     let again = projects::insert(&mut tx, &project()).await;
     assert!(matches!(again, Err(StoreError::Duplicate)));
+}
+
+async fn dictionaries_stay(place: &Place) {
+    let store = place.store().await;
+    let mut tx = store.begin().await.expect("begin");
+    prepare(&mut tx).await.expect("prepare");
+    for _ in 0..2 {
+        dictionaries::keep(&mut tx, PROJECT, u32::MAX, &[0, 1, 2]).await.expect("keep");
+    }
+    let found = dictionaries::find(&mut tx, PROJECT, u32::MAX).await.expect("find");
+    assert_eq!(found.as_deref(), Some([0, 1, 2].as_slice()));
+    assert_eq!(dictionaries::find(&mut tx, PROJECT, 1).await.expect("find"), None);
+    assert_eq!(dictionaries::find(&mut tx, ProjectId([0; 16]), u32::MAX).await.expect("find"), None);
 }
 
 async fn people_and_keys(place: &Place) {

@@ -4,6 +4,7 @@ mod carried;
 mod changes;
 mod convergence;
 mod cuts;
+mod dictionaries;
 mod frames;
 mod hostile;
 mod place;

@@ -47,6 +47,7 @@ pub(crate) struct Memory {
     pub(crate) carried: BTreeMap<Vec<u8>, Arc<[u8]>>,
     pub(crate) receipts: BTreeMap<Vec<u8>, Arc<[u8]>>,
     pub(crate) notices: BTreeMap<u64, NoticeRow>,
+    pub(crate) dictionaries: BTreeMap<u32, Arc<[u8]>>,
 }
 
 impl Memory {
@@ -94,6 +95,10 @@ impl Memory {
             }
             Table::Carried => put(&mut self.carried, key.to_vec(), value.map(Arc::clone)),
             Table::Receipts => put(&mut self.receipts, key.to_vec(), value.map(Arc::clone)),
+            Table::Dictionaries => {
+                let number = key.try_into().map(u32::from_be_bytes).map_err(|_| corrupt())?;
+                put(&mut self.dictionaries, number, value.map(Arc::clone));
+            }
             Table::Notices => {
                 let number = number(key).ok_or_else(corrupt)?;
                 put(

@@ -192,6 +192,9 @@ pub(crate) struct State {
     /// The roster came in an answer that was cut before the server signed for it.
     #[n(14)]
     pub(crate) roster_unsigned: bool,
+    /// The number of the dictionary to pack with; none until the server has sent one, or where it knows it no more.
+    #[n(15)]
+    pub(crate) dictionary: Option<u32>,
 }
 
 impl State {
@@ -212,6 +215,7 @@ impl State {
             repairing: false,
             reread: Vec::new(),
             roster_unsigned: false,
+            dictionary: None,
         }
     }
 

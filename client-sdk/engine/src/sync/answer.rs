@@ -304,6 +304,13 @@ impl Reading<'_, '_, '_> {
                 Ok(frame) => self.feed_frame(frame).map(|()| AfterAnswer::ReadOn),
                 Err(_) => Ok(malformed()),
             },
+            tag::DICTIONARY => match sync::decode(&part.payload) {
+                Ok(dictionary) => {
+                    self.dictionary(&dictionary);
+                    Ok(AfterAnswer::ReadOn)
+                }
+                Err(_) => Ok(malformed()),
+            },
             tag::FINISH => self.finish(&part.payload),
             tag::PROBLEM => Ok(AfterAnswer::End(problem(&part.payload))),
             // Signs of life, and what a later server may add.

@@ -95,10 +95,9 @@ impl Reading<'_, '_, '_> {
     ) -> Result<(), Unusable> {
         let unreadable = |_| Unusable::Code("unreadable-frame");
         let compression = Compression::from_number(body.compression).map_err(unreadable)?;
-        if body.dictionary != 0 {
-            return Err(Unusable::Code("unknown-dictionary"));
-        }
-        let raw = inflate(&body.bytes, compression, &[], body.raw_bytes as usize, MAX_RAW_BYTES)
+        let dictionary =
+            self.stage.dictionary(body.dictionary).ok_or(Unusable::Code("unknown-dictionary"))?;
+        let raw = inflate(&body.bytes, compression, dictionary, body.raw_bytes as usize, MAX_RAW_BYTES)
             .map_err(unreadable)?;
         let packed = decode_body(&raw).map_err(unreadable)?;
         if packed.len() as u64 != u64::from(body.count) || packed.len() as u64 != to.saturating_sub(from) {

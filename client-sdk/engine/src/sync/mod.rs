@@ -1,6 +1,7 @@
 //! One sync: rounds of a request and its answer, until nothing is left to send or to read.
 
 mod answer;
+mod dictionary;
 mod feed;
 pub(crate) mod pack;
 pub(crate) mod receipts;

@@ -219,7 +219,14 @@ impl Packer<'_, '_> {
         let acknowledged = |record: RecordId, hash: &ChangeHash| -> Option<(Actor, u64)> {
             self.stage.acknowledged(docs.get(&record)?, record, hash)
         };
-        Ok(FrameDraft::pack(origin, &entries, &acknowledged, Packing::default()).map(|frame| Draft {
+        // Who names everything by whole hashes does not know what its reader holds.
+        let dictionary = if group.full_hashes { None } else { self.stage.dictionary_to_pack() };
+        let packing = dictionary.map_or_else(Packing::default, |(number, bytes)| Packing {
+            dictionary: number,
+            dictionary_bytes: bytes,
+            ..Packing::default()
+        });
+        Ok(FrameDraft::pack(origin, &entries, &acknowledged, packing).map(|frame| Draft {
             key: (group.incarnation, number),
             numbers: loaded.iter().map(|one| one.number).collect(),
             full_hashes: group.full_hashes,

@@ -109,6 +109,10 @@ impl Applied<'_, '_, '_> {
                 self.settle(key, frame, |_| Some(outcome.clone()))
             }
             FrameStatus::Unresolved => {
+                if code == Some("unknown-dictionary") {
+                    // The server sends the one that it has. These changes go without any.
+                    self.stage.state.dictionary = None;
+                }
                 self.pack_again(key, &frame, true);
                 false
             }

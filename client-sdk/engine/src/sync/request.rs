@@ -1,7 +1,7 @@
 //! The body of a request: what the device says of itself, and the frames that it brings.
 
 use fieldmerge_protocol::bundle::BundleWriter;
-use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
+use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_DICTIONARIES, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
 use fieldmerge_protocol::sync::{self, Cursor, FrameRef, Hello, Telemetry, tag};
 
 use super::Session;
@@ -117,6 +117,10 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         recover: state.recover.then_some(true),
         unsettled: (!unsettled.is_empty()).then_some(unsettled),
         telemetry: Some(telemetry(memory, state, &session.options)),
+        // Who has none to pack with is sent one.
+        dictionaries: state
+            .dictionary
+            .map(|_| memory.dictionaries.keys().copied().take(MAX_DICTIONARIES).collect()),
     }
 }
 

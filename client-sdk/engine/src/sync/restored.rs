@@ -98,7 +98,9 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
 fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<(Vec<OutboxRow>, bool), Failure> {
     let unreadable = |_| Failure::Bug("an own frame does not read");
     let frame = Frame::parse(bytes).map_err(unreadable)?;
-    let raw = frame.inflate(&[], MAX_RAW_BYTES).map_err(unreadable)?;
+    let dictionary = stage.dictionary(frame.header.dictionary);
+    let dictionary = dictionary.ok_or(Failure::Bug("the dictionary of an own frame is gone"))?;
+    let raw = frame.inflate(dictionary, MAX_RAW_BYTES).map_err(unreadable)?;
     let packed = decode_body(&raw).map_err(unreadable)?;
     let mut docs = std::collections::BTreeMap::new();
     let changes = resolve(packed, &mut |record, actor, seq| {

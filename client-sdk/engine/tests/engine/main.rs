@@ -4,6 +4,7 @@ mod carry;
 mod copies;
 mod crash;
 mod cuts;
+mod dictionaries;
 mod phone;
 mod restores;
 mod saves;

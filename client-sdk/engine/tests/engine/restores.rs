@@ -48,6 +48,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut server = Server::new();
+        server.train(0);
         let roles = [Role::Enumerator, Role::Supervisor];
         let phones: Vec<Phone> = (1..=2).map(|number| Phone::enrolled(&mut server, number, &roles)).collect();
         let backups = phones.iter().map(|phone| phone.copy(50)).collect();
@@ -96,6 +97,9 @@ impl World {
             Event::Restore if restores_server => {
                 *server = self.server_backup.clone();
                 server.log = LogId([self.seed; 16]);
+                // Its program may be another one too, which has never seen what phones packed with.
+                server.dictionaries.clear();
+                server.train(self.seed);
             }
             Event::Restore => *phone = self.backups[index].copy(self.seed),
         }

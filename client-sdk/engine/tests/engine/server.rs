@@ -1,5 +1,6 @@
 //! A server in memory: as much of one as a device can notice.
 
+mod feeds;
 mod inspect;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,18 +12,16 @@ use fieldmerge_model::log::LogState;
 use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
 use fieldmerge_model::types;
 use fieldmerge_protocol::bundle::{
-    BundleWriter, Entry, Frame, PartReader, changes_digest, compress, decode_body, encode_body, resolve,
+    BundleWriter, Compression, Entry, Frame, PartReader, changes_digest, compress, decode_body, encode_body,
+    resolve,
 };
 use fieldmerge_protocol::sync::{
-    self, Exception, Feed, FeedBody, FeedFrame, Finish, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome,
-    ReceiptList, Receipts, Roster, RosterArea, RosterDevice, RosterGrant, Welcome, tag,
+    self, Dictionary, Exception, Feed, FeedBody, FeedFrame, Finish, FrameReceipt, FrameRef, FrameStatus,
+    Hello, Outcome, ReceiptList, Receipts, Roster, RosterArea, RosterDevice, RosterGrant, Welcome, tag,
 };
 use fieldmerge_protocol::{
     Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, LogId, ProjectId, RecordClass, RecordId,
 };
-
-/// How many changes stand in one feed frame: few, so that cuts fall between frames.
-const FRAME_CHANGES: usize = 3;
 
 #[derive(Debug, Clone)]
 enum Body {
@@ -65,6 +64,8 @@ pub(crate) struct Server {
     pub(crate) refuses: Option<(RecordClass, &'static str)>,
     /// Answers frames that need what it does not know, instead of resolving them.
     pub(crate) forgets: bool,
+    /// The dictionaries that it knows; the last is the one to pack with.
+    pub(crate) dictionaries: Vec<Vec<u8>>,
     pub(crate) requests: usize,
 }
 
@@ -85,6 +86,7 @@ impl Server {
             seen: BTreeMap::new(),
             refuses: None,
             forgets: false,
+            dictionaries: Vec::new(),
             requests: 0,
         }
     }
@@ -191,6 +193,7 @@ impl Server {
             writer.part(tag::RECEIPTS, &sync::encode(&Receipts { list, signature }));
         }
         writer.part(tag::KEEP_ALIVE, &[]);
+        self.put_dictionary(hello, &mut writer);
         let own = (hello.recover != Some(true)).then_some((device, hello.incarnation));
         let mut left = hello.budget_bytes.unwrap_or(u64::MAX);
         let mut more = false;
@@ -202,7 +205,7 @@ impl Server {
             let known = hello.log == Some(self.log);
             let cursor =
                 hello.cursors.iter().find(|cursor| known && cursor.feed == *feed).map_or(0, |c| c.position);
-            for frame in Self::feed_frames(*feed, changes, cursor, own) {
+            for frame in self.feed_frames(*feed, changes, cursor, own) {
                 let size = frame.body.as_ref().map_or(0, |body| body.bytes.len() as u64);
                 if left == 0 {
                     more = true;
@@ -236,46 +239,6 @@ impl Server {
         }
     }
 
-    fn feed_frames(
-        feed: Feed,
-        changes: &[Fed],
-        cursor: u64,
-        own: Option<(DeviceId, Incarnation)>,
-    ) -> Vec<FeedFrame> {
-        let mut frames = Vec::new();
-        let mut at = usize::try_from(cursor).expect("small").min(changes.len());
-        while at < changes.len() {
-            let own = |fed: &Fed| Some((fed.author, fed.change.actor.incarnation())) == own;
-            let is_own = own(&changes[at]);
-            let run = changes[at..].iter().take_while(|fed| own(fed) == is_own).count();
-            let count = if is_own { run } else { run.min(FRAME_CHANGES) };
-            let body = (!is_own).then(|| Self::feed_body(&changes[at..at + count], &changes[..at]));
-            frames.push(FeedFrame { feed, from: at as u64, to: (at + count) as u64, received_ms: 7, body });
-            at += count;
-        }
-        frames
-    }
-
-    fn feed_body(changes: &[Fed], before: &[Fed]) -> FeedBody {
-        let entries: Vec<Entry<'_>> = changes
-            .iter()
-            .map(|fed| Entry { record: fed.record, change: &fed.change, hash: fed.hash })
-            .collect();
-        let acknowledged = |record: RecordId, hash: &ChangeHash| -> Option<(Actor, u64)> {
-            let known = before.iter().find(|fed| fed.record == record && fed.hash == *hash)?;
-            Some((known.change.actor, known.change.seq))
-        };
-        let raw = encode_body(&entries, &acknowledged).expect("accepted changes can be packed");
-        let (compression, bytes) = compress(&raw, 3, &[]).expect("compresses");
-        FeedBody {
-            compression: compression.number(),
-            dictionary: 0,
-            raw_bytes: u32::try_from(raw.len()).expect("small"),
-            count: u32::try_from(changes.len()).expect("small"),
-            bytes: bytes.into_owned(),
-        }
-    }
-
     fn frame(&mut self, payload: &[u8]) -> Option<(DeviceId, FrameReceipt)> {
         let frame = Frame::parse(payload).expect("a frame");
         let origin = frame.header.origin;
@@ -293,7 +256,19 @@ impl Server {
             };
             return Some((origin.device, if *known == digest { receipt.clone() } else { forked }));
         }
-        let raw = frame.inflate(&[], 1 << 20).expect("inflates");
+        let number = frame.header.dictionary;
+        let known = self.dictionaries.iter().find(|bytes| Dictionary::number(bytes) == number);
+        if number != 0 && known.is_none() {
+            let receipt = FrameReceipt {
+                frame: reference,
+                status: FrameStatus::Unresolved,
+                exceptions: Vec::new(),
+                code: Some("unknown-dictionary".to_owned()),
+                digest: sync::short_digest(&digest),
+            };
+            return Some((origin.device, receipt));
+        }
+        let raw = frame.inflate(known.map_or(&[], Vec::as_slice), 1 << 20).expect("inflates");
         let packed = decode_body(&raw).expect("decodes");
         let forgets = std::mem::take(&mut self.forgets);
         let resolved =

@@ -100,18 +100,30 @@ pub type Acknowledged<'a> = dyn Fn(RecordId, &ChangeHash) -> Option<(Actor, u64)
 /// Fails only for changes that are not canonical ([`Change::encode`]) and for more than a frame may hold
 /// ([`BundleError::TooLarge`]): then the caller makes two frames of one.
 pub fn encode_body(entries: &[Entry<'_>], acknowledged: &Acknowledged<'_>) -> Result<Vec<u8>, BundleError> {
-    legal::check_entries(entries)?;
-    let columns = encode::encode(entries, acknowledged)?;
-    let mut body = vec![BODY_VERSION, MODE_COLUMNS];
-    columns.append_to(&mut body);
-    if entries.len() <= MAX_PLAIN_TRIED {
-        let mut other = vec![BODY_VERSION, MODE_PLAIN];
-        plain::encode(entries, &mut other);
-        if other.len() < body.len() {
-            body = other;
-        }
-    }
+    let columns = encode_columns(entries, acknowledged)?;
+    let plain = encode_plain(entries).filter(|plain| plain.len() < columns.len());
+    let body = plain.unwrap_or(columns);
     if body.len() > MAX_RAW_BYTES { Err(BundleError::TooLarge("body")) } else { Ok(body) }
+}
+
+/// Encodes changes in columns, checked like all that [`encode_body`] encodes, but for the length of the body.
+pub fn encode_columns(
+    entries: &[Entry<'_>],
+    acknowledged: &Acknowledged<'_>,
+) -> Result<Vec<u8>, BundleError> {
+    legal::check_entries(entries)?;
+    let mut body = vec![BODY_VERSION, MODE_COLUMNS];
+    encode::encode(entries, acknowledged)?.append_to(&mut body);
+    Ok(body)
+}
+
+/// Encodes a few changes, which were checked, as the chunks that they are.
+pub(super) fn encode_plain(entries: &[Entry<'_>]) -> Option<Vec<u8>> {
+    (entries.len() <= MAX_PLAIN_TRIED).then(|| {
+        let mut body = vec![BODY_VERSION, MODE_PLAIN];
+        plain::encode(entries, &mut body);
+        body
+    })
 }
 
 /// Decodes a body. Takes time and memory in proportion to its bytes and to the limits of [`super`].

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use fieldmerge_protocol::bundle::{BundleError, Frame, Proof, decode_body};
-use fieldmerge_protocol::limits::{MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES};
+use fieldmerge_protocol::bundle::{BundleError, Frame, PackedChange, Proof, decode_body};
+use fieldmerge_protocol::limits::{MAX_DICTIONARIES, MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES};
 use fieldmerge_protocol::sync::FrameRef;
 use fieldmerge_protocol::{DeviceId, ProjectId};
 
@@ -42,6 +42,9 @@ pub enum Checked {
     Bad(Box<Envelope>, &'static str),
     /// Not proven to come from the author that it names, if it names one: quarantined with a code, its number unspent.
     Unproven(Option<(Source, [u8; 32])>, &'static str),
+    /// Signed by its author, and compressed with a dictionary that this server does not have: it is not taken, and its
+    /// author packs the changes again.
+    Unread(Source, [u8; 32]),
     /// Signed by its author, and taken before with this digest: it has its receipt, and is not opened again.
     Seen(Source, [u8; 32]),
 }
@@ -98,6 +101,13 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     if arrival.taken.get(&(source.device, source.frame)).is_some_and(|proof| proof.digest == digest) {
         return Checked::Seen(source, digest);
     }
+    let dictionary: &[u8] = match frame.header.dictionary {
+        0 => &[],
+        number => match arrival.dictionaries.get(&number) {
+            Some(bytes) => bytes,
+            None => return Checked::Unread(source, digest),
+        },
+    };
     let envelope = Box::new(Envelope {
         source,
         digest,
@@ -108,21 +118,18 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
         count: frame.header.count,
         body: frame.body.to_vec(),
     });
-    match open(&frame) {
+    match open(&frame, dictionary) {
         Ok(packed) => Checked::Good(envelope, Incoming { source, digest, packed }),
         Err(_) => Checked::Bad(envelope, "malformed-frame"),
     }
 }
 
-fn open(frame: &Frame<'_>) -> Result<Vec<fieldmerge_protocol::bundle::PackedChange>, BundleError> {
+fn open(frame: &Frame<'_>, dictionary: &[u8]) -> Result<Vec<PackedChange>, BundleError> {
     let header = &frame.header;
-    if header.dictionary != 0 {
-        return Err(BundleError::UnknownDictionary(header.dictionary));
-    }
     if header.count as usize > MAX_FRAME_CHANGES {
         return Err(BundleError::TooLarge("changes"));
     }
-    let raw: Cow<'_, [u8]> = frame.inflate(&[], MAX_FRAME_RAW_BYTES)?;
+    let raw: Cow<'_, [u8]> = frame.inflate(dictionary, MAX_FRAME_RAW_BYTES)?;
     let packed = decode_body(&raw)?;
     if packed.len() == header.count as usize { Ok(packed) } else { Err(BundleError::Malformed("count")) }
 }
@@ -133,6 +140,13 @@ pub fn named(frames: &[Vec<u8>]) -> impl Iterator<Item = (DeviceId, FrameRef)> {
         let origin = Frame::parse(payload).ok()?.header.origin;
         Some((origin.device, FrameRef { incarnation: origin.incarnation, number: origin.number }))
     })
+}
+
+/// The numbers of the dictionaries that the frames of a request name: no more than a device may hold.
+pub fn dictionaries(frames: &[Vec<u8>]) -> BTreeSet<u32> {
+    let numbers = frames.iter().filter_map(|payload| Some(Frame::parse(payload).ok()?.header.dictionary));
+    let numbers: BTreeSet<u32> = numbers.filter(|number| *number != 0).collect();
+    numbers.into_iter().take(MAX_DICTIONARIES).collect()
 }
 
 /// The authors that the frames of a request name.

@@ -28,7 +28,7 @@ pub async fn proofs(
     let signed = checked.filter_map(|frame| match frame {
         Checked::Good(envelope, _) | Checked::Bad(envelope, _) => Some(envelope.source),
         Checked::Seen(source, _) => Some(*source),
-        Checked::Unproven(..) => None,
+        Checked::Unread(..) | Checked::Unproven(..) => None,
     });
     between(tx, project, signed.map(|source| (source.device, source.frame))).await
 }

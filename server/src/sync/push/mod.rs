@@ -26,6 +26,7 @@ use fieldmerge_store::{StoreError, Tx, devices, proofs};
 use self::frames::{Checked, Envelope};
 use self::load::Proofs;
 use self::merge::{Incoming, Source};
+use crate::dictionary::DictionaryBytes;
 use crate::directory::Directory;
 use crate::failpoint::failpoint;
 use crate::ids::Ids;
@@ -50,6 +51,8 @@ pub struct Arrival {
     pub frames: Vec<Vec<u8>>,
     /// The proofs of frames of the sender that were taken before.
     pub taken: Proofs,
+    /// The dictionaries that the frames name, as far as this server has them.
+    pub dictionaries: BTreeMap<u32, DictionaryBytes>,
     /// When the request was received.
     pub received_ms: i64,
 }
@@ -58,9 +61,14 @@ impl Arrival {
     /// The same request without its frames.
     #[must_use]
     pub fn without_frames(&self) -> Self {
-        let Self { sender, authors, taken, received_ms, .. } = self;
-        let (authors, taken) = (authors.clone(), taken.clone());
-        Self { sender: *sender, authors, frames: Vec::new(), taken, received_ms: *received_ms }
+        Self {
+            sender: self.sender,
+            authors: self.authors.clone(),
+            frames: Vec::new(),
+            taken: self.taken.clone(),
+            dictionaries: self.dictionaries.clone(),
+            received_ms: self.received_ms,
+        }
     }
 }
 
@@ -148,6 +156,11 @@ impl Push<'_> {
                 Checked::Seen(source, digest) => {
                     let proof = known.get(&(source.device, source.frame));
                     plan.seen(at, source, &digest, proof.filter(|proof| proof.digest == digest));
+                    continue;
+                }
+                Checked::Unread(source, digest) => {
+                    let code = Some("unknown-dictionary");
+                    plan.judge(at, source, whole(source.frame, &digest, FrameStatus::Unresolved, code));
                     continue;
                 }
                 Checked::Unproven(source, code) => {

@@ -10,12 +10,15 @@ use fieldmerge_store::held::HeldChange;
 use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::quarantine::Quarantined;
 use fieldmerge_store::segments::SegmentHead;
-use fieldmerge_store::{StoreError, Tx, cases, entries, feeds, held, proofs, quarantine, records, segments};
+use fieldmerge_store::{
+    StoreError, Tx, cases, dictionaries, entries, feeds, held, proofs, quarantine, records, segments,
+};
 use sha2::{Digest, Sha256};
 
 use super::frames::Envelope;
 use super::merge::{Item, Merge, Refused, Run, Settled, Slot, Source};
 use super::{At, Judged, Plan, Push, Pushed, rows, stored};
+use crate::dictionary::DictionaryBytes;
 use crate::failpoint::failpoint;
 
 /// zstd level of frames that the server encodes anew: they are few and are read by every phone of the feed.
@@ -50,6 +53,7 @@ pub async fn all(
         append(tx, push, run, &envelopes).await?;
         failpoint("segment-appended");
     }
+    keep_dictionaries(tx, push, &envelopes).await?;
     let derived = rows::derive(push, &merge, known_cases);
     records::upsert(tx, push.project, &derived.records).await?;
     failpoint("records-written");
@@ -144,6 +148,23 @@ async fn append(
         let head = SegmentHead { compression: compression.number(), raw_bytes, ..head(run, from, items) };
         segments::append(tx, push.project, &head, &bytes).await?;
         from = head.to;
+    }
+    Ok(())
+}
+
+/// Keeps the dictionaries without which the frames that were taken cannot be read.
+async fn keep_dictionaries(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    envelopes: &BTreeMap<At, &Envelope>,
+) -> Result<(), StoreError> {
+    let needed = envelopes.iter().filter_map(|(at, envelope)| {
+        let bytes = push.arrivals[at.arrival].dictionaries.get(&envelope.dictionary)?;
+        Some((envelope.dictionary, bytes))
+    });
+    let needed: BTreeMap<u32, &DictionaryBytes> = needed.collect();
+    for (number, bytes) in needed {
+        dictionaries::keep(tx, push.project, number, bytes).await?;
     }
     Ok(())
 }

@@ -1,0 +1,201 @@
+//! Bodies of records made up from the form alone: what a dictionary may learn from. No person stands behind any of them,
+//! and nothing that a project holds is looked at.
+
+use fieldmerge_model::record::{NewRecord, Provenance, RecordState, Save};
+use fieldmerge_model::types::{CodeList, Field, Kind, Policy, RecordType, Shape};
+use fieldmerge_protocol::bundle::{Entry, encode_columns};
+use fieldmerge_protocol::{Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, Path, RecordId, Value};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// The first of January 2026: when made-up records are made.
+const START_MS: i64 = 1_767_225_600_000;
+
+/// Makes records up.
+pub struct Synthetic {
+    rng: ChaCha8Rng,
+    clock_ms: i64,
+}
+
+impl Synthetic {
+    /// The same records for the same seed.
+    pub fn new(seed: u64) -> Self {
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), clock_ms: START_MS }
+    }
+
+    /// The body of a frame of so many new records of a type, as a phone would pack them.
+    pub fn records(&mut self, kind: &RecordType, count: usize) -> Option<Vec<u8>> {
+        let (actor, area) = (self.actor(), AreaId(self.bytes()));
+        let made: Vec<_> = (0..count).map(|_| self.record(kind, actor, area)).collect::<Option<_>>()?;
+        body(&made)
+    }
+
+    /// The body of a frame of so many edits, each of another record that the receiver holds.
+    pub fn edits(&mut self, kind: &RecordType, count: usize) -> Option<Vec<u8>> {
+        let (actor, area) = (self.actor(), AreaId(self.bytes()));
+        let mut made = Vec::with_capacity(count);
+        let mut known = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (id, first, hash) = self.record(kind, actor, area)?;
+            known.push((id, hash));
+            let mut state = RecordState::new(id);
+            state.accept(&first, hash, Provenance::default());
+            let mut puts = self.answers(kind);
+            self.shuffle(&mut puts);
+            puts.truncate(1 + self.below(3));
+            let save = Save { actor, time: self.tick(), puts, deletes: Vec::new() };
+            if let Ok(change) = state.build(&save) {
+                let (_, hash) = change.encode();
+                made.push((id, change, hash));
+            }
+        }
+        let entries: Vec<Entry<'_>> = entries(&made);
+        let own = |id: RecordId, hash: &ChangeHash| known.contains(&(id, *hash)).then_some((actor, 1));
+        encode_columns(&entries, &own).ok()
+    }
+
+    fn record(
+        &mut self,
+        kind: &RecordType,
+        actor: Actor,
+        area: AreaId,
+    ) -> Option<(RecordId, Change, ChangeHash)> {
+        let time = self.tick();
+        let id = uuid::Builder::from_unix_timestamp_millis(time.unsigned_abs(), &self.bytes());
+        let id = RecordId::from(id.into_uuid());
+        let subject = kind.about_person.then(|| RecordId(self.bytes()));
+        let puts = self.answers(kind);
+        let record = NewRecord { actor, time, id, record_type: kind.name.into(), area, subject, puts };
+        let change = record.build().ok()?;
+        let (_, hash) = change.encode();
+        Some((id, change, hash))
+    }
+
+    /// Answers to most questions of the form, in its order.
+    fn answers(&mut self, kind: &RecordType) -> Vec<(Path, Value)> {
+        let mut answers = Vec::new();
+        for field in &kind.fields {
+            // Nobody enters what is computed, and not everybody has an answer to everything.
+            if field.policy != Policy::Derived && self.below(8) > 0 {
+                self.answer(field, &mut answers);
+            }
+        }
+        answers
+    }
+
+    fn answer(&mut self, field: &Field, answers: &mut Vec<(Path, Value)>) {
+        let mut put = |name: &str, value: Value| {
+            answers.extend(Path::new(name).ok().map(|path| (path, value)));
+        };
+        match field.kind {
+            Kind::Set(list) => {
+                for _ in 0..=self.below(2) {
+                    put(&format!("{}/{}", field.name, self.code(list)), Value::Bool(true));
+                }
+            }
+            Kind::Languages => {
+                for language in ["fr", "en"] {
+                    put(&format!("{}/{language}", field.name), Value::str(self.words()));
+                }
+            }
+            // A ciphertext looks like nothing, and its length is all that there is to learn.
+            Kind::Sealed => {
+                put(&format!("{}/sealed", field.name), Value::Bytes(vec![0; 32]));
+                put(&format!("{}/tag", field.name), Value::Bytes(vec![0; 16]));
+            }
+            Kind::Entry => {}
+            _ => put(field.name, self.value(field)),
+        }
+    }
+
+    fn value(&mut self, field: &Field) -> Value {
+        match field.kind {
+            Kind::Text => Value::str(self.words()),
+            Kind::Phone => Value::str(format!("+{}", 100_000_000_000 + self.number(0, 899_999_999_999))),
+            Kind::Code(list) => Value::str(self.code(Some(list))),
+            Kind::Tri => Value::str(["yes", "no", "unknown"][self.below(3)]),
+            Kind::Bool => Value::Bool(self.below(2) == 0),
+            Kind::Int | Kind::Decimal => {
+                let (min, max) = (field.range.min.unwrap_or(0), field.range.max.unwrap_or(10_000));
+                let number = self.number(i64::from(min), i64::from(max));
+                if field.kind == Kind::Int { Value::Int(number) } else { Value::F64(f64::from(min) + 0.5) }
+            }
+            Kind::Date => Value::str(self.date()),
+            Kind::Month => Value::str(&self.date()[..7]),
+            Kind::DateTime => Value::str(format!("{}T07:30:00+03:00", self.date())),
+            Kind::Geo => {
+                let mut degrees = || format!("{}.{:06}", self.number(-80, 80), self.number(0, 999_999));
+                Value::str(format!("{} {}", degrees(), degrees()))
+            }
+            Kind::Uuid => Value::Bytes(self.bytes::<16>().to_vec()),
+            _ => Value::str(format!("{:064x}", 0)),
+        }
+    }
+
+    fn code(&mut self, list: Option<&CodeList>) -> String {
+        if let Some(list) = list.filter(|list| !list.codes.is_empty()) {
+            return list.codes[self.below(list.codes.len())].code.to_owned();
+        }
+        let letters = |draw: &mut Self, first: u8, count: usize| -> String {
+            (0..count).map(|_| char::from(first + draw.small(26))).collect()
+        };
+        match list.and_then(|list| list.shape) {
+            Some(Shape::Upper2) => letters(self, b'A', 2),
+            Some(Shape::Upper3) => letters(self, b'A', 3),
+            Some(Shape::Script) => letters(self, b'A', 1) + &letters(self, b'a', 3),
+            Some(Shape::Digits4 | Shape::Digits1To4 | Shape::Isic) => self.number(1_000, 9_999).to_string(),
+            Some(Shape::Pcode) => format!("{}{}", letters(self, b'A', 2), self.number(10_000, 99_999)),
+            Some(Shape::Lower3 | Shape::Token) | None => letters(self, b'a', 3),
+        }
+    }
+
+    fn words(&mut self) -> String {
+        let length = 4 + self.below(9);
+        (0..length).map(|at| char::from(if at == 0 { b'A' } else { b'a' } + self.small(26))).collect()
+    }
+
+    fn date(&mut self) -> String {
+        format!("{:04}-{:02}-{:02}", self.number(1950, 2030), 1 + self.below(12), 1 + self.below(28))
+    }
+
+    fn actor(&mut self) -> Actor {
+        Actor::new(DeviceId(self.bytes()), 0, Incarnation(self.bytes()))
+    }
+
+    fn tick(&mut self) -> i64 {
+        self.clock_ms += self.number(60_000, 600_000);
+        self.clock_ms
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.rng.next_u64() % bound as u64).unwrap_or(0)
+    }
+
+    fn small(&mut self, bound: u8) -> u8 {
+        self.rng.next_u32().to_le_bytes()[0] % bound
+    }
+
+    fn number(&mut self, min: i64, max: i64) -> i64 {
+        min + self.rng.next_u64().cast_signed().rem_euclid((max - min).max(0) + 1)
+    }
+
+    fn shuffle<T>(&mut self, list: &mut [T]) {
+        for last in (1..list.len()).rev() {
+            list.swap(last, self.below(last + 1));
+        }
+    }
+}
+
+fn entries(made: &[(RecordId, Change, ChangeHash)]) -> Vec<Entry<'_>> {
+    made.iter().map(|(record, change, hash)| Entry { record: *record, change, hash: *hash }).collect()
+}
+
+fn body(made: &[(RecordId, Change, ChangeHash)]) -> Option<Vec<u8>> {
+    encode_columns(&entries(made), &|_, _| None).ok()
+}

@@ -45,7 +45,7 @@ pub enum Checked {
     /// Signed by its author, and compressed with a dictionary that this server does not have: it is not taken, and its
     /// author packs the changes again.
     Unread(Source, [u8; 32]),
-    /// Signed by its author, and taken before with this digest: it has its receipt, and is not opened again.
+    /// The sender's own, and taken before with this digest: it has its receipt, and is not looked into again.
     Seen(Source, [u8; 32]),
 }
 
@@ -87,6 +87,10 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     if origin.project != project {
         return Checked::Unproven(Some((source, digest)), "wrong-project");
     }
+    // Only frames of the sender stand there, who has proven who it is: the receipt tells it nothing that is another's.
+    if arrival.taken.get(&(source.device, source.frame)).is_some_and(|proof| proof.digest == digest) {
+        return Checked::Seen(source, digest);
+    }
     let Some(key) = arrival.authors.keys.get(&origin.device) else {
         let code = if arrival.authors.revoked.contains(&origin.device) {
             "device-revoked"
@@ -97,9 +101,6 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     };
     if frame.verify(key).is_err() {
         return Checked::Unproven(Some((source, digest)), "bad-signature");
-    }
-    if arrival.taken.get(&(source.device, source.frame)).is_some_and(|proof| proof.digest == digest) {
-        return Checked::Seen(source, digest);
     }
     let dictionary: &[u8] = match frame.header.dictionary {
         0 => &[],

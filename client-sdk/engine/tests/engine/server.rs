@@ -11,16 +11,13 @@ use fieldmerge_model::access::{self, Grant, Role};
 use fieldmerge_model::log::LogState;
 use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
 use fieldmerge_model::types;
-use fieldmerge_protocol::bundle::{
-    BundleWriter, Compression, Entry, Frame, PartReader, changes_digest, compress, decode_body, encode_body,
-    resolve,
-};
+use fieldmerge_protocol::bundle::{BundleWriter, Frame, PartReader, changes_digest, decode_body, resolve};
 use fieldmerge_protocol::sync::{
-    self, Dictionary, Exception, Feed, FeedBody, FeedFrame, Finish, FrameReceipt, FrameRef, FrameStatus,
-    Hello, Outcome, ReceiptList, Receipts, Roster, RosterArea, RosterDevice, RosterGrant, Welcome, tag,
+    self, Dictionary, Exception, Feed, Finish, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome,
+    ReceiptList, Receipts, Roster, RosterArea, RosterDevice, RosterGrant, Welcome, tag,
 };
 use fieldmerge_protocol::{
-    Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, LogId, ProjectId, RecordClass, RecordId,
+    Actor, AreaId, Change, ChangeHash, DeviceId, LogId, ProjectId, RecordClass, RecordId,
 };
 
 #[derive(Debug, Clone)]

@@ -18,6 +18,8 @@ pub struct Config {
     pub max_body_memory_bytes: usize,
     /// How many datasets may be read at a time.
     pub max_datasets: usize,
+    /// How long a change waits for what it was made on, before it goes to quarantine.
+    pub held_for: Duration,
     /// How many wrong enrolment codes one address may offer in a minute.
     pub max_wrong_codes_per_minute: u32,
 }
@@ -37,6 +39,7 @@ impl Default for Config {
             max_connections: 4_096,
             max_body_memory_bytes: 64 << 20,
             max_datasets: 4,
+            held_for: Duration::from_hours(90 * 24),
             max_wrong_codes_per_minute: 20,
         }
     }

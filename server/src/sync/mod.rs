@@ -1,6 +1,7 @@
 //! One sync: takes what a device brings, then streams what it lacks.
 
 pub mod commit;
+pub mod expire;
 pub mod judgement;
 pub mod pull;
 pub mod push;

@@ -108,6 +108,12 @@ pub async fn count_of_device(tx: &mut Tx, project: ProjectId, device: DeviceId) 
     Ok(tx.query(&COUNT_OF_DEVICE).bind(project).bind(device).fetch_one::<Count>().await?.0)
 }
 
+/// Until the transaction ends nobody holds or releases a change of the project. Like one that holds, such a transaction
+/// must be run by [`Store::write`](crate::Store::write).
+pub async fn lock(tx: &mut Tx, project: ProjectId) -> Result<()> {
+    gate::require_alone(tx, project).await
+}
+
 /// The oldest `limit` changes that were received before a time.
 pub async fn older_than(
     tx: &mut Tx,

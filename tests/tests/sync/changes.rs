@@ -5,8 +5,9 @@ use fieldmerge_protocol::sync::{Feed, FrameStatus, Outcome};
 use fieldmerge_protocol::{
     Action, AreaId, Change, ChangeHash, Incarnation, Op, OpId, RecordClass, RecordId, Value,
 };
+use fieldmerge_server::sync::expire;
 use fieldmerge_tests::synthetic::path;
-use fieldmerge_tests::world::raw::Author;
+use fieldmerge_tests::world::raw::{Author, Post};
 
 use crate::place::{Draft, Place, exceptions, on_both};
 
@@ -18,6 +19,7 @@ on_both!(
     records_of_unknown_kinds_and_places_are_set_aside,
     what_depends_on_the_missing_waits_and_is_released_by_any_road,
     nobody_fills_the_waiting_room,
+    what_waits_too_long_is_set_aside,
     two_changes_with_one_number_are_told_apart,
 );
 
@@ -212,6 +214,30 @@ async fn what_depends_on_the_missing_waits_and_is_released_by_any_road(place: &P
     let mut phone = place.site.phone("reader", 5, &["S1:enumerator"]).await;
     phone.sync(&mut place.site.link()).await.expect("it lives");
     census.assert_same_on(&phone);
+}
+
+async fn what_waits_too_long_is_set_aside(place: &Place) {
+    let (mut author, app, post) = (place.author(1).await, &place.site.app, place.post());
+    let (mut draft, first) = Draft::worker(&author, place.area(), 1, "Rabe");
+    let edits = ["male", "female"].map(|sex| (draft.id, draft.edit(&author, "sex", Value::str(sex))));
+    let frame = author.frame(place.core(), &edits);
+    let told = author.push(&post, &[frame]).await;
+    assert_eq!(told.receipt().exceptions.len(), 2, "both wait");
+    assert_eq!(expire::now(app).await.expect("it is looked at"), 0, "not for long");
+    app.clock().advance_ms(91 * 24 * 3_600_000);
+    assert_eq!(expire::now(app).await.expect("it is looked at"), 2);
+    assert_eq!(expire::now(app).await.expect("it is looked at"), 0);
+    let census = place.census().await;
+    assert_eq!((census.held, census.quarantined), (0, vec!["held-expired".to_owned(); 2]));
+    let post = Post { server_ms: app.now_ms(), ..post };
+    let refused = |index| (index, Outcome::Quarantined, Some("held-expired"));
+    assert_eq!(exceptions(author.ask(&post, &[1]).await.receipt()), [refused(0), refused(1)]);
+    // What they waited for comes after all: it is taken, and nothing is done behind anybody's back.
+    let frame = author.frame(place.core(), &[(draft.id, first)]);
+    let told = author.push(&post, &[frame]).await;
+    assert_eq!(exceptions(told.receipt()), []);
+    let census = place.census().await;
+    assert_eq!((census.quarantined.len(), census.holdings[&draft.id].changes), (2, 1));
 }
 
 async fn nobody_fills_the_waiting_room(place: &Place) {

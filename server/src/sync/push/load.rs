@@ -117,7 +117,7 @@ fn slot_of(row: &RecordRow) -> Result<Slot, StoreError> {
 }
 
 /// A held change is stored as a body of one change with full hashes, so it needs nobody's state.
-fn unpack(held: &HeldChange) -> Result<Item, StoreError> {
+pub(super) fn unpack(held: &HeldChange) -> Result<Item, StoreError> {
     let corrupt = || StoreError::Corrupt { table: "held", column: "body", key: held.record.to_string() };
     let packed = decode_body(&held.body).map_err(|_| corrupt())?;
     let resolved = resolve(packed, &mut |_, _, _| None).pop().ok_or_else(corrupt)?;

@@ -13,6 +13,7 @@ mod write;
 
 pub use load::taken;
 pub use rows::json;
+pub use write::expire_held;
 
 use std::collections::{BTreeMap, BTreeSet};
 

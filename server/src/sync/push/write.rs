@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fieldmerge_model::record::Provenance;
 use fieldmerge_protocol::bundle::{Compression, Entry, compress, encode_body};
 use fieldmerge_protocol::sync::{self, Exception, Feed, FrameReceipt, Outcome};
-use fieldmerge_protocol::{DeviceId, RecordId};
+use fieldmerge_protocol::{DeviceId, ProjectId, RecordId};
 use fieldmerge_store::held::HeldChange;
 use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::quarantine::Quarantined;
@@ -20,6 +20,7 @@ use super::merge::{Item, Merge, Refused, Run, Settled, Slot, Source};
 use super::{At, Judged, Plan, Push, Pushed, rows, stored};
 use crate::dictionary::DictionaryBytes;
 use crate::failpoint::failpoint;
+use crate::ids::Ids;
 
 /// zstd level of frames that the server encodes anew: they are few and are read by every phone of the feed.
 const LEVEL: i32 = 9;
@@ -64,9 +65,9 @@ pub async fn all(
     write_held(tx, push, &merge.newly_held).await?;
     failpoint("held-written");
     let mut taken = plan.judged;
-    settle(tx, push, merge.settled, &mut taken).await?;
+    settle(tx, push.project, merge.settled, &mut taken).await?;
     for refused in merge.refused {
-        quarantine::insert(tx, push.project, &quarantined(push, refused)?).await?;
+        quarantine::insert(tx, push.project, &quarantined(push.ids, push.now_ms, refused)?).await?;
     }
     for (source, code, at) in plan.quarantine {
         let payload = &push.arrivals[at.arrival].frames[at.frame];
@@ -221,21 +222,21 @@ async fn write_held(tx: &mut Tx, push: &Push<'_>, items: &[Item]) -> Result<(), 
 /// Takes released changes off the list of held ones and corrects the receipts of the frames that brought them.
 async fn settle(
     tx: &mut Tx,
-    push: &Push<'_>,
+    project: ProjectId,
     settled: Vec<Settled>,
     taken: &mut [Judged],
 ) -> Result<(), StoreError> {
     for change in settled {
-        held::remove(tx, push.project, change.record, change.actor, change.seq).await?;
+        held::remove(tx, project, change.record, change.actor, change.seq).await?;
         let source = change.source;
         let fresh = taken.iter_mut().find(|judged| judged.source == source && judged.fresh.is_some());
         if let Some(receipt) = fresh.and_then(|judged| judged.receipt.as_mut()) {
             correct(receipt, &change);
-        } else if let Some(proof) = proofs::find(tx, push.project, stored(&source)).await?
+        } else if let Some(proof) = proofs::find(tx, project, stored(&source)).await?
             && let Ok(mut receipt) = sync::decode::<FrameReceipt>(&proof.receipt)
         {
             correct(&mut receipt, &change);
-            proofs::set_receipt(tx, push.project, stored(&source), &sync::encode(&receipt)).await?;
+            proofs::set_receipt(tx, project, stored(&source), &sync::encode(&receipt)).await?;
         }
     }
     Ok(())
@@ -250,10 +251,10 @@ fn correct(receipt: &mut FrameReceipt, change: &Settled) {
     }
 }
 
-fn quarantined(push: &Push<'_>, refused: Refused) -> Result<Quarantined, StoreError> {
+fn quarantined(ids: &Ids, now_ms: i64, refused: Refused) -> Result<Quarantined, StoreError> {
     let Refused { item, code } = refused;
     Ok(Quarantined {
-        id: push.ids.uuid(push.now_ms),
+        id: ids.uuid(now_ms),
         code: code.to_owned(),
         reason: String::new(),
         source: Some(stored(&item.source)),
@@ -261,11 +262,37 @@ fn quarantined(push: &Push<'_>, refused: Refused) -> Result<Quarantined, StoreEr
         record: Some(item.record),
         actor: Some(item.change.actor),
         seq: Some(item.change.seq),
-        received_ms: push.now_ms,
+        received_ms: now_ms,
         resolved_ms: None,
         resolution: None,
         body: encode(&[entry(&item)], "quarantine")?,
     })
+}
+
+/// So many changes are set aside by one transaction.
+const EXPIRED: u32 = 200;
+
+/// Sets aside the oldest changes that have been held since before a time: they go to quarantine, and the receipts of their
+/// frames say so. Gives how many. To be run by [`fieldmerge_store::Store::write`].
+pub async fn expire_held(
+    tx: &mut Tx,
+    project: ProjectId,
+    before_ms: i64,
+    now_ms: i64,
+    ids: &Ids,
+) -> Result<usize, StoreError> {
+    held::lock(tx, project).await?;
+    let expired = held::older_than(tx, project, before_ms, EXPIRED).await?;
+    for change in &expired {
+        let item = super::load::unpack(change)?;
+        let (code, outcome) = ("held-expired", Outcome::Quarantined);
+        let Item { record, source, place, .. } = item;
+        let (actor, seq) = (item.change.actor, item.change.seq);
+        quarantine::insert(tx, project, &quarantined(ids, now_ms, Refused { item, code })?).await?;
+        let settled = Settled { record, actor, seq, source, place, outcome, code: Some(code) };
+        settle(tx, project, vec![settled], &mut []).await?;
+    }
+    Ok(expired.len())
 }
 
 /// Keeps a whole frame. Its id follows from its bytes, so that the same bytes sent again are kept once.

@@ -1,0 +1,53 @@
+//! Changes that have waited too long for what they were made on: they go to quarantine, with their reason.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use fieldmerge_protocol::ProjectId;
+use fieldmerge_store::{StoreError, projects};
+
+use super::push::expire_held;
+use crate::state::App;
+
+/// How often the oldest are looked at.
+const EVERY: Duration = Duration::from_hours(1);
+
+/// Sets aside, in every project, what has been held for longer than the configuration says. Gives how many changes.
+pub async fn now(app: &App) -> Result<usize, StoreError> {
+    let mut tx = app.store().read().await?;
+    let projects = projects::list(&mut tx).await?;
+    tx.rollback().await?;
+    let mut expired = 0;
+    for project in projects {
+        loop {
+            let some = some_of(app, project.id).await?;
+            expired += some;
+            if some == 0 {
+                break;
+            }
+        }
+    }
+    Ok(expired)
+}
+
+async fn some_of(app: &App, project: ProjectId) -> Result<usize, StoreError> {
+    let now_ms = app.now_ms();
+    let held_ms = i64::try_from(app.config().held_for.as_millis()).unwrap_or(i64::MAX);
+    let before_ms = now_ms.saturating_sub(held_ms);
+    app.store().write(async |mut tx| expire_held(&mut tx, project, before_ms, now_ms, app.ids()).await).await
+}
+
+/// Does so every hour until told to stop.
+pub async fn run(app: App, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    while tokio::time::timeout(EVERY, stop.as_mut()).await.is_err() {
+        match now(&app).await {
+            Ok(0) => {}
+            Ok(changes) => tracing::info!(changes, "held for too long, now in quarantine"),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error.chain = %error, "held changes are looked at later");
+            }
+        }
+    }
+}

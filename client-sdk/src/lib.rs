@@ -30,6 +30,7 @@ mod records;
 mod store;
 mod sync;
 mod transport;
+mod upload;
 
 pub use clock::Clock;
 pub use device::{Device, Imported, Options};

@@ -8,7 +8,8 @@ use tokio::sync::Mutex;
 
 use crate::core::Core;
 use crate::error::Error;
-use crate::transport::{Answer, Transport};
+use crate::transport::{Answer, Transport, next_piece};
+use crate::upload::Progress;
 
 /// What the engine wants next.
 #[derive(Default)]
@@ -35,8 +36,14 @@ pub(crate) async fn run(
         }
         let request = wanted.send.ok_or(Error::NoOutcome)?;
         let id = request.id;
-        wanted = match transport.send(&address, request).await {
+        let progress = Progress::begin();
+        let sent = transport.send(&address, request, &progress).await;
+        let (bytes, millis) = progress.so_far();
+        let answered = matches!(sent, Ok(Answer::Body(_) | Answer::Refused(_)));
+        feed(core, Input::Uploaded { request: id, bytes, millis, answered }).await?;
+        wanted = match sent {
             Ok(Answer::Body(response)) => read(core, id, response).await?,
+            Ok(Answer::Silence) => feed(core, Input::Cut { request: id, reached: true }).await?,
             Ok(Answer::Refused(refused)) => feed(core, Input::Refused { request: id, refused }).await?,
             Err(Error::Link(error)) => {
                 let reached = !error.is_connect();
@@ -53,8 +60,8 @@ pub(crate) async fn run(
 /// Feeds the answer piece by piece.
 async fn read(core: &Arc<Mutex<Core>>, request: u64, mut response: Response) -> Result<Wanted, Error> {
     loop {
-        let (input, last) = match response.chunk().await {
-            Ok(Some(bytes)) => (Input::Received { request, bytes: bytes.to_vec() }, false),
+        let (input, last) = match next_piece(&mut response).await {
+            Ok(Some(bytes)) => (Input::Received { request, bytes }, false),
             Ok(None) => (Input::Ended { request }, true),
             Err(_) => (Input::Cut { request, reached: true }, true),
         };

@@ -1,5 +1,6 @@
 //! The link to the server: HTTP with JSON for enrolment and bundles for sync.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fieldmerge_engine::{Refused, Request};
@@ -8,8 +9,9 @@ use fieldmerge_protocol::problem::Problem;
 use reqwest::{Client, Response, StatusCode, Url, header};
 
 use crate::error::Error;
+use crate::upload::{Progress, Upload};
 
-/// A server says something at least every ten seconds; a link that is silent for so long is dead.
+/// A server says something at least every ten seconds; a link on which nothing moves for so long is dead.
 const SILENCE: Duration = Duration::from_secs(45);
 const CONNECT: Duration = Duration::from_secs(30);
 /// The most bytes of a problem document that are read.
@@ -25,7 +27,6 @@ impl Transport {
     pub(crate) fn new() -> Result<Self, Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
             .user_agent(concat!("fieldmerge-sdk/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(Error::Link)?;
@@ -37,7 +38,7 @@ impl Transport {
         let body = serde_json::to_vec(offer).map_err(|_| Error::BadAnswer)?;
         let request =
             self.client.post(url(address, "v1/enrol")?).header(header::CONTENT_TYPE, "application/json");
-        let response = request.body(body).send().await.map_err(Error::Link)?;
+        let response = request.body(body).timeout(SILENCE).send().await.map_err(Error::Link)?;
         if response.status().is_success() {
             let body = response.bytes().await.map_err(Error::Link)?;
             return serde_json::from_slice(&body)
@@ -51,18 +52,26 @@ impl Transport {
         }
     }
 
-    /// Sends a sync request; the answer's body is still to be read.
-    pub(crate) async fn send(&self, address: &str, request: Request) -> Result<Answer, Error> {
+    /// Sends a sync request; the answer's body is still to be read. How the body of the request leaves stands in
+    /// `progress`.
+    pub(crate) async fn send(
+        &self,
+        address: &str,
+        request: Request,
+        progress: &Arc<Progress>,
+    ) -> Result<Answer, Error> {
         let to = url(address, &format!("v1/projects/{}/sync", request.project))?;
-        let sent = self
+        let sending = self
             .client
             .post(to)
             .header(header::AUTHORIZATION, request.authorization)
             .header(header::CONTENT_TYPE, request.content_type)
-            .body(request.body)
-            .send()
-            .await
-            .map_err(Error::Link)?;
+            .body(reqwest::Body::wrap(Upload::new(request.body, Arc::clone(progress))))
+            .send();
+        let sent = tokio::select! {
+            sent = sending => sent.map_err(Error::Link)?,
+            () = progress.silence(SILENCE) => return Ok(Answer::Silence),
+        };
         if sent.status() == StatusCode::OK {
             return Ok(Answer::Body(sent));
         }
@@ -85,7 +94,21 @@ pub(crate) enum Answer {
     Body(Response),
     /// Anything else.
     Refused(Refused),
+    /// Nothing moved for too long.
+    Silence,
 }
+
+/// The next piece of an answer; nothing at its end. A link that is silent for too long is cut.
+pub(crate) async fn next_piece(answer: &mut Response) -> Result<Option<Vec<u8>>, Cut> {
+    match tokio::time::timeout(SILENCE, answer.chunk()).await {
+        Ok(Ok(piece)) => Ok(piece.map(|piece| piece.to_vec())),
+        Ok(Err(_)) | Err(_) => Err(Cut),
+    }
+}
+
+/// The link broke within an answer.
+#[derive(Debug)]
+pub(crate) struct Cut;
 
 fn url(address: &str, path: &str) -> Result<Url, Error> {
     let base = Url::parse(address).map_err(|_| Error::BadAddress)?;
@@ -103,7 +126,7 @@ fn retry_after(response: &Response) -> Option<u32> {
 /// The problem document of a refusal, if there is one that this build understands.
 async fn problem(mut response: Response) -> Option<Problem> {
     let mut body = Vec::new();
-    while let Ok(Some(piece)) = response.chunk().await {
+    while let Ok(Some(piece)) = next_piece(&mut response).await {
         body.extend_from_slice(&piece);
         if body.len() > MAX_PROBLEM_BYTES {
             return None;

@@ -20,6 +20,10 @@ pub const MAX_CURSORS: usize = 4_096;
 pub const MAX_UNSETTLED: usize = 64;
 /// The most dictionaries that one hello may name.
 pub const MAX_DICTIONARIES: usize = 16;
+/// How long the body of a sync may bring less than a KiB, in seconds.
+pub const MAX_BODY_SILENCE_SECONDS: u64 = 30;
+/// How long the answer of a sync may be silent, in seconds.
+pub const MAX_ANSWER_SILENCE_SECONDS: u64 = 10;
 /// How long a device's token may live, from `iat` to `exp`, in seconds.
 pub const MAX_TOKEN_SECONDS: i64 = 300;
 /// How far a device's clock may differ after it has learned the offset, in seconds.
@@ -39,6 +43,12 @@ pub struct Limits {
     pub max_frame_raw_bytes: usize,
     /// The most frames in one request.
     pub max_request_frames: usize,
+    /// The most frames that a device may ask about at a time.
+    pub max_asked_frames: usize,
+    /// How long the body of a sync may bring less than a KiB, in seconds.
+    pub max_body_silence_seconds: u64,
+    /// How long the answer of a sync may be silent, in seconds.
+    pub max_answer_silence_seconds: u64,
     /// The most changes of one device that may be held at a time.
     pub max_held_changes: usize,
     /// How long a device's token may live, in seconds.
@@ -56,6 +66,9 @@ impl Limits {
         max_frame_changes: MAX_FRAME_CHANGES,
         max_frame_raw_bytes: MAX_FRAME_RAW_BYTES,
         max_request_frames: MAX_REQUEST_FRAMES,
+        max_asked_frames: MAX_UNSETTLED,
+        max_body_silence_seconds: MAX_BODY_SILENCE_SECONDS,
+        max_answer_silence_seconds: MAX_ANSWER_SILENCE_SECONDS,
         max_held_changes: MAX_HELD_CHANGES,
         max_token_seconds: MAX_TOKEN_SECONDS,
         max_change_operations: crate::change::MAX_OPS,

@@ -11,9 +11,11 @@ use crate::{AreaId, DeviceId, Incarnation, LogId, ProjectId, RecordClass};
 
 mod dictionary;
 mod ids;
+mod partial;
 mod roster;
 
 pub use dictionary::{Dictionary, MAX_DICTIONARY_BYTES};
+pub use partial::Partial;
 pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};
 
 /// Part tags. A reader skips a part with a tag that it does not know.
@@ -38,6 +40,9 @@ pub mod tag {
     pub const PROBLEM: u8 = 21;
     /// [`super::Dictionary`].
     pub const DICTIONARY: u8 = 22;
+    /// The rest of the [`super::FeedFrame`] that the device named by [`super::Hello::partial`], from the byte on that it
+    /// lacks.
+    pub const FEED_REST: u8 = 24;
 }
 
 /// The unit of access, ordering and cursors: an area and a record class of the request's project.
@@ -102,6 +107,9 @@ pub struct Hello {
     /// The numbers of the dictionaries that the device holds and may use. At most 16.
     #[n(11)]
     pub dictionaries: Option<Vec<u32>>,
+    /// A feed frame that was cut, of which the device holds the beginning.
+    #[n(12)]
+    pub partial: Option<Partial>,
 }
 
 /// A frame by its author's own count.

@@ -5,8 +5,8 @@
 
 /// Every point, in the order in which a sync passes them.
 pub const ALL: [&str; 16] = [
-    "body-read",
     "request-parsed",
+    "body-read",
     "frames-checked",
     "authors-locked",
     "records-loaded",

@@ -81,6 +81,7 @@ impl Persona {
             unsettled: None,
             telemetry: None,
             dictionaries: None,
+            partial: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

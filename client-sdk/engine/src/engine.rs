@@ -134,6 +134,9 @@ impl Engine {
             Input::Received { request, bytes } => self.received(request, &bytes),
             Input::Ended { request } => self.answer_over(request, true),
             Input::Cut { request, reached } => self.answer_over(request, reached),
+            Input::Uploaded { request, bytes, millis, answered } => {
+                self.uploaded(request, bytes, millis, answered);
+            }
             Input::Refused { request, refused } => self.refused(request, &refused, turn),
             // The completions of batches are taken before the queue.
             Input::Stored { .. } | Input::StoreFailed { .. } => {}

@@ -76,6 +76,18 @@ pub enum Input {
         /// [`crate::SignRequest::id`].
         id: u64,
     },
+    /// The link took so many bytes of a request's body in so long. A host that measures it says so before it says what
+    /// came of the request; the sizes of later requests and frames follow from it.
+    Uploaded {
+        /// [`crate::Request::id`].
+        request: u64,
+        /// Bytes of the body.
+        bytes: u64,
+        /// Milliseconds from the first of them until the answer began, or the link broke.
+        millis: u64,
+        /// Whether an answer began. Otherwise some of the bytes may not have left the device.
+        answered: bool,
+    },
     /// A piece of the body of a successful answer arrived.
     Received {
         /// [`crate::Request::id`].

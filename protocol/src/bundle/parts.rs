@@ -133,6 +133,22 @@ impl PartReader {
         self.failed.is_none() && self.opened && self.taken == self.buffer.len()
     }
 
+    /// How many bytes it holds.
+    pub fn buffered(&self) -> usize {
+        self.buffer.len() - self.taken
+    }
+
+    /// The tag of the part that has not arrived whole, and what arrived of its payload. Asked for when
+    /// [`PartReader::next_part`] had nothing more.
+    pub fn unfinished(&self) -> Option<(u8, &[u8])> {
+        let pending = self.buffer.get(self.taken..).filter(|_| self.opened && self.failed.is_none())?;
+        let (&tag, rest) = pending.split_first()?;
+        match read_uleb(rest) {
+            Uleb::Value(_, len_bytes) => Some((tag, &rest[len_bytes..])),
+            Uleb::Partial | Uleb::Bad => None,
+        }
+    }
+
     /// SHA-256 over all bytes before the part that was returned last: what the server signs at the end of an answer.
     pub fn digest_before(&self) -> [u8; 32] {
         self.before.clone().finalize().into()
@@ -219,6 +235,19 @@ mod tests {
             let (parts, complete) = read_in_pieces(&bytes[..cut], 64).expect("reads");
             assert_eq!(complete, matches!(cut, 4 | 11 | 314), "{cut}");
             assert!(parts.len() < 3);
+            // What is unfinished is the beginning of the part that follows.
+            let mut reader = PartReader::new(1_000);
+            reader.feed(&bytes[..cut]);
+            while reader.next_part().expect("reads").is_some() {}
+            let whole = [(1, b"hello".to_vec()), (2, vec![7; 300]), (3, Vec::new())];
+            if let Some((tag, payload)) = reader.unfinished() {
+                assert_eq!(tag, whole[parts.len()].0, "{cut}");
+                assert!(payload.len() < whole[parts.len()].1.len().max(1), "{cut}");
+                assert!(whole[parts.len()].1.starts_with(payload), "{cut}");
+            } else {
+                // Between parts, or within the head of one.
+                assert!(matches!(cut, 0..=5 | 11..=13 | 314..=315), "{cut}");
+            }
         }
     }
 

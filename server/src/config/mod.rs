@@ -3,13 +3,19 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use fieldmerge_protocol::limits::{MAX_ANSWER_SILENCE_SECONDS, MAX_BODY_SILENCE_SECONDS};
+
 /// The limits of a running server. Where it listens is the business of who starts it.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How long a request may take until its answer begins.
+    /// How long a request may take until its answer begins; a sync may take longer.
     pub request_timeout: Duration,
-    /// How long the body of a request may take to arrive.
+    /// How long the body of a request may take to arrive; of a sync it may take as long as it makes progress.
     pub body_deadline: Duration,
+    /// How long the body of a sync may bring next to nothing.
+    pub body_silence: Duration,
+    /// How long the answer of a sync may be silent before it says that it is coming.
+    pub keep_alive: Duration,
     /// How long the requests that are under way may take after the server was told to stop.
     pub drain_timeout: Duration,
     /// How many connections may be open at a time; the rest wait in the system's queue.
@@ -35,6 +41,8 @@ impl Default for Config {
         Self {
             request_timeout: Duration::from_mins(2),
             body_deadline: Duration::from_secs(90),
+            body_silence: Duration::from_secs(MAX_BODY_SILENCE_SECONDS),
+            keep_alive: Duration::from_secs(MAX_ANSWER_SILENCE_SECONDS),
             drain_timeout: Duration::from_secs(30),
             max_connections: 4_096,
             max_body_memory_bytes: 64 << 20,

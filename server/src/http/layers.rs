@@ -1,5 +1,5 @@
 //! What every request passes, outermost first: sensitive headers, request id, trace, propagated id, documents for
-//! errors, measures, caught panics, timeout, body deadline, body limit.
+//! errors, measures, caught panics, body limit; and for all but a sync a timeout and a body deadline.
 
 use std::any::Any;
 use std::time::Duration;
@@ -27,7 +27,6 @@ use crate::state::App;
 
 /// Puts the layers around the routes.
 pub fn apply(router: Router, app: &App) -> Router {
-    let config = app.config();
     let trace = TraceLayer::new_for_http()
         .make_span_with(|request: &Request| span_of(request))
         .on_request(())
@@ -42,9 +41,16 @@ pub fn apply(router: Router, app: &App) -> Router {
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(middleware::from_fn_with_state(app.clone(), measure))
         .layer(CatchPanicLayer::custom(answer_panic))
-        .layer(TimeoutLayer::with_status_code(problem::TIMED_OUT, config.request_timeout))
-        .layer(RequestBodyDeadlineLayer::new(config.body_deadline))
         .layer(RequestBodyLimitLayer::new(MAX_REQUEST_BYTES));
+    router.layer(layers)
+}
+
+/// Puts the timeouts around routes whose requests are short. A sync takes as long as it makes progress.
+pub fn hurry(router: Router, app: &App) -> Router {
+    let config = app.config();
+    let layers = ServiceBuilder::new()
+        .layer(TimeoutLayer::with_status_code(problem::TIMED_OUT, config.request_timeout))
+        .layer(RequestBodyDeadlineLayer::new(config.body_deadline));
     router.layer(layers)
 }
 

@@ -11,10 +11,17 @@ use fieldmerge_protocol::problem::ProblemCode;
 
 /// Every route with its documentation.
 pub fn routes() -> OpenApiRouter<App> {
+    short_routes().merge(sync_route())
+}
+
+fn sync_route() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(sync::sync))
+}
+
+fn short_routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(capabilities::show))
         .routes(routes!(enrol::enrol))
-        .routes(routes!(sync::sync))
         .routes(routes!(cases::list))
         .routes(routes!(dataset::read))
         .routes(routes!(health::health))
@@ -24,9 +31,12 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// The API, ready to serve.
 pub fn router(app: &App) -> Router {
-    let (router, _) = routes().split_for_parts();
-    let router = router
+    let (short, _) = short_routes().split_for_parts();
+    let (sync, _) = sync_route().split_for_parts();
+    let short = layers::hurry(short.with_state(app.clone()), app);
+    let router = short
+        .merge(sync.with_state(app.clone()))
         .fallback(|| async { ApiError::new(ProblemCode::NotFound) })
         .method_not_allowed_fallback(|| async { ApiError::new(ProblemCode::MethodNotAllowed) });
-    layers::apply(router.with_state(app.clone()), app)
+    layers::apply(router, app)
 }

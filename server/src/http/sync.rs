@@ -11,9 +11,8 @@ use fieldmerge_protocol::problem::{Problem, ProblemCode};
 use http_body_util::BodyExt;
 
 use super::ApiError;
-use super::extract::{content_length, media_type, read_body};
+use super::extract::{content_length, media_type};
 use crate::auth::AuthedDevice;
-use crate::failpoint::failpoint;
 use crate::state::App;
 
 /// Takes what the device has written, and answers with receipts and with what it lacks.
@@ -44,18 +43,13 @@ pub async fn sync(
     device: AuthedDevice,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let length = stated_length(&request)?;
-    let room = app.reserve_body(length)?;
-    let body = read_body(request, length).await?;
-    failpoint("body-read");
-    app.metrics().sync.received_bytes.inc_by(body.len() as u64);
-    let answer = crate::sync::answer(&app, device, body).await?;
-    drop(room);
+    check_length(&request)?;
+    let answer = crate::sync::answer(&app, device, request.into_body()).await?;
     Ok(bundle(counted(&app, answer)))
 }
 
-/// The length of a body that may be read: a bundle that says how long it is, and is not too long.
-fn stated_length(request: &Request) -> Result<usize, ApiError> {
+/// A body is read if it is a bundle that says how long it is, and is not too long.
+fn check_length(request: &Request) -> Result<(), ApiError> {
     if media_type(request.headers().get(CONTENT_TYPE)) != Some(BUNDLE_MEDIA_TYPE) {
         let detail = format!("send {BUNDLE_MEDIA_TYPE}");
         return Err(ApiError::new(ProblemCode::UnsupportedMediaType).detail(detail));
@@ -63,7 +57,7 @@ fn stated_length(request: &Request) -> Result<usize, ApiError> {
     match content_length(request) {
         None => Err(ApiError::new(ProblemCode::LengthRequired)),
         Some(length) if length > MAX_REQUEST_BYTES => Err(ApiError::new(ProblemCode::PayloadTooLarge)),
-        Some(length) => Ok(length),
+        Some(_) => Ok(()),
     }
 }
 

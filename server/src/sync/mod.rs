@@ -11,62 +11,86 @@ pub mod seen;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use fieldmerge_model::access;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
+use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
 use fieldmerge_protocol::{AreaId, LogId, ProjectId, RecordClass};
 use fieldmerge_store::projects::Project;
 use fieldmerge_store::{StoreError, Tx, feeds, proofs};
+use tracing::Instrument;
 
-use self::commit::Committed;
+use self::commit::{Committed, Receipted};
 use self::pull::Pull;
-use self::push::{Arrival, Authors, receipts_again};
-use self::request::Request;
-use self::writer::Answer;
+use self::push::{Arrival, Authors, Proofs, receipts_again};
+use self::request::{Batch, Following, Intake};
+use self::writer::{Answer, Holds};
 use crate::auth::AuthedDevice;
 use crate::directory::Directory;
 use crate::failpoint::failpoint;
 use crate::http::ApiError;
 use crate::state::App;
 
-/// Answers the body of a sync request by the body of its answer. What the device brought is durable, and its receipts
-/// stand in the answer, before the first byte of the answer is sent.
-pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body, ApiError> {
-    let request = Request::parse(&body).map_err(|error| ApiError::new(error.code()).because(error))?;
-    drop(body);
+/// Answers a sync request. What the device brings is taken while it arrives; it is durable, and its receipts stand in
+/// the answer, before any of them is sent. A device that goes away stops nothing.
+pub async fn answer(app: &App, authed: AuthedDevice, body: Body) -> Result<Body, ApiError> {
+    let (answer, opening) = Answer::new(app.clone());
+    tokio::spawn(serve(app.clone(), authed, Intake::new(app.clone(), body), answer).in_current_span());
+    opening.body().await
+}
+
+async fn serve(app: App, authed: AuthedDevice, mut intake: Intake, mut answer: Answer) {
+    let signer = authed.directory.signer.clone();
+    match take(&app, &authed, &mut intake, &mut answer).await {
+        Ok(Prepared { welcome, receipts, hello_bytes, holds, pull }) => {
+            answer.begin(pull.project, &signer, &welcome, receipts);
+            answer.finish(&signer, &hello_bytes, holds, pull).await;
+        }
+        Err(error) => {
+            intake.drain().await;
+            answer.fail(error).await;
+        }
+    }
+}
+
+/// What was said to a request, and what is left to say.
+struct Prepared {
+    welcome: Welcome,
+    receipts: Receipted,
+    hello_bytes: Vec<u8>,
+    holds: Holds,
+    pull: Pull,
+}
+
+/// Takes a request: judges its hello, has its frames written as they arrive, and finds out what the device lacks.
+async fn take(
+    app: &App,
+    authed: &AuthedDevice,
+    intake: &mut Intake,
+    answer: &mut Answer,
+) -> Result<Prepared, ApiError> {
+    let (hello_bytes, hello) = intake.hello().await?;
     failpoint("request-parsed");
+    let batch = intake.batch().await?;
     let AuthedDevice { directory, device } = authed;
-    let (project, hello) = (&directory.project, &request.hello);
+    let (project, device) = (&directory.project, *device);
     let areas: Vec<AreaId> = directory.areas.iter().copied().collect();
     let readable = access::readable(directory.grants_of(device), project.root_area, &areas);
-    let concerned = concerned(hello, &readable);
+    let concerned = concerned(&hello, &readable);
 
     let mut tx = app.store().read().await?;
     let committed = proofs::highest(&mut tx, project.id, device, hello.incarnation).await?;
     let mut heads = feed_heads(&mut tx, project.id, &concerned).await?;
-    let taken = push::taken(&mut tx, project.id, device, &request.frames).await?;
-    let mut dictionaries = BTreeMap::new();
-    for number in push::frames::dictionaries(&request.frames) {
-        let found = app.dictionaries().find(&mut tx, project.id, number).await?;
-        dictionaries.extend(found.map(|bytes| (number, bytes)));
-    }
+    let known = Known::of(app, &mut tx, authed, &batch.frames).await?;
     tx.rollback().await?;
-
     let stale = committed > hello.packed;
-    let lost = has_lost(project, committed, &heads, hello);
-    let received_ms = app.now_ms();
-    app.seen().note(app, project.id, device, received_ms, hello.telemetry.as_ref().map(telemetry_json));
-    let arrival = Arrival {
-        sender: device,
-        authors: authors(&directory, &request.frames),
-        frames: if stale || lost { Vec::new() } else { request.frames },
-        taken,
-        dictionaries,
-        received_ms,
-    };
-    let Committed { mut receipts, wrote } = app.commits().commit(app, project.id, arrival).await?;
+    let lost = has_lost(project, committed, &heads, &hello);
+    app.seen().note(app, project.id, device, app.now_ms(), hello.telemetry.as_ref().map(telemetry_json));
+    let Committed { mut receipts, wrote } =
+        push(app, authed, intake, answer, (batch, known), !stale && !lost).await?;
 
     let asked = hello.unsettled.as_deref().unwrap_or_default();
     let is_behind = hello.roster != project.roster_version;
@@ -76,32 +100,108 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         receipts.extend(receipts_again(&mut tx, project.id, device, asked).await?);
         heads = feed_heads(&mut tx, project.id, &concerned).await?;
         if is_behind {
-            roster = Some(roster::of_device(&mut tx, &directory, device).await?);
+            roster = Some(roster::of_device(&mut tx, directory, device).await?);
         }
         tx.rollback().await?;
     }
 
-    let welcome = Welcome {
-        log: project.log_id,
-        now_ms: app.now_ms(),
-        committed,
-        stale,
-        roster,
-        lost: lost.then_some(true),
-    };
-    let mut feeds = cursors(hello, project.log_id, readable);
+    let (log, now_ms) = (project.log_id, app.now_ms());
+    let welcome = Welcome { log, now_ms, committed, stale, roster, lost: lost.then_some(true) };
+    let mut feeds = cursors(&hello, log, readable);
     // Most feeds have nothing new: they are not even looked into.
     feeds.retain(|cursor| cursor.position < head(&heads, cursor.feed));
+    // The feed of a frame that was cut comes first, which is last here: another one might be cut before it.
+    feeds.sort_by_key(|cursor| hello.partial.as_ref().is_some_and(|begun| begun.feed == cursor.feed));
     let pull = Pull {
         project: project.id,
         feeds,
         budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
         own: (!hello.recover.unwrap_or(false)).then_some((device, hello.incarnation)),
     };
-    let held = hello.dictionaries.clone().unwrap_or_default();
-    let mut answer = Answer::new(project.id, directory.signer.clone(), request.hello_bytes, held);
-    answer.begin(&welcome, receipts);
-    Ok(answer.stream(app.clone(), pull))
+    let dictionaries = hello.dictionaries.unwrap_or_default().into_iter().collect();
+    let holds = Holds { dictionaries, begun: hello.partial };
+    Ok(Prepared { welcome, receipts, hello_bytes, holds, pull })
+}
+
+/// What the store knows of frames before they are looked into.
+struct Known {
+    /// Those that were taken before.
+    taken: Proofs,
+    /// The dictionaries that they need.
+    dictionaries: BTreeMap<u32, Arc<[u8]>>,
+}
+
+impl Known {
+    async fn of(
+        app: &App,
+        tx: &mut Tx,
+        authed: &AuthedDevice,
+        frames: &[Vec<u8>],
+    ) -> Result<Self, StoreError> {
+        let project = authed.directory.project.id;
+        let taken = push::taken(tx, project, authed.device, frames).await?;
+        let mut dictionaries = BTreeMap::new();
+        for number in push::frames::dictionaries(frames) {
+            let found = app.dictionaries().find(tx, project, number).await?;
+            dictionaries.extend(found.map(|bytes| (number, bytes)));
+        }
+        Ok(Self { taken, dictionaries })
+    }
+}
+
+/// Has the frames of a request written as they arrive, `batch` first; where they may not be taken they are only read. A
+/// request that is cut keeps what arrived of it.
+async fn push(
+    app: &App,
+    authed: &AuthedDevice,
+    intake: &mut Intake,
+    answer: &mut Answer,
+    (mut batch, mut known): (Batch, Known),
+    takes: bool,
+) -> Result<Committed, ApiError> {
+    let mut all = Committed::default();
+    let mut directory = Arc::clone(&authed.directory);
+    loop {
+        let frames = if takes { std::mem::take(&mut batch.frames) } else { Vec::new() };
+        let (sender, authors) = (authed.device, authors(&directory, &frames));
+        let (Known { taken, dictionaries }, received_ms) = (known, app.now_ms());
+        let arrival = Arrival { sender, authors, frames, taken, dictionaries, received_ms };
+        let writing = app.commits().commit(app, directory.project.id, arrival);
+        let written = match batch.then {
+            Following::End => {
+                failpoint("body-read");
+                answer.alive(writing).await?
+            }
+            Following::More | Following::Cut(_) => writing.await?,
+        };
+        all.receipts.extend(written.receipts);
+        all.wrote |= written.wrote;
+        match std::mem::take(&mut batch).then {
+            Following::End => return Ok(all),
+            Following::Cut(error) => return Err(error),
+            Following::More => {}
+        }
+        batch = intake.batch().await?;
+        (directory, known) = look_again(app, authed, &batch.frames).await?;
+    }
+}
+
+/// The directory as it is now, and what is known of these frames. A body may take long to arrive, and the
+/// device may have been revoked meanwhile.
+async fn look_again(
+    app: &App,
+    authed: &AuthedDevice,
+    frames: &[Vec<u8>],
+) -> Result<(Arc<Directory>, Known), ApiError> {
+    let mut tx = app.store().read().await?;
+    let directory = app.directories().get(&mut tx, authed.directory.project.id).await?;
+    let known = Known::of(app, &mut tx, authed, frames).await?;
+    tx.rollback().await?;
+    let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
+    match directory.devices.get(&authed.device) {
+        Some(member) if !member.revoked => Ok((directory, known)),
+        _ => Err(ApiError::new(ProblemCode::DeviceRevoked)),
+    }
 }
 
 /// The areas of the feeds that a request is about, sorted: those that the device may read, and those that it has read.

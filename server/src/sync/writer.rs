@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use fieldmerge_protocol::bundle::{BundleError, BundleWriter};
 use fieldmerge_protocol::sync::{
-    self, Dictionary, FeedFrame, Finish, FrameReceipt, ReceiptList, Receipts, Welcome, tag,
+    self, Dictionary, FeedFrame, Finish, FrameReceipt, Partial, ReceiptList, Receipts, Welcome, tag,
 };
 use fieldmerge_protocol::{DeviceId, ProjectId};
 use futures_util::stream;
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::pull::Pull;
 use crate::dictionary;
@@ -21,31 +19,63 @@ use crate::http::ApiError;
 use crate::keys::ServerSigner;
 use crate::state::App;
 
-/// How long the answer may be silent before it says that it is still there.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How many pages may wait for a slow reader: with the page size it bounds the memory of an answer.
 const WAITING_PAGES: usize = 2;
 
-/// An answer in the making.
-pub struct Answer {
-    project: ProjectId,
-    signer: ServerSigner,
-    hello: Vec<u8>,
-    /// The dictionaries that the device holds, those of this answer included.
-    held: BTreeSet<u32>,
-    writer: BundleWriter,
-    digest: Sha256,
+/// An answer that is waited for.
+pub struct Opening {
+    begun: oneshot::Receiver<Result<(), ApiError>>,
+    chunks: mpsc::Receiver<Bytes>,
 }
 
+impl Opening {
+    /// The body of the answer, once there is something of it; or why there is none.
+    pub async fn body(self) -> Result<Body, ApiError> {
+        self.begun.await.map_err(ApiError::internal)??;
+        Ok(Body::from_stream(stream::unfold(self.chunks, |mut chunks| async {
+            let chunk: Bytes = chunks.recv().await?;
+            Some((Ok::<_, Infallible>(chunk), chunks))
+        })))
+    }
+}
+
+/// An answer in the making.
+pub struct Answer {
+    app: App,
+    begun: Option<oneshot::Sender<Result<(), ApiError>>>,
+    chunks: mpsc::Sender<Bytes>,
+    writer: BundleWriter,
+}
+
+/// What the device holds already.
+#[derive(Debug)]
+pub struct Holds {
+    /// Dictionaries, those of this answer included.
+    pub dictionaries: BTreeSet<u32>,
+    /// The beginning of a frame, until that frame has been met.
+    pub begun: Option<Partial>,
+}
+
+/// The device does not listen any more.
+pub struct Gone;
+
 impl Answer {
-    /// Begins the answer to the request with this hello, of a device that holds these dictionaries.
-    pub fn new(project: ProjectId, signer: ServerSigner, hello: Vec<u8>, held: Vec<u32>) -> Self {
-        let held = held.into_iter().collect();
-        Self { project, signer, hello, held, writer: BundleWriter::new(), digest: Sha256::new() }
+    /// An answer, and the end at which it is waited for.
+    pub fn new(app: App) -> (Self, Opening) {
+        let (sender, begun) = oneshot::channel();
+        let (chunks, receiver) = mpsc::channel(WAITING_PAGES);
+        let answer = Self { app, begun: Some(sender), chunks, writer: BundleWriter::new() };
+        (answer, Opening { begun, chunks: receiver })
     }
 
     /// Writes what comes before the feeds. Receipts are grouped by author and signed for each: a carrier hands them on.
-    pub fn begin(&mut self, welcome: &Welcome, receipts: Vec<(DeviceId, FrameReceipt)>) {
+    pub fn begin(
+        &mut self,
+        project: ProjectId,
+        signer: &ServerSigner,
+        welcome: &Welcome,
+        receipts: Vec<(DeviceId, FrameReceipt)>,
+    ) {
         self.writer.part(tag::WELCOME, &sync::encode(welcome));
         let mut by_author: BTreeMap<DeviceId, Vec<FrameReceipt>> = BTreeMap::new();
         for (device, receipt) in receipts {
@@ -53,115 +83,104 @@ impl Answer {
         }
         for (device, receipts) in by_author {
             let list = sync::encode(&ReceiptList { device, receipts, log: welcome.log });
-            let signature = self.signer.sign(&sync::receipts_text(self.project, &list)).to_vec();
+            let signature = signer.sign(&sync::receipts_text(project, &list)).to_vec();
             self.writer.part(tag::RECEIPTS, &sync::encode(&Receipts { list, signature }));
         }
-    }
-
-    /// Streams the rest: pages are read while earlier ones are sent.
-    pub fn stream(self, app: App, pull: Pull) -> Body {
         failpoint("answer-begun");
-        let (sender, receiver) = mpsc::channel(WAITING_PAGES);
-        tokio::spawn(self.run(app, pull, sender));
-        Body::from_stream(stream::unfold(receiver, |mut receiver| async {
-            let chunk: Bytes = receiver.recv().await?;
-            Some((Ok::<_, Infallible>(chunk), receiver))
-        }))
     }
 
-    async fn run(mut self, app: App, mut pull: Pull, sender: mpsc::Sender<Bytes>) {
+    /// Sends pages while the next ones are read, and at last the end, signed for the request with this hello.
+    pub async fn finish(mut self, signer: &ServerSigner, hello: &[u8], mut holds: Holds, mut pull: Pull) {
+        let app = self.app.clone();
         loop {
-            match self.page(&app, &mut pull, &sender).await {
+            match self.alive(pull.next_page(app.store())).await {
                 Ok(frames) if frames.is_empty() => break,
                 Ok(frames) => {
-                    if let Err(error) = self.frames(&app, &frames).await {
-                        self.fail(&app, &sender, error).await;
-                        return;
+                    if let Err(error) = self.frames(pull.project, &frames, &mut holds).await {
+                        return self.fail(error).await;
                     }
-                    if self.send(&app, &sender).await.is_err() {
+                    if self.send().await.is_err() {
                         return;
                     }
                 }
-                Err(error) => {
-                    self.fail(&app, &sender, error).await;
-                    return;
-                }
+                Err(error) => return self.fail(error.into()).await,
             }
         }
         let more = pull.has_more();
         let (number, bytes) = dictionary::built_in();
         // It can wait: what the device lacks comes first.
-        if !more && !self.held.contains(number) {
+        if !more && !holds.dictionaries.contains(number) {
             self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(bytes, true)));
         }
-        let before = self.take();
-        let text = sync::answer_text(self.project, &self.hello, self.digest.clone().finalize().into(), more);
-        let signature = self.signer.sign(&text).to_vec();
+        let text = sync::answer_text(pull.project, hello, self.writer.digest(), more);
+        let signature = signer.sign(&text).to_vec();
         self.writer.part(tag::FINISH, &sync::encode(&Finish { more, signature }));
-        let last = self.take();
-        let rest = Bytes::from([before, last].concat());
-        app.metrics().sync.sent_bytes.inc_by(rest.len() as u64);
-        _ = sender.send(rest).await;
-        failpoint("answer-finished");
+        if self.send().await.is_ok() {
+            failpoint("answer-finished");
+        }
     }
 
-    /// Writes feed frames, each behind the dictionary that it needs.
-    async fn frames(&mut self, app: &App, frames: &[FeedFrame]) -> Result<(), ApiError> {
+    /// Waits for something that the answer needs, and tells the device that the answer is coming when that takes long.
+    /// To be called only when the whole request has been read.
+    pub async fn alive<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let silence = self.app.config().keep_alive;
+        loop {
+            if let Ok(done) = tokio::time::timeout(silence, &mut work).await {
+                return done;
+            }
+            self.writer.part(tag::KEEP_ALIVE, &[]);
+            // A reader that has gone is noticed when the next part is sent.
+            _ = self.send().await;
+        }
+    }
+
+    /// Ends the answer with a problem: as its status if nothing of it was sent, else as its last part.
+    pub async fn fail(mut self, error: ApiError) {
+        if let Some(begun) = self.begun.take() {
+            _ = begun.send(Err(error));
+            return;
+        }
+        error.log();
+        let problem = serde_json::to_vec(&error.to_problem()).unwrap_or_default();
+        self.writer.part(tag::PROBLEM, &problem);
+        _ = self.send().await;
+    }
+
+    /// Writes feed frames, each behind the dictionary that it needs. Of the one that the device holds the beginning of it
+    /// gets the rest.
+    async fn frames(
+        &mut self,
+        project: ProjectId,
+        frames: &[FeedFrame],
+        holds: &mut Holds,
+    ) -> Result<(), ApiError> {
         for frame in frames {
             let number = frame.body.as_ref().map_or(0, |body| body.dictionary);
-            if number != 0 && self.held.insert(number) {
-                let mut tx = app.store().read().await?;
-                let bytes = app.dictionaries().find(&mut tx, self.project, number).await?;
+            if number != 0 && holds.dictionaries.insert(number) {
+                let mut tx = self.app.store().read().await?;
+                let bytes = self.app.dictionaries().find(&mut tx, project, number).await?;
                 tx.rollback().await?;
                 let missing = BundleError::UnknownDictionary(number);
                 let bytes = bytes.ok_or_else(|| ApiError::internal(missing))?;
                 let current = number == dictionary::built_in().0;
                 self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&bytes, current)));
             }
-            self.writer.part(tag::FEED_FRAME, &sync::encode(frame));
+            let payload = sync::encode(frame);
+            let place = (frame.feed, frame.from, frame.to);
+            let begun = holds.begun.take_if(|begun| (begun.feed, begun.from, begun.to) == place);
+            match begun.as_ref().and_then(|begun| begun.rest(&payload)) {
+                Some(rest) => self.writer.part(tag::FEED_REST, rest),
+                None => self.writer.part(tag::FEED_FRAME, &payload),
+            };
         }
         Ok(())
     }
 
-    /// The answer has begun and cannot go on.
-    async fn fail(&mut self, app: &App, sender: &mpsc::Sender<Bytes>, error: ApiError) {
-        error.log();
-        let problem = serde_json::to_vec(&error.to_problem()).unwrap_or_default();
-        self.writer.part(tag::PROBLEM, &problem);
-        _ = self.send(app, sender).await;
-    }
-
-    /// Reads the next page; tells the device that the answer goes on when that takes long.
-    async fn page(
-        &mut self,
-        app: &App,
-        pull: &mut Pull,
-        sender: &mpsc::Sender<Bytes>,
-    ) -> Result<Vec<FeedFrame>, ApiError> {
-        let mut reading = std::pin::pin!(pull.next_page(app.store()));
-        loop {
-            if let Ok(frames) = tokio::time::timeout(KEEP_ALIVE, &mut reading).await {
-                return Ok(frames?);
-            }
-            self.writer.part(tag::KEEP_ALIVE, &[]);
-            // A reader that has gone is noticed when the page is sent.
-            _ = self.send(app, sender).await;
+    async fn send(&mut self) -> Result<(), Gone> {
+        if let Some(begun) = self.begun.take() {
+            begun.send(Ok(())).map_err(|_| Gone)?;
         }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        let bytes = self.writer.take();
-        self.digest.update(&bytes);
-        bytes
-    }
-
-    async fn send(
-        &mut self,
-        app: &App,
-        sender: &mpsc::Sender<Bytes>,
-    ) -> Result<(), mpsc::error::SendError<Bytes>> {
-        let bytes = self.take();
-        app.metrics().sync.sent_bytes.inc_by(bytes.len() as u64);
-        sender.send(Bytes::from(bytes)).await
+        self.chunks.send(Bytes::from(self.writer.take())).await.map_err(|_| Gone)
     }
 }

@@ -216,6 +216,7 @@ impl Author {
                 clock_offset_ms: Some(0),
             }),
             dictionaries: None,
+            partial: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -2,10 +2,10 @@
 
 mod attendance;
 mod author;
+mod cuts;
 mod edits;
 mod first_pull;
 mod http;
-mod link;
 mod load;
 mod million;
 mod output;
@@ -37,6 +37,7 @@ Cases:
   S3   bytes down for a registration, first pull of 10,000 of 50 devices
   S4   requests and bytes of a sync without news, device holding 20,000 records
   S5   requests for 1,000 records up and 1,000 down
+  S6   a link of 40 kbit/s cut every 30 s, over the same link uncut: pull of 10,000, push of 10,000
   S7   registrations accepted per second, SQLite on this disk, 16 devices, batch 100
   S8   the same on PostgreSQL, and with all devices in one area
   S9   S7 with a million records stored, over S7
@@ -54,7 +55,7 @@ A line: {\"id\":\"S1\",\"case\":\"batch=1000\",\"value\":75.2,\"unit\":\"B\",\"l
 every run. Times are medians, and only as good as the machine is quiet: compare ratios of one run.
 
 Examples:
-  bench                       everything; about half an hour
+  bench                       everything; about three quarters of an hour
   bench S1 S2                 two cases; seconds
   bench --quick S9 S10 S12    100,000 records instead of a million, and shorter runs
 
@@ -87,7 +88,7 @@ enum Command {
 }
 
 /// The cases that exist.
-const CASES: [u8; 16] = [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18];
+const CASES: [u8; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18];
 
 fn case(text: &str) -> Result<u8, String> {
     let number = text.strip_prefix(['S', 's']).and_then(|number| number.parse().ok());
@@ -130,6 +131,7 @@ pub async fn main() -> ExitCode {
     let mut report = Report::default();
     sizes::run(&plan, &mut report).await;
     first_pull::run(&plan, &mut report).await;
+    cuts::run(&plan, &mut report).await;
     shelf::run(&plan, &mut report).await;
     attendance::run(&plan, &mut report).await;
     let s7 = rates::run(&plan, &mut report).await;

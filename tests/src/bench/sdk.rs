@@ -5,15 +5,18 @@ use std::path::Path;
 use fieldmerge_model::types::date::Date;
 use fieldmerge_model::types::entry::{AbsenceReason, AttendanceEntry};
 use fieldmerge_sdk::{
-    AreaId, Clock, Device, Edit, LogEntry, NewRecord, Options, RecordEdit, RecordId, SyncOptions, SyncReport,
+    AreaId, Clock, Device, Edit, LogEntry, NewRecord, Options, RecordEdit, RecordId, SyncEnd, SyncOptions,
+    SyncReport,
 };
 use fieldmerge_server::Clock as ServerClock;
 use fieldmerge_tests::synthetic::People;
+use fieldmerge_tests::world::proxy::{Conditions, Proxy, Traffic};
 
-use super::link::{Link, Traffic};
 use super::server::Server;
 use super::site::Site;
 
+/// More syncs than any link of the bench makes necessary.
+const MOST_SYNCS: usize = 200;
 /// When its owner begins to work: 2 March 2026, 07:00.
 const START_MS: i64 = 1_772_434_800_000;
 
@@ -24,7 +27,8 @@ pub struct Phone {
     /// The area where it works.
     pub area: AreaId,
     clock: Clock,
-    link: Link,
+    /// Its way to the server.
+    pub link: Proxy,
     people: People,
     now_ms: i64,
 }
@@ -39,7 +43,7 @@ impl Phone {
 
     /// Enrols a phone that holds nothing yet.
     pub async fn enrolled_without_sync(site: &Site, server: &Server, area: usize, folder: &Path) -> Self {
-        let link = Link::open(server.address).await;
+        let link = Proxy::open(server.address, Conditions::default()).await;
         let clock = Clock::fixed(ServerClock::System.now_ms());
         let options = Options { clock: clock.clone(), seed: Some([9; 32]) };
         let device = Device::open_with(folder, options).await.expect("a new device opens");
@@ -55,6 +59,28 @@ impl Phone {
         self.clock.set_ms(ServerClock::System.now_ms());
         let report = self.device.sync(SyncOptions::default()).await.expect("the link holds");
         (report, self.link.take())
+    }
+
+    /// Syncs again and again until everything was sent and read; gives the reports, and every byte that passed.
+    pub async fn sync_to_the_end(&self) -> (Vec<SyncReport>, Traffic) {
+        self.link.take();
+        self.clock.set_ms(ServerClock::System.now_ms());
+        let mut reports = Vec::new();
+        for _ in 0..MOST_SYNCS {
+            let report =
+                self.device.try_sync(SyncOptions::default()).await.expect("nothing but the link fails");
+            let over = report.end == SyncEnd::Complete;
+            assert!(
+                over || report.end == SyncEnd::Offline,
+                "a bad link is no other failure: {:?}",
+                report.end
+            );
+            reports.push(report);
+            if over {
+                return (reports, self.link.take());
+            }
+        }
+        panic!("{MOST_SYNCS} syncs did not come to an end");
     }
 
     /// A few minutes later.

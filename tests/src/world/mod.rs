@@ -5,6 +5,7 @@ pub mod census;
 pub mod link;
 pub mod phone;
 pub mod process;
+pub mod proxy;
 pub mod raw;
 pub mod replay;
 pub mod replica;

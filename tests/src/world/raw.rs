@@ -130,6 +130,7 @@ impl Author {
             unsettled: None,
             telemetry: None,
             dictionaries: None,
+            partial: None,
         }
     }
 
@@ -193,7 +194,7 @@ pub struct Told {
 
 impl Told {
     /// Reads an answer and checks its signatures.
-    fn read(author: &Author, hello: &[u8], body: &[u8]) -> Self {
+    pub fn read(author: &Author, hello: &[u8], body: &[u8]) -> Self {
         let mut reader = PartReader::new(4 << 20);
         reader.feed(body);
         let (mut welcome, mut receipts, mut feeds, mut finished) = (None, Vec::new(), Vec::new(), false);

@@ -91,10 +91,10 @@ async fn json_that_does_not_fit_says_where_and_repeats_nothing() {
 
 #[tokio::test]
 async fn a_slow_body_is_given_up() {
-    let config = Config { body_deadline: Duration::from_millis(200), ..Config::default() };
+    let config = Config { body_silence: Duration::from_millis(200), ..Config::default() };
     let server = Server::start_with(config, http::router).await;
     let device = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
-    let slow = bundle(&server, &device, stalled(vec![b'F'; 10])).header("content-length", "1000");
+    let slow = bundle(&server, &device, stalled(b"FMB".to_vec())).header("content-length", "1000");
     assert_eq!(refusal(slow).await.1, ProblemCode::RequestTimeout);
 }
 
@@ -104,7 +104,7 @@ async fn a_handler_that_takes_too_long_or_panics_is_a_problem() {
     let server = Server::start_with(config, |app| {
         let broken =
             Router::new().route("/slow", get(std::future::pending::<()>)).route("/panic", get(defect));
-        layers::apply(broken, app)
+        layers::apply(layers::hurry(broken, app), app)
     })
     .await;
     assert_eq!(refusal(server.get(&server.url("/slow"))).await.1, ProblemCode::RequestTimeout);
@@ -160,7 +160,7 @@ async fn earned(server: &Server) -> Vec<ProblemCode> {
 #[tokio::test]
 async fn every_code_can_be_reached() {
     let config =
-        Config { max_wrong_codes_per_minute: 2, body_deadline: Duration::from_secs(1), ..Config::default() };
+        Config { max_wrong_codes_per_minute: 2, body_silence: Duration::from_secs(1), ..Config::default() };
     let routes = |app: &App| {
         let broken = Router::new().route("/panic", get(defect));
         http::router(app).merge(layers::apply(broken, app))
@@ -173,7 +173,7 @@ async fn every_code_can_be_reached() {
     let guess = || server.post_json(&server.url("/v1/enrol"), &wrong);
     codes.push(refusal(guess()).await.1);
     codes.push(refusal(guess()).await.1);
-    let slow = bundle(&server, &device, stalled(vec![0; 10])).header("content-length", "1000");
+    let slow = bundle(&server, &device, stalled(b"FMB".to_vec())).header("content-length", "1000");
     codes.push(refusal(slow).await.1);
     codes.push(refusal(server.get(&server.url("/panic"))).await.1);
     server.app.stop();

@@ -7,7 +7,8 @@ use fieldmerge_protocol::bundle::{
     Compression, Entry, FrameHeader, Origin, changes_digest, decode_body, encode_body,
 };
 use fieldmerge_protocol::sync::{
-    self, Cursor, Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome, ReceiptList, Welcome,
+    self, Cursor, Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome, Partial, ReceiptList,
+    Welcome,
 };
 use fieldmerge_protocol::{
     Action, Actor, AreaId, Change, DeviceId, Incarnation, LogId, Op, Path, ProjectId, RecordClass, RecordId,
@@ -139,6 +140,7 @@ fn the_messages_of_a_sync() {
         unsettled: None,
         telemetry: None,
         dictionaries: None,
+        partial: None,
     };
     let welcome = Welcome {
         log: LogId([0x10; 16]),
@@ -154,9 +156,11 @@ fn the_messages_of_a_sync() {
     let receipt =
         FrameReceipt { frame, status: FrameStatus::Accepted, exceptions, code: None, digest: [0xd1; 8] };
     let receipts = ReceiptList { device: DEVICE, receipts: vec![receipt], log: LogId([0x10; 16]) };
+    let partial = Partial { feed, from: 300, to: 400, bytes: 5_000, digest: [0xd1; 16] };
     assert_example(
         "messages",
         &json!({
+            "partial": hex(&sync::encode(&partial)),
             "hello": hex(&sync::encode(&hello)),
             "welcome": hex(&sync::encode(&welcome)),
             "receipt list": hex(&sync::encode(&receipts)),
@@ -166,6 +170,7 @@ fn the_messages_of_a_sync() {
     );
     let written = example("messages");
     assert_eq!(sync::decode(&bytes(&written["hello"])), Ok(hello));
+    assert_eq!(sync::decode(&bytes(&written["partial"])), Ok(partial));
     assert_eq!(sync::decode(&bytes(&written["welcome"])), Ok(welcome));
     assert_eq!(sync::decode(&bytes(&written["receipt list"])), Ok(receipts));
 }

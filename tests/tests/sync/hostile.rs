@@ -15,7 +15,7 @@ use fieldmerge_tests::world::site::Site;
 
 use crate::place::{Draft, WRITES};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_fieldmerge_under_test");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_fieldmerge_under_test");
 /// No single request keeps the server busy for longer; twenty times what an honest full request takes here.
 const LONGEST: Duration = Duration::from_secs(10);
 /// What an attack may add to the memory of the process: the bodies of the requests under way and what they inflate to.
@@ -214,7 +214,7 @@ fn begin() -> Instant {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program under test runs on the machine's clock")]
-fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
     i64::try_from(since.as_millis()).expect("it is before the year 292 million")
 }

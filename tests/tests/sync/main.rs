@@ -1,5 +1,6 @@
 //! The sync over real HTTP: links that break at any byte, and everything that a server or phone must not fall for.
 
+mod bad_links;
 mod carried;
 mod changes;
 mod convergence;
@@ -7,7 +8,9 @@ mod cuts;
 mod dictionaries;
 mod frames;
 mod hostile;
+mod nginx;
 mod place;
 mod requests;
 mod restored;
+mod streaming;
 mod withdrawn;

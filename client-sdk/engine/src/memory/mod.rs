@@ -23,6 +23,7 @@ use rows::{EnrolmentRow, FrameKey, FrameRow, NoticeRow, OutboxRow, State};
 pub(crate) const ENROLMENT: &[u8] = b"enrolment";
 pub(crate) const STATE: &[u8] = b"state";
 pub(crate) const ROSTER: &[u8] = b"roster";
+pub(crate) const PARTIAL: &[u8] = b"partial";
 
 /// Whose log, where, of what, of which month.
 pub(crate) type LogKey = (Actor, AreaId, RecordClass, SmolStr);
@@ -48,6 +49,8 @@ pub(crate) struct Memory {
     pub(crate) receipts: BTreeMap<Vec<u8>, Arc<[u8]>>,
     pub(crate) notices: BTreeMap<u64, NoticeRow>,
     pub(crate) dictionaries: BTreeMap<u32, Arc<[u8]>>,
+    /// The beginning of the feed frame in which the last answer was cut.
+    pub(crate) partial: Option<Arc<[u8]>>,
 }
 
 impl Memory {
@@ -112,6 +115,9 @@ impl Memory {
     }
 
     fn apply_meta(&mut self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<(), OpenError> {
+        if key == PARTIAL {
+            self.partial = value.map(Arc::clone);
+        }
         let Some(value) = value else { return Ok(()) };
         match key {
             ENROLMENT => self.enrolment = Some(rows::read::<EnrolmentRow>("meta", value)?.into()),

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ed25519_dalek::{Signature, VerifyingKey};
 use fieldmerge_protocol::bundle::{BundleError, Part, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::problem::Problem;
 use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Roster, Welcome, tag};
 
+use super::partial::Begun;
+use super::receipts::is_signed;
 use super::request::Body;
 use super::{MAX_RESTARTS, Phase};
 use crate::engine::{Engine, Then, Turn};
@@ -31,7 +32,7 @@ pub(crate) struct Answer {
     pub(crate) changes: u64,
     /// Whether the device asked for its own changes too.
     pub(crate) recover: bool,
-    reader: PartReader,
+    pub(crate) reader: PartReader,
     /// Bytes that arrived since parts were last read, and when that was.
     unread: usize,
     read_ms: i64,
@@ -49,6 +50,14 @@ pub(crate) struct Answer {
     pub(crate) reread: bool,
     /// A roster that counts once the answer is known to be the server's.
     pub(crate) roster: Option<Roster>,
+    /// How many receipts of own frames it held.
+    pub(crate) receipts: usize,
+    /// The highest frame of this incarnation that the server had.
+    pub(crate) committed: Option<u64>,
+    /// The beginning of a frame that the request offered, until its rest or another frame comes.
+    pub(crate) begun: Option<Begun>,
+    /// How many bytes of the frame under way are kept.
+    pub(crate) kept: usize,
 }
 
 impl Answer {
@@ -68,6 +77,10 @@ impl Answer {
             progress: false,
             reread: false,
             roster: None,
+            receipts: 0,
+            committed: None,
+            begun: body.begun,
+            kept: 0,
         }
     }
 
@@ -171,12 +184,13 @@ impl Engine {
             merged: 0,
         };
         let mut after = AfterAnswer::ReadOn;
-        let mut parts = 0;
+        let (mut parts, mut kept) = (0, false);
         while reading.answer.finished.is_none() && reading.merged < MAX_BATCH_CHANGES {
             let part = match reading.answer.reader.next_part() {
                 Ok(Some(part)) => part,
                 Ok(None) => {
                     reading.answer.unread = 0;
+                    kept = reading.keep_unfinished();
                     break;
                 }
                 Err(error) => {
@@ -190,7 +204,10 @@ impl Engine {
                 break;
             }
         }
-        if parts == 0 && matches!(after, AfterAnswer::ReadOn) {
+        if let AfterAnswer::End(SyncEnd::Untrusted { .. }) = after {
+            reading.stage.set_partial(None);
+        }
+        if parts == 0 && !kept && matches!(after, AfterAnswer::ReadOn) {
             after = match (reading.answer.over, reading.answer.finished) {
                 (Some(_), Some(more)) => AfterAnswer::Next { more },
                 (Some(_), None) => AfterAnswer::End(SyncEnd::Offline),
@@ -229,6 +246,8 @@ impl Engine {
         session.proven = true;
         session.sent.clear();
         session.carried.clear();
+        session.asked.clear();
+        session.committed = None;
         session.phase = Phase::Pack;
     }
 
@@ -238,8 +257,12 @@ impl Engine {
         let Phase::Answer(answer) = &session.phase else { return Ok(()) };
         let (recovered, stalled) = (answer.recover && !answer.reread, more && !answer.progress);
         session.proven = true;
+        session.committed = answer.committed;
+        // Frames came through, now or in the request that was cut before it was answered.
+        if answer.receipts > 0 {
+            self.link.grow();
+        }
         session.phase = Phase::Pack;
-        self.link.grow();
         if more && !stalled {
             return Ok(());
         }
@@ -279,6 +302,9 @@ impl Engine {
             stage.state.full_hashes = false;
         }
         super::restored::purge(&mut stage, turn)?;
+        if self.memory.partial.is_some() {
+            stage.set_partial(None);
+        }
         if let Some(session) = &mut self.session {
             session.phase = Phase::Store;
             carry::drop_strangers(&mut stage, &session.carried);
@@ -301,7 +327,10 @@ impl Reading<'_, '_, '_> {
                 Err(_) => Ok(malformed()),
             },
             tag::FEED_FRAME => match sync::decode(&part.payload) {
-                Ok(frame) => self.feed_frame(frame).map(|()| AfterAnswer::ReadOn),
+                Ok(frame) => {
+                    self.whole_frame(&frame);
+                    self.feed_frame(frame).map(|()| AfterAnswer::ReadOn)
+                }
                 Err(_) => Ok(malformed()),
             },
             tag::DICTIONARY => match sync::decode(&part.payload) {
@@ -311,6 +340,7 @@ impl Reading<'_, '_, '_> {
                 }
                 Err(_) => Ok(malformed()),
             },
+            tag::FEED_REST => self.feed_rest(&part.payload),
             tag::FINISH => self.finish(&part.payload),
             tag::PROBLEM => Ok(AfterAnswer::End(problem(&part.payload))),
             // Signs of life, and what a later server may add.
@@ -349,7 +379,7 @@ impl Reading<'_, '_, '_> {
     }
 }
 
-fn malformed() -> AfterAnswer {
+pub(crate) fn malformed() -> AfterAnswer {
     AfterAnswer::End(SyncEnd::Untrusted { code: "malformed-answer" })
 }
 
@@ -367,10 +397,4 @@ fn code_of(error: &BundleError) -> &'static str {
         BundleError::UnknownVersion { .. } => "later-version",
         _ => "malformed-answer",
     }
-}
-
-/// Whether the project's server signed this text.
-pub(crate) fn is_signed(enrolment: &Enrolment, text: &[u8], signature: &[u8]) -> bool {
-    let Ok(key) = VerifyingKey::from_bytes(&enrolment.server_key) else { return false };
-    Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(text, &signature).is_ok())
 }

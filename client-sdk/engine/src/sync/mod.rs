@@ -3,7 +3,9 @@
 mod answer;
 mod dictionary;
 mod feed;
+mod link;
 pub(crate) mod pack;
+mod partial;
 pub(crate) mod receipts;
 mod request;
 mod restored;
@@ -12,7 +14,7 @@ mod token;
 use std::collections::BTreeSet;
 
 use fieldmerge_protocol::api::BUNDLE_MEDIA_TYPE;
-use fieldmerge_protocol::limits::{MAX_REQUEST_BYTES, MAX_REQUEST_FRAMES};
+use fieldmerge_protocol::limits::MAX_REQUEST_FRAMES;
 use fieldmerge_protocol::problem::ProblemCode;
 
 use crate::engine::{Engine, Then, Turn};
@@ -20,41 +22,14 @@ use crate::memory::rows::{FrameKey, Standing};
 use crate::stage::Stage;
 use crate::{Effect, Failure, Refused, Request, SignRequest, SyncEnd, SyncOptions, SyncReport};
 pub(crate) use answer::{AfterAnswer, Answer};
+pub(crate) use link::Link;
 use pack::{Draft, Room};
 use request::Body;
 
-/// A request is never made smaller than this by a bad link.
-const MIN_ROOM: usize = 64 << 10;
 /// More rounds than any sync needs; a server that always has more is not read for ever.
 const MAX_ROUNDS: u32 = 10_000;
 /// How often a sync may begin anew because the server knows another copy of this device.
 const MAX_RESTARTS: u32 = 8;
-
-/// What the link has been giving.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Link {
-    /// The most bytes of the next request.
-    room: usize,
-    /// Whether the server was reached since the room was last made smaller.
-    tried: bool,
-}
-
-impl Default for Link {
-    fn default() -> Self {
-        Self { room: MAX_REQUEST_BYTES, tried: false }
-    }
-}
-
-impl Link {
-    fn shrink(&mut self) {
-        self.tried = false;
-        self.room = (self.room / 2).max(MIN_ROOM);
-    }
-
-    fn grow(&mut self) {
-        self.room = (self.room * 2).min(MAX_REQUEST_BYTES);
-    }
-}
 
 /// A sync that is running.
 #[derive(Debug)]
@@ -68,8 +43,12 @@ pub(crate) struct Session {
     pub(crate) fresh: BTreeSet<FrameKey>,
     /// Carried frames that were sent in this session.
     pub(crate) carried: BTreeSet<Vec<u8>>,
+    /// Own frames of earlier sessions that the server was asked about.
+    pub(crate) asked: BTreeSet<FrameKey>,
     /// A request of this session was answered: the link works.
     pub(crate) proven: bool,
+    /// The highest frame of this incarnation that the server had, as far as it said in this session.
+    pub(crate) committed: Option<u64>,
     skew_retried: bool,
     restarts: u32,
     /// The feeds that were asked for again from their beginning in this session.
@@ -119,7 +98,9 @@ impl Engine {
             sent: BTreeSet::new(),
             fresh: BTreeSet::new(),
             carried: BTreeSet::new(),
+            asked: BTreeSet::new(),
             proven: false,
+            committed: None,
             skew_retried: false,
             restarts: 0,
             reread: BTreeSet::new(),
@@ -150,13 +131,13 @@ impl Engine {
         session.phase = Phase::Store;
         // A frame that is packed stays as it is. While nobody knows whether the link works, no more of them are made
         // than wait already, or a bad day would leave hundreds of frames of one change.
-        if unsent > 0 && !session.proven {
+        if unsent > 0 && !session.proven || request::probes(&self.memory, session) {
             self.request_token(turn);
             return Ok(());
         }
-        let bytes = request::room(&self.memory, session, self.link.room);
+        let bytes = request::room(&self.memory, session, self.link.room());
         let frames = MAX_REQUEST_FRAMES.saturating_sub(unsent);
-        let frame_bytes = pack::MAX_FRAME_BYTES.min(self.link.room / 2);
+        let frame_bytes = self.link.frame_bytes();
         let room = Room { bytes, frame_bytes, frames, nothing_else: unsent == 0, full_hashes: false };
         let mut stage = Stage::new(&self.memory)?;
         let plan = pack::plan(&stage, room)?;
@@ -235,7 +216,7 @@ impl Engine {
         };
         let server_ms = turn.now_ms.saturating_add(state.offset_ms);
         let token = token::signing_input(enrolment, server_ms);
-        let body = request::body(&self.memory, state, session, self.link.room, turn.now_ms);
+        let body = request::body(&self.memory, state, session, self.link.room(), turn.now_ms);
         turn.effects.push(Effect::Sign(SignRequest { id, messages: vec![token.clone().into_bytes()] }));
         session.phase = Phase::SignToken { id, token, body: Box::new(body) };
     }
@@ -248,6 +229,7 @@ impl Engine {
         session.report.bytes_up += body.bytes.len() as u64;
         session.report.sent += body.changes;
         session.sent.extend(body.frames.iter().copied());
+        session.asked.extend(body.asked.iter().copied());
         session.carried.extend(std::mem::take(&mut body.carried));
         let bytes = std::mem::take(&mut body.bytes);
         session.phase = Phase::Answer(Box::new(Answer::new(request, body)));
@@ -261,16 +243,24 @@ impl Engine {
         Ok(())
     }
 
+    /// How long the link took for the body of a request.
+    pub(crate) fn uploaded(&mut self, request: u64, bytes: u64, millis: u64, answered: bool) {
+        if self.session.as_ref().is_some_and(|session| session.reads(request)) {
+            self.link.measured(bytes, millis, answered);
+        }
+    }
+
     /// The server answered with another status than success.
     pub(crate) fn refused(&mut self, request: u64, refused: &Refused, turn: &mut Turn<'_>) {
         let Some(session) = self.session.as_mut().filter(|session| session.reads(request)) else { return };
+        // A proxy that takes less than the server does not say so by a code of ours.
+        let too_large = refused.code == Some(ProblemCode::PayloadTooLarge) || refused.status == 413;
         let retry = match refused.code {
             Some(ProblemCode::ClockSkew) if !session.skew_retried => {
                 session.skew_retried = true;
                 refused.server_ms.is_some()
             }
-            Some(ProblemCode::PayloadTooLarge) => self.link.room > MIN_ROOM,
-            _ => false,
+            _ => too_large && self.link.shrink(),
         };
         if !retry {
             let Refused { status, code, retry_after_seconds, .. } = *refused;
@@ -282,9 +272,9 @@ impl Engine {
         }
         session.sent.clear();
         session.carried.clear();
+        session.asked.clear();
         session.phase = Phase::Pack;
-        if refused.code == Some(ProblemCode::PayloadTooLarge) {
-            self.link.shrink();
+        if too_large {
             return;
         }
         let offset_ms = refused.server_ms.unwrap_or(turn.now_ms).saturating_sub(turn.now_ms);
@@ -315,7 +305,7 @@ impl Engine {
             turn.effects.push(Effect::Cancel { request: answer.request });
         }
         if end == Some(SyncEnd::Offline) && self.link.tried {
-            self.link.shrink();
+            _ = self.link.shrink();
         }
         session.report.end = end.unwrap_or_default();
         turn.effects.push(Effect::SyncEnded(session.report));

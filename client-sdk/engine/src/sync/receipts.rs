@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ed25519_dalek::{Signature, VerifyingKey};
 use fieldmerge_model::Refusal;
 use fieldmerge_protocol::RecordClass;
 use fieldmerge_protocol::bundle::Frame;
@@ -9,11 +10,17 @@ use fieldmerge_protocol::sync::{
     self, FrameReceipt, FrameStatus, Outcome, ReceiptList, Receipts, short_digest,
 };
 
-use super::answer::{AfterAnswer, Reading, is_signed};
+use super::answer::{AfterAnswer, Reading};
 use crate::engine::Turn;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, Standing};
 use crate::stage::Stage;
 use crate::{Enrolment, SyncReport, carry, repair};
+
+/// Whether the project's server signed this text.
+pub(crate) fn is_signed(enrolment: &Enrolment, text: &[u8], signature: &[u8]) -> bool {
+    let Ok(key) = VerifyingKey::from_bytes(&enrolment.server_key) else { return false };
+    Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(text, &signature).is_ok())
+}
 
 /// The receipts in a part, if the project's server signed them.
 pub(crate) fn verified(enrolment: &Enrolment, receipts: &Receipts) -> Option<ReceiptList> {
@@ -36,6 +43,7 @@ impl Reading<'_, '_, '_> {
             carry::keep_receipts(&mut self.stage, &list, payload);
             return AfterAnswer::ReadOn;
         }
+        self.answer.receipts += list.receipts.len();
         let mut applied = Applied { stage: &mut self.stage, report: self.report, turn: self.turn };
         if applied.all(&list) { self.read_anew() } else { AfterAnswer::ReadOn }
     }

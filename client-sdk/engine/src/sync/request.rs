@@ -5,12 +5,14 @@ use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_DICTIONARIES, MAX_REQUEST_FRA
 use fieldmerge_protocol::sync::{self, Cursor, FrameRef, Hello, Telemetry, tag};
 
 use super::Session;
+use super::partial::Begun;
 use crate::SyncOptions;
 use crate::memory::Memory;
 use crate::memory::rows::{FrameKey, FrameStanding, State};
 
-/// From this many bytes of unacknowledged frames on, a device asks what was committed before it sends them again.
-const PROBE_BYTES: usize = 64 << 10;
+/// From this many bytes of unacknowledged frames on, a device asks what was committed before it sends them again: to ask
+/// costs about half of it, and the time there and back.
+const PROBE_BYTES: usize = 2 << 10;
 /// Tag and length of a part.
 const PART_BYTES: usize = 6;
 
@@ -21,9 +23,13 @@ pub(crate) struct Body {
     pub(crate) hello: Vec<u8>,
     pub(crate) recover: bool,
     pub(crate) frames: Vec<FrameKey>,
+    /// Frames that it asks about.
+    pub(crate) asked: Vec<FrameKey>,
     pub(crate) carried: Vec<Vec<u8>>,
     /// Own changes in the frames.
     pub(crate) changes: u64,
+    /// A frame's beginning that the request offers.
+    pub(crate) begun: Option<Begun>,
 }
 
 /// Own frames without a receipt that this session has not sent yet, those of earlier incarnations first.
@@ -39,11 +45,22 @@ pub(crate) fn unsent(memory: &Memory, session: &Session) -> Vec<FrameKey> {
     keys
 }
 
-/// Whether so much was sent in vain that asking first is cheaper than sending it again.
+/// Own frames that the server may have although their receipts did not come: earlier sessions sent them, this one has not
+/// asked about them, and the server has not said that it had none of so high a number.
+fn doubtful(memory: &Memory, session: &Session) -> Vec<FrameKey> {
+    let current = memory.state.as_ref().map(|state| state.incarnation);
+    let beyond = |key: &FrameKey| {
+        Some(key.0) == current && session.committed.is_some_and(|committed| key.1 > committed)
+    };
+    let mut keys = unsent(memory, session);
+    keys.retain(|key| !session.fresh.contains(key) && !session.asked.contains(key) && !beyond(key));
+    keys
+}
+
+/// Whether so much may have been committed that asking first is cheaper than sending it again.
 pub(crate) fn probes(memory: &Memory, session: &Session) -> bool {
-    let waiting = unsent(memory, session).into_iter().filter(|key| !session.fresh.contains(key));
-    let bytes: usize = waiting.map(|key| memory.frames[&key].bytes.len()).sum();
-    !session.proven && bytes > PROBE_BYTES
+    let bytes: usize = doubtful(memory, session).iter().map(|key| memory.frames[key].bytes.len()).sum();
+    bytes > PROBE_BYTES
 }
 
 /// How many bytes of new frames fit into the next request.
@@ -57,8 +74,14 @@ pub(crate) fn room(memory: &Memory, session: &Session, room: usize) -> usize {
 /// Makes the body of the next request.
 pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usize, now_ms: i64) -> Body {
     let probing = probes(memory, session);
-    let unsent = unsent(memory, session);
-    let hello = sync::encode(&hello(memory, state, session, if probing { &unsent } else { &[] }, now_ms));
+    let mut asked = if probing { doubtful(memory, session) } else { Vec::new() };
+    asked.truncate(MAX_UNSETTLED);
+    let begun = Begun::of(memory);
+    let hello = Hello {
+        partial: begun.as_ref().map(|begun| begun.name.clone()),
+        ..hello(memory, state, session, &asked, now_ms)
+    };
+    let hello = sync::encode(&hello);
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &hello);
     let mut body = Body {
@@ -66,11 +89,13 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
         hello,
         recover: state.recover,
         frames: Vec::new(),
+        asked,
         carried: Vec::new(),
         changes: 0,
+        begun,
     };
     if !probing {
-        for key in unsent {
+        for key in unsent(memory, session) {
             let row = &memory.frames[&key];
             // The first frame goes in any case: one that never fits would never be sent.
             let fits =
@@ -121,6 +146,7 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         dictionaries: state
             .dictionary
             .map(|_| memory.dictionaries.keys().copied().take(MAX_DICTIONARIES).collect()),
+        partial: None,
     }
 }
 

@@ -32,6 +32,7 @@ impl Reading<'_, '_, '_> {
             return Ok(self.read_anew());
         }
         state.log = Some(welcome.log);
+        self.answer.committed = Some(welcome.committed);
         if welcome.lost == Some(true) {
             restored(&mut self.stage, welcome.committed, now_ms)?;
             return Ok(AfterAnswer::Restart);

@@ -96,7 +96,7 @@ fn a_clone_with_as_many_frames_is_found_by_their_content() {
     phone.set(one, "birth_year", 1990).expect("saved");
     clone.set(one, "birth_year", 1991).expect("saved");
     // Both have packed a frame of the same number before either was heard.
-    clone.sync_cut(&mut server, &mut |_| Cut::Request).expect("no crash");
+    clone.sync_cut(&mut server, &mut |_| Cut::Request(0)).expect("no crash");
     phone.sync_well(&mut server);
     let report = clone.sync_well(&mut server);
     assert_eq!(report.repaired, 1, "{report:?}");
@@ -146,7 +146,7 @@ fn a_restored_server_is_offered_again_what_it_lost() {
     let two = phone.create(server.site, "Two");
     phone.sync_well(&mut server);
     phone.set(two, "birth_year", 1970).expect("saved");
-    phone.sync_cut(&mut server, &mut |_| Cut::Request).expect("no crash");
+    phone.sync_cut(&mut server, &mut |_| Cut::Request(0)).expect("no crash");
 
     phone.sync_well(&mut restored);
     // What had to wait for what came behind it is asked about once more.

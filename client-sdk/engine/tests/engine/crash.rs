@@ -15,9 +15,18 @@ use crate::server::Server;
 #[derive(Debug, Clone)]
 enum Event {
     Create,
-    Edit { record: usize, year: i64 },
-    Sheet { worker: usize, day: u32 },
-    Sync { cut: Option<(usize, Option<usize>)> },
+    Edit {
+        record: usize,
+        year: i64,
+    },
+    Sheet {
+        worker: usize,
+        day: u32,
+    },
+    /// Which request is cut, within it or its answer, and at which byte.
+    Sync {
+        cut: Option<(usize, bool, usize)>,
+    },
     Reopen,
 }
 
@@ -29,7 +38,7 @@ fn events() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Event::Create),
         4 => (0_usize..8, 1950_i64..2005).prop_map(|(record, year)| Event::Edit { record, year }),
         2 => (0_usize..8, 1_u32..29).prop_map(|(worker, day)| Event::Sheet { worker, day }),
-        4 => proptest::option::of((0_usize..3, proptest::option::of(0_usize..4_000))).prop_map(|cut| Event::Sync { cut }),
+        4 => proptest::option::of((0_usize..3, any::<bool>(), 0_usize..4_000)).prop_map(|cut| Event::Sync { cut }),
         1 => Just(Event::Reopen),
     ];
     let fault = proptest::option::weighted(0.4, (0_u8..3, 0_usize..8));
@@ -102,8 +111,8 @@ fn happen(
         }
         Event::Sync { cut } => {
             let mut cut_at = |request: usize| match cut {
-                Some((at, None)) if *at == request => Cut::Request,
-                Some((at, Some(byte))) if *at == request => Cut::Answer(*byte),
+                Some((at, true, byte)) if *at == request => Cut::Request(*byte),
+                Some((at, false, byte)) if *at == request => Cut::Answer(*byte),
                 _ => Cut::None,
             };
             return phone.sync_cut(server, &mut cut_at).is_ok();

@@ -5,6 +5,7 @@ mod copies;
 mod crash;
 mod cuts;
 mod dictionaries;
+mod partial;
 mod phone;
 mod restores;
 mod saves;

@@ -36,8 +36,8 @@ pub(crate) enum Fault {
 pub(crate) enum Cut {
     #[default]
     None,
-    /// After so many bytes of the request: the server takes nothing.
-    Request,
+    /// After so many bytes of the request, taken modulo its length: the server takes the frames that arrived whole.
+    Request(usize),
     /// After so many bytes of the answer, taken modulo its length.
     Answer(usize),
 }
@@ -61,6 +61,8 @@ pub(crate) struct Phone {
     pub(crate) budget_bytes: Option<u64>,
     /// Bytes of the pieces in which answers arrive.
     pub(crate) piece: usize,
+    /// Bytes a second on the way up, if its host measures them.
+    pub(crate) rate: Option<u64>,
     rng: ChaCha20Rng,
     tickets: u64,
 }
@@ -78,6 +80,7 @@ impl Phone {
             clock_ms: 0,
             budget_bytes: None,
             piece: 1_000,
+            rate: None,
             rng: ChaCha20Rng::from_seed([number; 32]),
             tickets: 0,
         };
@@ -98,6 +101,7 @@ impl Phone {
             clock_ms: self.clock_ms,
             budget_bytes: None,
             piece: self.piece,
+            rate: self.rate,
             rng: ChaCha20Rng::from_seed([seed; 32]),
             tickets: 0,
         }
@@ -262,8 +266,10 @@ impl Phone {
     fn exchange(&mut self, server: &mut Server, request: &Request, cut: Cut) -> Result<Vec<Effect>, Crash> {
         let id = request.id;
         assert!(request.body.len() <= 1 << 20);
-        if cut == Cut::Request {
-            return self.drive(Input::Cut { request: id, reached: true });
+        let length = request.body.len();
+        if let Some(rate) = self.rate {
+            let (bytes, answered) = (length as u64, cut == Cut::None);
+            self.drive(Input::Uploaded { request: id, bytes, millis: bytes * 1_000 / rate, answered })?;
         }
         let device = match server.admits(&request.authorization, NOW_MS) {
             Ok(device) => device,
@@ -277,7 +283,10 @@ impl Phone {
                 return self.drive(Input::Refused { request: id, refused });
             }
         };
-        let answer = server.answer(device, &request.body, NOW_MS).expect("a whole request");
+        let sent = if let Cut::Request(at) = cut { at % length } else { length };
+        let Some(answer) = server.answer(device, &request.body[..sent], NOW_MS) else {
+            return self.drive(Input::Cut { request: id, reached: true });
+        };
         let end = if let Cut::Answer(at) = cut { at % (answer.len() + 1) } else { answer.len() };
         self.feed(id, &answer[..end], cut == Cut::None)
     }
@@ -299,6 +308,13 @@ impl Phone {
             Input::Cut { request, reached: true }
         })?);
         Ok(effects)
+    }
+
+    /// Feeds the beginning of an answer that goes on.
+    pub(crate) fn feed_open(&mut self, request: u64, answer: &[u8]) {
+        for piece in answer.chunks(self.piece) {
+            self.drive(Input::Received { request, bytes: piece.to_vec() }).expect("no crash");
+        }
     }
 
     pub(crate) fn value(&self, record: RecordId, path: &str) -> Option<Value> {

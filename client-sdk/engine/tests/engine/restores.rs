@@ -87,7 +87,7 @@ impl World {
             }
             Event::Sync { cut } => {
                 let mut cut = |request: usize| match cut {
-                    Some((which, at)) if request == *which => at.map_or(Cut::Request, Cut::Answer),
+                    Some((which, at)) if request == *which => at.map_or(Cut::Request(0), Cut::Answer),
                     _ => Cut::None,
                 };
                 phone.sync_cut(server, &mut cut).expect("no crash");

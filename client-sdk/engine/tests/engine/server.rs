@@ -64,6 +64,10 @@ pub(crate) struct Server {
     /// The dictionaries that it knows; the last is the one to pack with.
     pub(crate) dictionaries: Vec<Vec<u8>>,
     pub(crate) requests: usize,
+    /// How many changes stand in one feed frame: few, so that cuts fall between frames.
+    pub(crate) frame_changes: usize,
+    /// How often the rest of a frame was enough.
+    pub(crate) resumed: std::cell::Cell<usize>,
 }
 
 impl Server {
@@ -85,6 +89,8 @@ impl Server {
             forgets: false,
             dictionaries: Vec::new(),
             requests: 0,
+            frame_changes: 3,
+            resumed: std::cell::Cell::default(),
         }
     }
 
@@ -128,7 +134,7 @@ impl Server {
         if fits { Ok(claims.iss) } else { Err(now_ms) }
     }
 
-    /// Answers a whole request.
+    /// Answers a whole request. Of one that was cut it takes the frames that arrived whole.
     pub(crate) fn answer(&mut self, device: DeviceId, body: &[u8], now_ms: i64) -> Option<Vec<u8>> {
         self.requests += 1;
         let mut reader = PartReader::new(1 << 20);
@@ -142,7 +148,7 @@ impl Server {
                 _ => {}
             }
         }
-        let hello_bytes = hello.filter(|_| whole)?;
+        let hello_bytes = hello?;
         let hello: Hello = sync::decode(&hello_bytes).expect("a hello");
         let committed = self.committed(device, &hello);
         let stale = committed > hello.packed;
@@ -154,6 +160,9 @@ impl Server {
             if let Some((author, receipt)) = self.frame(payload) {
                 receipts.entry(author).or_default().push(receipt);
             }
+        }
+        if !whole {
+            return None;
         }
         for frame in hello.unsettled.iter().flatten() {
             if let Some(receipt) = self.receipt_again(device, *frame) {
@@ -209,7 +218,7 @@ impl Server {
                     break;
                 }
                 left = left.saturating_sub(size);
-                writer.part(tag::FEED_FRAME, &sync::encode(&frame));
+                self.write_frame(&mut writer, hello, &frame);
             }
         }
         let text = sync::answer_text(self.project, hello_bytes, writer.digest(), more);

@@ -11,7 +11,7 @@ pub mod merge;
 mod rows;
 mod write;
 
-pub use load::taken;
+pub use load::{Proofs, taken};
 pub use rows::json;
 pub use write::expire_held;
 
@@ -25,7 +25,6 @@ use fieldmerge_store::segments::Source as StoredSource;
 use fieldmerge_store::{StoreError, Tx, devices, proofs};
 
 use self::frames::{Checked, Envelope};
-use self::load::Proofs;
 use self::merge::{Incoming, Source};
 use crate::dictionary::DictionaryBytes;
 use crate::directory::Directory;

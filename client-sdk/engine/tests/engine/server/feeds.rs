@@ -6,9 +6,6 @@ use fieldmerge_protocol::{Actor, ChangeHash, DeviceId, Incarnation, RecordId};
 
 use super::{Fed, Server};
 
-/// How many changes stand in one feed frame: few, so that cuts fall between frames.
-const FRAME_CHANGES: usize = 3;
-
 /// Some bytes that records of the tests hold, and others for each seed.
 fn made(seed: u8) -> Vec<u8> {
     let paths = "_id_type_area_subjectfamily_namegiven_namesbirth_yearworkerattendanceRakoto";
@@ -31,6 +28,21 @@ impl Server {
         }
     }
 
+    /// Writes a frame, or the rest of the one that the device holds the beginning of.
+    pub(super) fn write_frame(&self, writer: &mut BundleWriter, hello: &Hello, frame: &FeedFrame) {
+        let payload = sync::encode(frame);
+        let named = hello
+            .partial
+            .as_ref()
+            .filter(|begun| (begun.feed, begun.from, begun.to) == (frame.feed, frame.from, frame.to));
+        if let Some(rest) = named.and_then(|begun| begun.rest(&payload)) {
+            self.resumed.set(self.resumed.get() + 1);
+            writer.part(tag::FEED_REST, rest);
+        } else {
+            writer.part(tag::FEED_FRAME, &payload);
+        }
+    }
+
     pub(super) fn feed_frames(
         &self,
         feed: Feed,
@@ -44,7 +56,7 @@ impl Server {
             let own = |fed: &Fed| Some((fed.author, fed.change.actor.incarnation())) == own;
             let is_own = own(&changes[at]);
             let run = changes[at..].iter().take_while(|fed| own(fed) == is_own).count();
-            let count = if is_own { run } else { run.min(FRAME_CHANGES) };
+            let count = if is_own { run } else { run.min(self.frame_changes) };
             let body = (!is_own).then(|| self.feed_body(&changes[at..at + count], &changes[..at]));
             frames.push(FeedFrame { feed, from: at as u64, to: (at + count) as u64, received_ms: 7, body });
             at += count;

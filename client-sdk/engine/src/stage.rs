@@ -42,7 +42,7 @@ pub(crate) struct Stage<'m> {
     cursors: BTreeMap<Feed, Option<u64>>,
     log_entries: BTreeMap<(RecordId, u64), Option<Arc<[u8]>>>,
     roster: Option<(Roster, HashMap<DeviceId, Roles>)>,
-    partial: Option<Option<Bytes>>,
+    partial: Option<Bytes>,
     rest: BTreeMap<(Table, Vec<u8>), Option<Bytes>>,
 }
 
@@ -65,7 +65,7 @@ impl<'m> Stage<'m> {
             cursors: BTreeMap::new(),
             log_entries: BTreeMap::new(),
             roster: None,
-            partial: None,
+            partial: memory.partial.clone(),
             rest: BTreeMap::new(),
         }
     }
@@ -264,7 +264,7 @@ impl<'m> Stage<'m> {
 
     /// Keeps the beginning of the frame in which an answer was cut, in the place of the one before.
     pub(crate) fn set_partial(&mut self, beginning: Option<Bytes>) {
-        self.partial = Some(beginning);
+        self.partial = beginning;
     }
 
     pub(crate) fn roster(&self) -> &Roster {
@@ -349,10 +349,8 @@ impl<'m> Stage<'m> {
         if let Some((roster, _)) = &self.roster {
             write(Table::Meta, memory::ROSTER.to_vec(), Some(rows::bytes(roster)));
         }
-        if let Some(beginning) = self.partial
-            && self.memory.partial != beginning
-        {
-            write(Table::Meta, memory::PARTIAL.to_vec(), beginning);
+        if self.memory.partial != self.partial {
+            write(Table::Meta, memory::PARTIAL.to_vec(), self.partial);
         }
         if self.memory.state.as_ref() != Some(&self.state) {
             write(Table::Meta, memory::STATE.to_vec(), Some(rows::bytes(&self.state)));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fieldmerge_engine::{CaseView, Edit, Failure, ListQuery, LogEntry, SavedEdit, Summary};
+use fieldmerge_engine::{CaseView, Edit, Failure, ListQuery, LogEntry, SavedEdit, Summary, SyncEnd};
 use fieldmerge_model::types::date::Date;
 use fieldmerge_model::types::entry::{Entry, PayChannel, PaymentEntry};
 use fieldmerge_protocol::{AreaId, Path, RecordClass, RecordId, Value};
@@ -10,9 +10,31 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::census::Census;
+use super::link::Link;
 use super::phone::{Died, Phone};
 use super::replica::State;
 use crate::synthetic::{People, path};
+
+/// After so many rounds in peace nothing may move any more.
+const SETTLED: u32 = 6;
+
+/// Phones sync over a link that holds, until nothing moves.
+pub async fn settle(phones: &mut [&mut Phone], link: &mut impl Link, ledger: &mut Ledger) {
+    for round in 0.. {
+        let mut moved = 0;
+        for phone in phones.iter_mut() {
+            let report = phone.sync(link).await.expect("nobody dies in peace");
+            assert_eq!(report.end, SyncEnd::Complete, "{}", phone.label);
+            assert_eq!(report.repaired, 0, "{}: there is no reason to write anything again", phone.label);
+            ledger.note_synced(phone);
+            moved += report.sent + report.received;
+        }
+        if moved == 0 {
+            return;
+        }
+        assert!(round < SETTLED, "after {SETTLED} rounds in peace changes still move");
+    }
+}
 
 /// What one save leaves behind, wherever it ends up.
 #[derive(Debug, Clone, PartialEq)]

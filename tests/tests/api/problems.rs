@@ -28,6 +28,15 @@ fn stalled(bytes: Vec<u8>) -> Body {
     Body::wrap_stream(stream::iter([Ok::<_, std::io::Error>(bytes)]).chain(stream::pending()))
 }
 
+/// A body that comes in pieces of so many bytes, one after each pause.
+fn trickling(bytes: &[u8], piece: usize, pause: Duration) -> Body {
+    let pieces: Vec<Vec<u8>> = bytes.chunks(piece).map(<[u8]>::to_vec).collect();
+    Body::wrap_stream(stream::iter(pieces).then(move |piece| async move {
+        tokio::time::sleep(pause).await;
+        Ok::<_, std::io::Error>(piece)
+    }))
+}
+
 /// A handler that is wrong.
 async fn defect() -> &'static str {
     panic!("Rasoanirina")
@@ -96,6 +105,24 @@ async fn a_slow_body_is_given_up() {
     let device = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
     let slow = bundle(&server, &device, stalled(b"FMB".to_vec())).header("content-length", "1000");
     assert_eq!(refusal(slow).await.1, ProblemCode::RequestTimeout);
+}
+
+#[tokio::test]
+async fn a_slow_body_is_read_for_as_long_as_it_moves() {
+    let (body_silence, short) = (Duration::from_millis(600), Duration::from_millis(100));
+    let config = Config { body_silence, body_deadline: short, request_timeout: short, ..Config::default() };
+    let server = Server::start_with(config, http::router).await;
+    let device = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
+    let empty = device.empty_body();
+    let (hello, end) = empty.split_at(empty.len() - 2);
+    // A part of 10,000 bytes that no server knows.
+    let body = [hello, &[99, 0x90, 0x4e], &[7; 10_000], end].concat();
+    let length = body.len();
+    let moving = bundle(&server, &device, trickling(&body, 1_100, Duration::from_millis(150)));
+    let answer = moving.header("content-length", length).send().await.expect("the server answers");
+    assert_eq!(answer.status(), StatusCode::OK);
+    let hardly = bundle(&server, &device, trickling(&body, 100, Duration::from_millis(150)));
+    assert_eq!(refusal(hardly.header("content-length", length)).await.1, ProblemCode::RequestTimeout);
 }
 
 #[tokio::test]

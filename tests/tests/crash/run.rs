@@ -12,7 +12,7 @@ use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::process::{self, Server};
 use fieldmerge_tests::world::seeds::runtime;
 use fieldmerge_tests::world::site::Site;
-use fieldmerge_tests::world::work::{Ledger, Work};
+use fieldmerge_tests::world::work::{self, Ledger, Work};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -21,8 +21,6 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_fieldmerge_under_test");
 
 /// How often each phone saves and syncs in one life of the server, if it lives so long.
 const ROUNDS: u32 = 5;
-/// After so many rounds in peace nothing may move any more.
-const SETTLED: u32 = 6;
 
 /// A project with enrolled phones, of which each run gets a copy.
 pub struct Template {
@@ -155,24 +153,8 @@ async fn settle(
 ) {
     let mut server = Server::start(PROGRAM, &database.url(), host, None).await;
     let mut link = Wire::to(server.address);
-    for round in 0.. {
-        let mut moved = 0;
-        for Worker { phone, .. } in workers.iter_mut() {
-            let report = phone.sync(&mut link).await.expect("these phones do not die");
-            assert_eq!(report.end, SyncEnd::Complete, "{}", phone.label);
-            assert_eq!(
-                report.repaired, 0,
-                "{}: a server that died is no reason to write anything again",
-                phone.label
-            );
-            ledger.note_synced(phone);
-            moved += report.sent + report.received;
-        }
-        if moved == 0 {
-            break;
-        }
-        assert!(round < SETTLED, "after {SETTLED} rounds in peace changes still move");
-    }
+    let mut phones: Vec<&mut Phone> = workers.iter_mut().map(|worker| &mut worker.phone).collect();
+    work::settle(&mut phones, &mut link, &mut ledger).await;
     let mut reader = template.reader.copy(9);
     reader.clock_ms = now_ms();
     let report = reader.sync(&mut link).await.expect("this phone does not die");

@@ -16,7 +16,7 @@ use fieldmerge_tests::world::process::{self, Server};
 use fieldmerge_tests::world::proxy::{Conditions, Proxy};
 use fieldmerge_tests::world::seeds::{self, runtime};
 use fieldmerge_tests::world::site::Site;
-use fieldmerge_tests::world::work::{Ledger, Work};
+use fieldmerge_tests::world::work::{self, Ledger, Work};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -24,8 +24,6 @@ use crate::hostile::{PROGRAM, now_ms};
 
 const AGAIN: &str = "cargo test -p fieldmerge-tests --test sync bad_links";
 const ROUNDS: u32 = 8;
-/// After so many rounds in peace nothing may move any more.
-const SETTLED: u32 = 6;
 /// Some kilobytes in a moment, so that a seed takes about a second.
 const WEATHER: Conditions = Conditions {
     up: Some(400_000),
@@ -183,23 +181,6 @@ async fn storm(worker: &mut Worker, link: &mut Weather, ledger: &mut Ledger) {
 
 /// Everybody syncs over a good link until nothing moves.
 async fn settle(workers: &mut [Worker], server: &Server, ledger: &mut Ledger) {
-    let mut link = Wire::to(server.address);
-    for round in 0.. {
-        let mut moved = 0;
-        for Worker { phone, .. } in workers.iter_mut() {
-            let report = phone.sync(&mut link).await.expect("these phones do not die");
-            assert_eq!(report.end, SyncEnd::Complete, "{}", phone.label);
-            assert_eq!(
-                report.repaired, 0,
-                "{}: a bad link is no reason to write anything again",
-                phone.label
-            );
-            ledger.note_synced(phone);
-            moved += report.sent + report.received;
-        }
-        if moved == 0 {
-            return;
-        }
-        assert!(round < SETTLED, "after {SETTLED} rounds in peace changes still move");
-    }
+    let mut phones: Vec<&mut Phone> = workers.iter_mut().map(|worker| &mut worker.phone).collect();
+    work::settle(&mut phones, &mut Wire::to(server.address), ledger).await;
 }

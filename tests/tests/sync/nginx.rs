@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fieldmerge_protocol::api::BUNDLE_MEDIA_TYPE;
 use fieldmerge_protocol::bundle::{BundleWriter, PartReader};
 use fieldmerge_protocol::limits::{MAX_PART_BYTES, MAX_REQUEST_BYTES};
@@ -38,10 +40,9 @@ impl Nginx {
         let address = free.local_addr().expect("a listener has an address");
         drop(free);
         let at = folder.path().display();
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("{name}_temp_path {at}/{name};\n"))
-            .collect();
+            .concat();
         let settings = format!(
             "daemon off;\nmaster_process off;\nerror_log stderr crit;\npid {at}/pid;\nevents {{}}\n\
              http {{\naccess_log off;\n{temporary}{setting}\n\
@@ -134,7 +135,7 @@ async fn a_device_goes_on_with_less_where_nginx_takes_less() {
     device.sync(SyncOptions::default()).await.expect("the link holds");
     let mut people = People::new(5);
     for _ in 0..60 {
-        let noise: String = people.bytes::<2_000>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let noise = URL_SAFE_NO_PAD.encode(people.bytes::<2_000>());
         let worker = NewRecord::new("worker", server.area).set("known_as", noise);
         device.records().create(worker).await.expect("it is saved");
     }
@@ -171,5 +172,5 @@ async fn a_silent_answer_is_kept_alive_and_not_held_back() {
         body.extend(piece);
     }
     let rest: Vec<u8> = tags(&body).into_iter().filter(|tag| *tag != tag::KEEP_ALIVE).collect();
-    assert_eq!(rest, [tag::WELCOME, tag::RECEIPTS, tag::FEED_FRAME, tag::FINISH]);
+    assert_eq!(rest, [tag::WELCOME, tag::RECEIPTS, tag::FEED_FRAME, tag::DICTIONARY, tag::FINISH]);
 }

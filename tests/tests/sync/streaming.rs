@@ -7,13 +7,14 @@ use fieldmerge_engine::{Edit, Request, SyncEnd};
 use fieldmerge_protocol::api::BUNDLE_MEDIA_TYPE;
 use fieldmerge_protocol::bundle::{Frame, PartReader};
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
-use fieldmerge_protocol::sync::{self, FrameStatus, Hello, tag};
-use fieldmerge_protocol::{Incarnation, Value};
+use fieldmerge_protocol::sync::{self, FrameStatus, tag};
+use fieldmerge_protocol::{DeviceId, Incarnation, Value};
 use fieldmerge_server::admin::devices;
 use fieldmerge_store::proofs;
 use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::link::{Answer, Link, Reply, Wire, bytes_of};
+use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::raw::{Author, Told, bundle};
 use fieldmerge_tests::world::site::PROJECT;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -58,18 +59,12 @@ impl Slow {
     }
 }
 
-/// Waits until the server has taken a frame of an incarnation and those before it.
+/// Waits until the server has taken a frame of an author.
 async fn taken(place: &Place, author: &Author, number: u64) {
-    let (device, incarnation) = (author.device, author.incarnation);
-    wait_for(place, device, incarnation, number).await;
+    wait_for(place, author.device, author.incarnation, number).await;
 }
 
-async fn wait_for(
-    place: &Place,
-    device: fieldmerge_protocol::DeviceId,
-    incarnation: Incarnation,
-    number: u64,
-) {
+async fn wait_for(place: &Place, device: DeviceId, incarnation: Incarnation, number: u64) {
     let all = async {
         loop {
             let mut tx = place.site.app.store().read().await.expect("the store reads");
@@ -155,45 +150,38 @@ struct Watched {
     arrived: BTreeSet<(Incarnation, u64)>,
     /// Frames that were sent although they had arrived.
     again: usize,
-    requests: usize,
 }
 
 impl Link for Watched {
     async fn post(&mut self, request: &Request) -> Reply {
         let reply = self.wire.post(request).await;
-        self.requests += 1;
         let head = bytes_of(request).len() - request.body.len();
         let sent = self.wire.sent.saturating_sub(head);
-        self.again += frames(&request.body).1.intersection(&self.arrived).count();
-        self.arrived.extend(frames(&request.body[..sent]).1);
+        self.again += frames(&request.body).intersection(&self.arrived).count();
+        self.arrived.extend(frames(&request.body[..sent]));
         reply
     }
 }
 
-/// The hello and the frames of a request as far as it goes.
-fn frames(body: &[u8]) -> (Option<Hello>, BTreeSet<(Incarnation, u64)>) {
+/// The frames of a request as far as it goes.
+fn frames(body: &[u8]) -> BTreeSet<(Incarnation, u64)> {
     let mut reader = PartReader::new(1 << 20);
     reader.feed(body);
-    let (mut hello, mut frames) = (None, BTreeSet::new());
+    let mut frames = BTreeSet::new();
     while let Some(part) = reader.next_part().expect("a phone sends bundles") {
-        match part.tag {
-            tag::HELLO => hello = sync::decode(&part.payload).ok(),
-            tag::FRAME => {
-                let origin = Frame::parse(&part.payload).expect("a phone packs frames").header.origin;
-                frames.insert((origin.incarnation, origin.number));
-            }
-            _ => {}
+        if part.tag == tag::FRAME {
+            let origin = Frame::parse(&part.payload).expect("a phone packs frames").header.origin;
+            frames.insert((origin.incarnation, origin.number));
         }
     }
-    (hello, frames)
+    frames
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_arrived_before_a_cut_is_not_sent_again() {
+async fn frames_cross_a_link_that_is_cut_before_they_end() {
     let place = Place::new(Kind::Sqlite).await;
     let mut phone = place.site.phone("Hery", 1, &WRITES).await;
-    let whole = Wire::to(place.listening.address);
-    phone.sync(&mut whole.clone()).await.expect("phones do not die here");
+    phone.sync(&mut Wire::to(place.listening.address)).await.expect("phones do not die here");
     for n in 1..=2_500_u64 {
         let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let name = format!("W{noise:x}{:x}", noise.rotate_left(29) ^ 0x5bd1_e995);
@@ -207,7 +195,14 @@ async fn what_arrived_before_a_cut_is_not_sent_again() {
         };
         phone.save(vec![edit]).expect("phones do not die here").expect("it is saved");
     }
-    let mut link = Watched { wire: whole, arrived: BTreeSet::new(), again: 0, requests: 0 };
+    push_over_cuts(&place, &mut phone).await;
+    pull_over_cuts(&place).await;
+}
+
+/// What arrived before a cut is not sent again.
+async fn push_over_cuts(place: &Place, phone: &mut Phone) {
+    let wire = Wire::to(place.listening.address);
+    let mut link = Watched { wire, arrived: BTreeSet::new(), again: 0 };
     let mut cuts = 0;
     for up in [40_000, 37_000, 41_000, 20_000, 35_000, usize::MAX] {
         link.wire.up = Some(up);
@@ -218,11 +213,31 @@ async fn what_arrived_before_a_cut_is_not_sent_again() {
         assert_eq!(report.end, SyncEnd::Offline);
         cuts += 1;
         if let Some((incarnation, number)) = link.arrived.last() {
-            wait_for(&place, phone.enrolment().device, *incarnation, *number).await;
+            wait_for(place, phone.enrolment().device, *incarnation, *number).await;
         }
     }
     assert!(cuts >= 2 && link.arrived.len() >= 3, "{cuts} cuts, {} frames", link.arrived.len());
     assert_eq!(link.again, 0, "no frame is sent again that the server has");
     assert!(phone.engine().outbox().changes.is_empty());
     assert_eq!(place.census().await.holdings.len(), 2_500);
+}
+
+/// A frame of which a third passes before each cut arrives all the same.
+async fn pull_over_cuts(place: &Place) {
+    let mut reader = place.site.phone("Lalao", 2, &WRITES).await;
+    let mut link = Wire { down: Some(9_000), ..Wire::to(place.listening.address) };
+    let mut received = 0;
+    for sync in 0.. {
+        let report = reader.sync(&mut link).await.expect("phones do not die here");
+        assert_eq!(report.problems, []);
+        received += report.received;
+        if report.end == SyncEnd::Complete {
+            break;
+        }
+        assert_eq!(report.end, SyncEnd::Offline);
+        assert!(sync < 40, "{received} arrived in {sync} syncs");
+        reader.restart();
+    }
+    assert_eq!(received, 2_500);
+    place.census().await.assert_same_on(&reader);
 }

@@ -302,9 +302,7 @@ impl Engine {
             stage.state.full_hashes = false;
         }
         super::restored::purge(&mut stage, turn)?;
-        if self.memory.partial.is_some() {
-            stage.set_partial(None);
-        }
+        stage.set_partial(None);
         if let Some(session) = &mut self.session {
             session.phase = Phase::Store;
             carry::drop_strangers(&mut stage, &session.carried);

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::{Failure, Output, address, listen, open};
 use crate::admin::projects;
+use crate::compact;
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::http::serve::{serve, stop_signal};
 use crate::http::{metrics, router};
@@ -65,7 +67,11 @@ impl Serve {
         if let Some(listener) = metrics_listener {
             tokio::spawn(serve(app.clone(), listener, metrics::router(&app), std::future::pending()));
         }
+        let (stop, stopped) = oneshot::channel::<()>();
+        let compaction = tokio::spawn(compact::run(app.clone(), async { _ = stopped.await }));
         serve(app.clone(), listener, router(&app), stop_signal()).await;
+        drop(stop);
+        _ = compaction.await;
         app.seen().flush(&app).await;
         app.store().close().await;
         tracing::info!("stopped");

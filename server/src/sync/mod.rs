@@ -8,6 +8,7 @@ pub mod push;
 mod request;
 pub mod roster;
 pub mod seen;
+pub mod tail;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +98,7 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         feeds,
         budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
         own: (!hello.recover.unwrap_or(false)).then_some((device, hello.incarnation)),
+        tails: app.tails().clone(),
     };
     let held = hello.dictionaries.clone().unwrap_or_default();
     let mut answer = Answer::new(project.id, directory.signer.clone(), request.hello_bytes, held);

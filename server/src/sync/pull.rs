@@ -5,6 +5,8 @@ use fieldmerge_protocol::sync::{Cursor, Feed, FeedBody, FeedFrame};
 use fieldmerge_store::segments::{self, SegmentHead, Writer};
 use fieldmerge_store::{Store, StoreError};
 
+use super::tail::Tails;
+
 /// How many bytes of bodies are read at a time: what one answer holds in memory.
 const PAGE_BYTES: u64 = 512 << 10;
 
@@ -19,6 +21,8 @@ pub struct Pull {
     pub budget_bytes: u64,
     /// The device and incarnation whose own frames are told as ranges only.
     pub own: Option<Writer>,
+    /// Where tails of segments are packed.
+    pub tails: Tails,
 }
 
 impl Pull {
@@ -33,9 +37,15 @@ impl Pull {
             }
             let mut tx = store.read().await?;
             let limit = PAGE_BYTES.min(self.budget_bytes);
-            let page =
+            let mut page =
                 segments::after(&mut tx, self.project, cursor.feed, cursor.position, limit, self.own).await?;
             tx.rollback().await?;
+            if let Some((head, Some(body))) = page.segments.first_mut()
+                && let Some(tail) =
+                    self.tails.behind(store, self.project, (head, body), cursor.position).await?
+            {
+                (*head, *body) = tail;
+            }
             match (page.more, page.segments.last(), self.feeds.last_mut()) {
                 (true, Some((head, _)), Some(cursor)) => cursor.position = head.to,
                 _ => _ = self.feeds.pop(),

@@ -2,6 +2,7 @@
 
 mod carried;
 mod changes;
+mod compacted;
 mod convergence;
 mod cuts;
 mod dictionaries;

@@ -2,6 +2,7 @@
 
 mod feeds;
 mod inspect;
+mod regroup;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,6 +65,8 @@ pub(crate) struct Server {
     /// The dictionaries that it knows; the last is the one to pack with.
     pub(crate) dictionaries: Vec<Vec<u8>>,
     pub(crate) requests: usize,
+    /// Sends frames grouped anew at each request, drawn from this seed.
+    pub(crate) regroups: Option<u64>,
 }
 
 impl Server {
@@ -85,6 +88,7 @@ impl Server {
             forgets: false,
             dictionaries: Vec::new(),
             requests: 0,
+            regroups: None,
         }
     }
 
@@ -202,7 +206,7 @@ impl Server {
             let known = hello.log == Some(self.log);
             let cursor =
                 hello.cursors.iter().find(|cursor| known && cursor.feed == *feed).map_or(0, |c| c.position);
-            for frame in self.feed_frames(*feed, changes, cursor, own) {
+            for frame in self.frames_of(*feed, changes, cursor, own) {
                 let size = frame.body.as_ref().map_or(0, |body| body.bytes.len() as u64);
                 if left == 0 {
                     more = true;

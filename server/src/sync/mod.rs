@@ -98,7 +98,6 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Bytes) -> Result<Body
         feeds,
         budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
         own: (!hello.recover.unwrap_or(false)).then_some((device, hello.incarnation)),
-        tails: app.tails().clone(),
     };
     let held = hello.dictionaries.clone().unwrap_or_default();
     let mut answer = Answer::new(project.id, directory.signer.clone(), request.hello_bytes, held);

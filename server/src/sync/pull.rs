@@ -21,8 +21,6 @@ pub struct Pull {
     pub budget_bytes: u64,
     /// The device and incarnation whose own frames are told as ranges only.
     pub own: Option<Writer>,
-    /// Where tails of segments are packed.
-    pub tails: Tails,
 }
 
 impl Pull {
@@ -30,7 +28,7 @@ impl Pull {
     ///
     /// Each page is a snapshot of its own: positions are given in commit order, so what is committed later stands behind
     /// every position that was read.
-    pub async fn next_page(&mut self, store: &Store) -> Result<Vec<FeedFrame>, StoreError> {
+    pub async fn next_page(&mut self, store: &Store, tails: &Tails) -> Result<Vec<FeedFrame>, StoreError> {
         while let Some(cursor) = self.feeds.last().copied() {
             if self.budget_bytes == 0 {
                 break;
@@ -41,8 +39,7 @@ impl Pull {
                 segments::after(&mut tx, self.project, cursor.feed, cursor.position, limit, self.own).await?;
             tx.rollback().await?;
             if let Some((head, Some(body))) = page.segments.first_mut()
-                && let Some(tail) =
-                    self.tails.behind(store, self.project, (head, body), cursor.position).await?
+                && let Some(tail) = tails.behind(store, self.project, (head, body), cursor.position).await?
             {
                 (*head, *body) = tail;
             }

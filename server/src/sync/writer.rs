@@ -138,7 +138,7 @@ impl Answer {
         pull: &mut Pull,
         sender: &mpsc::Sender<Bytes>,
     ) -> Result<Vec<FeedFrame>, ApiError> {
-        let mut reading = std::pin::pin!(pull.next_page(app.store()));
+        let mut reading = std::pin::pin!(pull.next_page(app.store(), app.tails()));
         loop {
             if let Ok(frames) = tokio::time::timeout(KEEP_ALIVE, &mut reading).await {
                 return Ok(frames?);

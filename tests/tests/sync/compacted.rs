@@ -205,11 +205,10 @@ async fn pages_go_on_while_segments_are_replaced_beneath_them(place: &Place) {
         feeds: vec![Cursor { feed: place.core(), position: 0 }],
         budget_bytes: u64::MAX,
         own: None,
-        tails: app.tails().clone(),
     };
     let (mut at, mut pages, mut seen) = (0, 0, Vec::new());
     loop {
-        let page = pull.next_page(app.store()).await.expect("a page");
+        let page = pull.next_page(app.store(), app.tails()).await.expect("a page");
         if page.is_empty() {
             break;
         }

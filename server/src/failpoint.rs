@@ -3,8 +3,8 @@
 //! With the feature `failpoints`, and only then, a process whose environment says `FIELDMERGE_DIE_AT=name:count` kills
 //! itself, as a loss of power would, when it comes to the point `name` for the `count`th time.
 
-/// Every point, in the order in which a sync passes them.
-pub const ALL: [&str; 16] = [
+/// The points of a sync, in the order in which it passes them.
+pub const SYNC: [&str; 16] = [
     "request-parsed",
     "body-read",
     "frames-checked",
@@ -23,6 +23,9 @@ pub const ALL: [&str; 16] = [
     "answer-finished",
 ];
 
+/// The points of a compaction, in the order in which it passes them.
+pub const COMPACTION: [&str; 4] = ["segments-read", "segments-removed", "segments-replaced", "compacted"];
+
 /// Dies here if a test asked for it. Without the feature it is nothing.
 #[cfg(not(feature = "failpoints"))]
 #[inline]
@@ -35,7 +38,7 @@ pub fn failpoint(name: &'static str) {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     static WANTED: OnceLock<Option<(String, AtomicU32)>> = OnceLock::new();
-    debug_assert!(ALL.contains(&name), "every point stands in the list");
+    debug_assert!(SYNC.contains(&name) || COMPACTION.contains(&name), "every point stands in a list");
     let wanted = WANTED.get_or_init(|| {
         let text = std::env::var("FIELDMERGE_DIE_AT").ok()?;
         let (name, count) = text.split_once(':')?;

@@ -29,8 +29,36 @@ pub struct Metrics {
     statements: Timings<StatementLabels>,
     /// What became of what devices sent.
     pub sync: SyncMetrics,
+    /// What compaction did.
+    pub compaction: CompactionMetrics,
     /// Open connections.
     pub connections: Gauge,
+}
+
+/// Counts of compaction.
+#[derive(Debug, Clone, Default)]
+pub struct CompactionMetrics {
+    replaced: Counter,
+    written: Counter,
+}
+
+impl CompactionMetrics {
+    /// Counts one segment that was written in the place of others.
+    pub fn count(&self, replaced: u64) {
+        self.replaced.inc_by(replaced);
+        self.written.inc();
+    }
+
+    fn registered(registry: &mut Registry) -> Self {
+        let compaction = Self::default();
+        registry.register(
+            "compaction_replaced",
+            "Segments replaced by compaction",
+            compaction.replaced.clone(),
+        );
+        registry.register("compaction_written", "Segments written by compaction", compaction.written.clone());
+        compaction
+    }
 }
 
 /// Counts of the sync endpoint.
@@ -100,7 +128,8 @@ impl Default for Metrics {
         );
         registry.register("connections", "Open connections", connections.clone());
         let sync = SyncMetrics::registered(&mut registry);
-        Self { registry: Arc::new(registry), requests, latencies, statements, sync, connections }
+        let compaction = CompactionMetrics::registered(&mut registry);
+        Self { registry: Arc::new(registry), requests, latencies, statements, sync, compaction, connections }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::sync::commit::Commits;
 use crate::sync::seen::Seen;
+use crate::sync::tail::Tails;
 
 /// How many transactions of pushes run side by side where the database takes several.
 const WRITERS: usize = 4;
@@ -41,6 +42,7 @@ struct Inner {
     directories: Directories,
     commits: Commits,
     seen: Seen,
+    tails: Tails,
     stopping: AtomicBool,
 }
 
@@ -65,6 +67,7 @@ impl App {
             directories: Directories::default(),
             commits,
             seen: Seen::default(),
+            tails: Tails::default(),
             stopping,
         }))
     }
@@ -117,6 +120,11 @@ impl App {
     /// When devices were last seen.
     pub fn seen(&self) -> &Seen {
         &self.0.seen
+    }
+
+    /// Where what lies behind a cursor inside a segment is packed.
+    pub fn tails(&self) -> &Tails {
+        &self.0.tails
     }
 
     /// Where what devices bring is written.

@@ -66,7 +66,7 @@ enum Command {
     Serve(serve::Serve),
     /// Load and serve an example: two phones, two offline weeks, one merge.
     Demo(demo::Demo),
-    /// Projects, areas, people, devices, grants, keys, and what was put aside.
+    /// Projects, areas, people, devices, grants, keys, what was put aside, compaction.
     #[command(subcommand)]
     Admin(admin::Admin),
     /// Write the merged records of a type as a file.

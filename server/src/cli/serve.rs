@@ -5,12 +5,15 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::{Failure, Output, address, listen, open};
 use crate::admin::projects;
+use crate::compact;
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::http::serve::{serve, stop_signal};
 use crate::http::{metrics, router};
+use crate::sync::expire;
 use crate::telemetry::{self, LogFormat};
 
 /// Serve the API until told to stop by ctrl-c or SIGTERM; requests under way may then finish.
@@ -65,7 +68,17 @@ impl Serve {
         if let Some(listener) = metrics_listener {
             tokio::spawn(serve(app.clone(), listener, metrics::router(&app), std::future::pending()));
         }
+        let (stop, _) = watch::channel(());
+        let told = || {
+            let mut stopped = stop.subscribe();
+            // The sender says nothing and is dropped.
+            async move { _ = stopped.changed().await }
+        };
+        let compaction = tokio::spawn(compact::run(app.clone(), told()));
+        let expiry = tokio::spawn(expire::run(app.clone(), told()));
         serve(app.clone(), listener, router(&app), stop_signal()).await;
+        drop(stop);
+        _ = tokio::join!(compaction, expiry);
         app.seen().flush(&app).await;
         app.store().close().await;
         tracing::info!("stopped");

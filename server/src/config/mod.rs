@@ -28,6 +28,11 @@ pub struct Config {
     pub held_for: Duration,
     /// How many wrong enrolment codes one address may offer in a minute.
     pub max_wrong_codes_per_minute: u32,
+    /// How long after one round of compaction the next one begins.
+    pub compact_every: Duration,
+    /// How long a segment stays as it came before compaction may join it with its neighbours. Devices that sync more often
+    /// never have their cursor inside a compacted one: three days outlast a weekend.
+    pub compact_after: Duration,
 }
 
 /// Where the API listens unless told otherwise: this machine only, so that a first try publishes nothing.
@@ -49,6 +54,8 @@ impl Default for Config {
             max_datasets: 4,
             held_for: Duration::from_hours(90 * 24),
             max_wrong_codes_per_minute: 20,
+            compact_every: Duration::from_mins(10),
+            compact_after: Duration::from_hours(72),
         }
     }
 }

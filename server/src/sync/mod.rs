@@ -8,6 +8,7 @@ pub mod push;
 mod request;
 pub mod roster;
 pub mod seen;
+pub mod tail;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,6 +5,8 @@ use fieldmerge_protocol::sync::{Cursor, Feed, FeedBody, FeedFrame};
 use fieldmerge_store::segments::{self, SegmentHead, Writer};
 use fieldmerge_store::{Store, StoreError};
 
+use super::tail::Tails;
+
 /// How many bytes of bodies are read at a time: what one answer holds in memory.
 const PAGE_BYTES: u64 = 512 << 10;
 
@@ -26,16 +28,21 @@ impl Pull {
     ///
     /// Each page is a snapshot of its own: positions are given in commit order, so what is committed later stands behind
     /// every position that was read.
-    pub async fn next_page(&mut self, store: &Store) -> Result<Vec<FeedFrame>, StoreError> {
+    pub async fn next_page(&mut self, store: &Store, tails: &Tails) -> Result<Vec<FeedFrame>, StoreError> {
         while let Some(cursor) = self.feeds.last().copied() {
             if self.budget_bytes == 0 {
                 break;
             }
             let mut tx = store.read().await?;
             let limit = PAGE_BYTES.min(self.budget_bytes);
-            let page =
+            let mut page =
                 segments::after(&mut tx, self.project, cursor.feed, cursor.position, limit, self.own).await?;
             tx.rollback().await?;
+            if let Some((head, Some(body))) = page.segments.first_mut()
+                && let Some(tail) = tails.behind(store, self.project, (head, body), cursor.position).await?
+            {
+                (*head, *body) = tail;
+            }
             match (page.more, page.segments.last(), self.feeds.last_mut()) {
                 (true, Some((head, _)), Some(cursor)) => cursor.position = head.to,
                 _ => _ = self.feeds.pop(),

@@ -93,7 +93,7 @@ impl Answer {
     pub async fn finish(mut self, signer: &ServerSigner, hello: &[u8], mut holds: Holds, mut pull: Pull) {
         let app = self.app.clone();
         loop {
-            match self.alive(pull.next_page(app.store())).await {
+            match self.alive(pull.next_page(app.store(), app.tails())).await {
                 Ok(frames) if frames.is_empty() => break,
                 Ok(frames) => {
                     if let Err(error) = self.frames(pull.project, &frames, &mut holds).await {

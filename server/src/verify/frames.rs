@@ -1,15 +1,13 @@
 //! The frames at rest: no gaps, and each holds the changes that the records name.
 
-use std::collections::BTreeMap;
-
-use fieldmerge_model::{LogState, RecordState};
-use fieldmerge_protocol::bundle::{Compression, MAX_RAW_BYTES, decode_body, inflate, resolve};
-use fieldmerge_protocol::{Actor, ChangeHash, ProjectId, RecordId};
+use fieldmerge_protocol::bundle::resolve;
+use fieldmerge_protocol::{ProjectId, RecordId};
 use fieldmerge_store::feeds::{self, FeedHead};
 use fieldmerge_store::segments::{self, SegmentHead};
-use fieldmerge_store::{StoreError, Tx, dictionaries, records};
+use fieldmerge_store::{StoreError, Tx};
 
 use super::ProjectReport;
+use crate::stored::{dictionaries_of, states_of, unpack};
 
 /// Bytes of frames read at a time.
 const PAGE_BYTES: u64 = 4 << 20;
@@ -62,29 +60,6 @@ fn name(head: &SegmentHead) -> String {
     format!("the frame {}..{} of area {} and class {:?}", head.from, head.to, head.feed.area, head.feed.class)
 }
 
-/// What a record knows of its changes.
-enum State {
-    Record(RecordState),
-    Log(LogState),
-}
-
-impl State {
-    fn find(&self, actor: Actor, seq: u64) -> Option<ChangeHash> {
-        match self {
-            Self::Record(state) => state.find(actor, seq),
-            Self::Log(state) => state.find(actor, seq),
-        }
-    }
-
-    fn position(&self, actor: Actor, seq: u64) -> Option<u64> {
-        let provenance = match self {
-            Self::Record(state) => state.provenance(actor, seq),
-            Self::Log(state) => state.provenance(actor, seq),
-        };
-        provenance.map(|provenance| provenance.position)
-    }
-}
-
 /// The frame decodes, and its changes are those of the records at its positions; otherwise says what is wrong.
 async fn verify_frame(
     tx: &mut Tx,
@@ -92,23 +67,14 @@ async fn verify_frame(
     head: &SegmentHead,
     body: &[u8],
 ) -> Result<Result<(), String>, StoreError> {
-    let dictionary = match head.dictionary {
-        0 => Vec::new(),
-        number => dictionaries::find(tx, project, number).await?.unwrap_or_default(),
-    };
-    let raw = Compression::from_number(head.compression).and_then(|compression| {
-        inflate(body, compression, &dictionary, head.raw_bytes as usize, MAX_RAW_BYTES)
-    });
-    let packed = match raw.and_then(|raw| decode_body(&raw)) {
+    let dictionaries = dictionaries_of(tx, project, [head]).await?;
+    let packed = match unpack(head, body, &dictionaries) {
         Ok(packed) => packed,
         Err(error) => return Ok(Err(format!("it does not decode: {error}"))),
     };
     let ids: Vec<RecordId> = packed.iter().map(|packed| packed.record).collect();
     let states = states_of(tx, project, &ids).await?;
     let resolved = resolve(packed, &mut |record, actor, seq| states.get(&record)?.find(actor, seq));
-    if resolved.len() as u64 != head.to - head.from || resolved.len() != head.count as usize {
-        return Ok(Err(format!("it holds {} changes", resolved.len())));
-    }
     for (change, position) in resolved.iter().zip(head.from + 1..) {
         let (actor, seq) = (change.change.actor, change.change.seq);
         let state = states.get(&change.record);
@@ -116,28 +82,15 @@ async fn verify_frame(
         if known.is_none() || known != change.hash {
             return Ok(Err(format!("the change at {position} is not one of record {}", change.record)));
         }
-        if state.and_then(|state| state.position(actor, seq)) != Some(position) {
+        let provenance = state.and_then(|state| state.provenance(actor, seq));
+        if provenance.map(|provenance| provenance.position) != Some(position) {
             return Ok(Err(format!("record {} places the change at {position} elsewhere", change.record)));
+        }
+        // Whoever is named as the writer of a segment is never sent it.
+        let writer = provenance.map(|provenance| (actor.device(), provenance.incarnation));
+        if head.source.is_some_and(|source| Some((source.device, source.incarnation)) != writer) {
+            return Ok(Err(format!("the change at {position} is not of the writer that it names")));
         }
     }
     Ok(Ok(()))
-}
-
-async fn states_of(
-    tx: &mut Tx,
-    project: ProjectId,
-    ids: &[RecordId],
-) -> Result<BTreeMap<RecordId, State>, StoreError> {
-    let mut states = BTreeMap::new();
-    for record in records::load(tx, project, ids).await? {
-        let row = record.row;
-        // A state that does not parse was told with its record.
-        let state = if row.feed.class.is_log() {
-            LogState::from_bytes(&row.state).ok().map(State::Log)
-        } else {
-            RecordState::from_bytes(&row.state).ok().map(State::Record)
-        };
-        states.extend(state.map(|state| (row.id, state)));
-    }
-    Ok(states)
 }

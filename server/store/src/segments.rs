@@ -22,6 +22,23 @@ crate::sql::declare! {
         WHERE project = $1 AND area = $2 AND class = $3 AND to_position > $4 AND to_position <= $5
             AND (device IS NULL OR device <> $6 OR incarnation <> $7)
         ORDER BY to_position";
+    HEADS_BETWEEN = {
+        sqlite: "SELECT area, class, to_position, from_position, change_count, device, incarnation, frame, received_ms,
+                compression, dictionary, raw_bytes, body_bytes
+            FROM segments WHERE project = $1 AND area = $2 AND class = $3 AND to_position > $4 AND to_position <= $5
+            ORDER BY to_position",
+        postgres: "SELECT area, class, to_position, from_position, change_count, device, incarnation, frame,
+                received_ms, compression, dictionary, raw_bytes, body_bytes
+            FROM segments WHERE project = $1 AND area = $2 AND class = $3 AND to_position > $4 AND to_position <= $5
+            ORDER BY to_position FOR UPDATE"
+    };
+    BETWEEN = "SELECT * FROM segments
+        WHERE project = $1 AND area = $2 AND class = $3 AND to_position > $4 AND to_position <= $5
+        ORDER BY to_position";
+    REMOVE = "DELETE FROM segments
+        WHERE project = $1 AND area = $2 AND class = $3 AND to_position > $4 AND to_position <= $5";
+    TOTALS = "SELECT COUNT(*) AS segments, CAST(COALESCE(SUM(body_bytes), 0) AS BIGINT) AS bytes
+        FROM segments WHERE project = $1";
     OF_FRAME = "SELECT area, class, to_position, from_position, change_count, device, incarnation, frame, received_ms,
             compression, dictionary, raw_bytes, body_bytes
         FROM segments WHERE project = $1 AND area = $2 AND class = $3 AND to_position >= $4
@@ -56,9 +73,9 @@ pub struct SegmentHead {
     pub to: u64,
     /// How many changes it holds.
     pub count: u32,
-    /// Where it came from, unless it holds the changes of several frames.
+    /// Where it came from; of several frames of one writer the last; `None` where it holds changes of several writers.
     pub source: Option<Source>,
-    /// When the server received it.
+    /// When the server received it; of several frames the last time.
     pub received_ms: i64,
     /// 0 stored, 1 zstd.
     pub compression: u8,
@@ -116,6 +133,15 @@ struct Body {
 impl FromRow for Body {
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self { to: row.get("to_position")?, body: row.get("body")? })
+    }
+}
+
+/// A segment with its body.
+pub type Whole = (SegmentHead, Vec<u8>);
+
+impl FromRow for Whole {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok((SegmentHead::from_row(row)?, row.get("body")?))
     }
 }
 
@@ -203,6 +229,46 @@ pub async fn find_at(
 ) -> Result<Option<SegmentHead>> {
     let query = tx.query(&OF_FRAME).bind(project).bind(feed.area).bind(feed.class).bind(position);
     Ok(query.fetch_optional::<SegmentHead>().await?.filter(|head| head.from < position))
+}
+
+/// The segments of a feed that end after `from` and not after `to`, with their bodies.
+pub async fn between(tx: &mut Tx, project: ProjectId, feed: Feed, from: u64, to: u64) -> Result<Vec<Whole>> {
+    let query = tx.query(&BETWEEN).bind(project).bind(feed.area).bind(feed.class).bind(from).bind(to);
+    query.fetch_all().await
+}
+
+/// Removes neighbouring segments of a feed, so that one segment with the same positions can be appended in their place.
+/// Where they are not all there as they were read, nothing is removed and the answer is false.
+pub async fn remove(tx: &mut Tx, project: ProjectId, segments: &[SegmentHead]) -> Result<bool> {
+    let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(false) };
+    let (feed, from, to) = (first.feed, first.from, last.to);
+    let query = tx.query(&HEADS_BETWEEN).bind(project).bind(feed.area).bind(feed.class).bind(from).bind(to);
+    if query.fetch_all::<SegmentHead>().await? != segments {
+        return Ok(false);
+    }
+    let query = tx.query(&REMOVE).bind(project).bind(feed.area).bind(feed.class).bind(from).bind(to);
+    query.execute().await?;
+    Ok(true)
+}
+
+/// How many segments a project has, and their size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Segments of all feeds.
+    pub segments: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+}
+
+impl FromRow for Totals {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self { segments: row.get("segments")?, bytes: row.get("bytes")? })
+    }
+}
+
+/// Counts the segments of a project. It looks at each of them.
+pub async fn totals(tx: &mut Tx, project: ProjectId) -> Result<Totals> {
+    tx.query(&TOTALS).bind(project).fetch_one().await
 }
 
 async fn bodies(

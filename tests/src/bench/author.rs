@@ -72,7 +72,8 @@ pub struct Author {
     packed: u64,
     receipted: u64,
     log: Option<LogId>,
-    cursors: BTreeMap<Feed, u64>,
+    /// Where it stands in each feed.
+    pub cursors: BTreeMap<Feed, u64>,
     roster: u64,
     /// How many bytes of feeds it asks for at a time.
     pub budget_bytes: Option<u64>,

@@ -12,7 +12,7 @@ use super::site::{Kind, Site};
 const DEVICES: usize = 50;
 const RECORDS: usize = 10_000;
 
-/// Measures S3, if it is wanted: with the frames of daily syncs and with large ones.
+/// Measures S3, if it is wanted: with the frames of daily syncs and with large ones, before and after compaction.
 pub async fn run(plan: &Plan, report: &mut Report) {
     if !plan.wants(3) {
         return;
@@ -30,15 +30,21 @@ pub async fn run(plan: &Plan, report: &mut Report) {
         };
         let (_, run) = load::run(server.address, authors.into_iter().map(make).collect()).await;
         assert_eq!(run.answered.exceptions, 0, "all registrations are accepted");
-        let folder = folder();
-        let stopwatch = Stopwatch::start();
-        let (phone, traffic) = pull(&site, &server, folder.path()).await;
-        let seconds = stopwatch.elapsed().as_secs_f64();
-        assert_eq!(phone.device.status().await.records, RECORDS, "the phone has them all");
-        let each = count(traffic) / count(RECORDS);
-        report.figure(3, &format!("frames of {batch}, not compacted"), each, "B", Limit::AtMost(75.0));
-        let rate = count(RECORDS) / seconds;
-        report.figure(3, &format!("frames of {batch}, merged by the phone"), rate, "/s", Limit::None);
+        for what in ["not compacted", "compacted"] {
+            if what == "compacted" {
+                site.compact().await;
+            }
+            let folder = folder();
+            let stopwatch = Stopwatch::start();
+            let (phone, traffic) = pull(&site, &server, folder.path()).await;
+            let seconds = stopwatch.elapsed().as_secs_f64();
+            assert_eq!(phone.device.status().await.records, RECORDS, "the phone has them all");
+            let each = count(traffic) / count(RECORDS);
+            report.figure(3, &format!("frames of {batch}, {what}"), each, "B", Limit::AtMost(75.0));
+            let rate = count(RECORDS) / seconds;
+            let case = format!("frames of {batch}, {what}, merged by the phone");
+            report.figure(3, &case, rate, "/s", Limit::None);
+        }
         server.stop().await;
     }
 }

@@ -1,11 +1,11 @@
 //! S9 to S12: a server that has a million records.
 
 use super::Plan;
-use super::author::{Answered, Author};
+use super::author::Author;
 use super::edits;
-use super::http::Connection;
 use super::load::{self, FAST_LEVEL, Work};
 use super::output::{Limit, Report, count, median, progress};
+use super::pulls;
 use super::rates::{self, BATCH, Base, DEVICES};
 use super::server::Server;
 use super::site::{Kind, Site};
@@ -53,7 +53,7 @@ pub async fn run(plan: &Plan, base: Option<Base>, report: &mut Report) {
         edit(plan, &site, &server, authors, base, report).await;
     }
     if plan.wants(11) {
-        pull(&site, &server, report).await;
+        pulls::run(&site, &server, report).await;
     }
     server.stop().await;
 }
@@ -117,24 +117,4 @@ async fn edit(
     );
     report.figure(10, "one field, a tenth concurrent", rate, "/s", Limit::None);
     report.figure(10, "server CPU of an edit", median(cpu) * 1e6, "us", Limit::None);
-}
-
-/// A new device reads everything.
-async fn pull(site: &Site, server: &Server, report: &mut Report) {
-    progress("S11: one device reads all");
-    let grants: Vec<String> = (0..DEVICES).map(|index| format!("S{index}:enumerator")).collect();
-    let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
-    let mut reader = site.author(300, 0, &grants).await;
-    let mut connection = Connection::to(server.address).await;
-    let before = server.cpu_seconds();
-    let mut answered = Answered::default();
-    loop {
-        load::exchange(&mut connection, &mut reader, &[], &mut answered).await;
-        if !answered.more {
-            break;
-        }
-    }
-    let seconds = server.cpu_seconds() - before;
-    let rate = count(answered.pulled) / seconds;
-    report.figure(11, "frames of 100 as stored, a second of CPU", rate, "/s", Limit::AtLeast(1_000_000.0));
 }

@@ -11,6 +11,7 @@ mod million;
 mod output;
 mod peer;
 mod process;
+mod pulls;
 mod rates;
 mod sdk;
 mod server;
@@ -34,7 +35,7 @@ use output::Report;
 Cases:
   S1   bytes up for a new registration, everything counted, batches of 1,000, 100, 10 and 1
   S2   bytes up for a one-field edit, batch of 1,000
-  S3   bytes down for a registration, first pull of 10,000 of 50 devices
+  S3   bytes down for a registration, first pull of 10,000 of 50 devices, before and after compaction
   S4   requests and bytes of a sync without news, device holding 20,000 records
   S5   requests for 1,000 records up and 1,000 down
   S6   a link of 40 kbit/s cut every 30 s, over the same link uncut: pull of 10,000, push of 10,000
@@ -42,9 +43,9 @@ Cases:
   S8   the same on PostgreSQL, and with all devices in one area
   S9   S7 with a million records stored, over S7
   S10  one-field edits per second with a million records stored, over S7
-  S11  changes served per second of the server's CPU time
+  S11  changes served per second of the server's CPU time: stored frames, compacted, cursors inside a frame
   S12  memory of the server with a million records, under load
-  S13  bytes of the database for a registration
+  S13  bytes of the database for a registration, before and after compaction
   S14  device with 20,000 records: to open and list, and to find by name
   S15  attendance: bytes up and stored for an event, events folded per second
   S17  CPU time of a batch sent again, over its first cost

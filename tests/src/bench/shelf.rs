@@ -32,9 +32,8 @@ pub async fn run(plan: &Plan, report: &mut Report) {
     });
     let (_, run) = load::run(server.address, work.collect()).await;
     assert_eq!(run.answered.exceptions, 0, "all registrations are accepted");
-    let stored = count(site.database_bytes().await - empty) / count(records);
     if plan.wants(13) {
-        report.figure(13, "core, batch=100, not compacted", stored, "B", Limit::AtMost(1_600.0));
+        stored(&site, empty, records, report).await;
     }
     if plan.wants_any(&[4, 14]) {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -49,6 +48,22 @@ pub async fn run(plan: &Plan, report: &mut Report) {
         }
     }
     server.stop().await;
+}
+
+/// What is stored of each record, before and after compaction.
+async fn stored(site: &Site, empty: u64, records: usize, report: &mut Report) {
+    let each = |bytes: u64| count(bytes) / count(records);
+    let before = each(site.database_bytes().await - empty);
+    let stopwatch = Stopwatch::start();
+    let done = site.compact().await;
+    let seconds = stopwatch.elapsed().as_secs_f64();
+    let after = each(site.database_bytes().await - empty);
+    let limit = Limit::AtMost(1_600.0);
+    report.figure(13, "core, batch=100, not compacted", before, "B", limit);
+    report.figure(13, "core, batch=100, compacted", after, "B", limit);
+    report.figure(13, "segments of these, not compacted", each(done.bytes_before), "B", Limit::None);
+    report.figure(13, "segments of these, compacted", each(done.bytes_after), "B", Limit::None);
+    report.figure(13, "changes compacted per second", count(records) / seconds, "/s", Limit::None);
 }
 
 async fn idle(phone: &Phone, report: &mut Report) {

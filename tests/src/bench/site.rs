@@ -4,6 +4,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use fieldmerge_protocol::{AreaId, ProjectId};
 use fieldmerge_server::admin::codes::{self, CodeRequest};
 use fieldmerge_server::admin::{GrantText, projects};
+use fieldmerge_server::compact::{self, Compacted};
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::{Store, StoreOptions};
 use fieldmerge_tests::postgres::{self, Durability};
@@ -77,6 +78,12 @@ impl Site {
         Server::start(&self.url()).await
     }
 
+    /// Compacts all that is stored, as `fieldmerge admin compact` does beside a server.
+    pub async fn compact(&self) -> Compacted {
+        let mut done = compact::now(&self.app, None).await.expect("the database can be compacted");
+        done.pop().expect("there is a project")
+    }
+
     /// A code with which one device may enrol, with grants such as `S1:enumerator`.
     pub async fn code(&self, label: &str, grants: &[&str]) -> String {
         let grants: Vec<GrantText> =
@@ -114,16 +121,18 @@ impl Site {
         authors
     }
 
-    /// Bytes of the SQLite database, what stands in its log included; 0 for PostgreSQL.
+    /// Bytes of the SQLite database that hold something, what stands in its log included; 0 for PostgreSQL.
     pub async fn database_bytes(&self) -> u64 {
         let Database::Sqlite(folder) = &self.database else { return 0 };
         let options = SqliteConnectOptions::new().filename(folder.path().join(FILE)).read_only(true);
         let mut connection = options.connect().await.expect("SQLite opens");
-        let bytes: i64 =
-            sqlx::query_scalar("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-                .fetch_one(&mut connection)
-                .await
-                .expect("SQLite counts its pages");
+        let bytes: i64 = sqlx::query_scalar(
+            "SELECT (page_count - freelist_count) * page_size
+                FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .expect("SQLite counts its pages");
         connection.close().await.expect("the connection closes");
         u64::try_from(bytes).unwrap_or_default()
     }

@@ -69,3 +69,19 @@ pub async fn verify(program: &str, database: &str) {
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "verify: {}", String::from_utf8_lossy(&said));
 }
+
+/// Runs `fieldmerge admin compact` beside whatever else uses the database. `die_at` is a failpoint and how often it is
+/// passed; otherwise it has to succeed.
+pub async fn compact(program: &str, database: &str, die_at: Option<(&str, u32)>) {
+    use std::os::unix::process::ExitStatusExt;
+    let mut command = Command::new(program);
+    command.args(["admin", "compact", "--json", "--database", database]);
+    command.stdin(Stdio::null()).env_remove("FIELDMERGE_DIE_AT").kill_on_drop(true);
+    if let Some((name, count)) = die_at {
+        command.env("FIELDMERGE_DIE_AT", format!("{name}:{count}"));
+    }
+    let output = command.output().await.expect("the program runs");
+    let killed = die_at.is_some() && output.status.signal() == Some(9);
+    let said = [output.stdout, output.stderr].concat();
+    assert!(killed || output.status.success(), "compact: {}", String::from_utf8_lossy(&said));
+}

@@ -40,8 +40,8 @@ pub struct Replay {
 
 impl Replay {
     /// Reads all feeds of a project. Panics where a position is skipped or given twice, or a change stands twice or
-    /// does not fit what stands before it.
-    pub async fn read(tx: &mut Tx, project: ProjectId) -> Self {
+    /// does not fit what stands before it. The states that are `stored` tell in which frame each change came.
+    pub async fn read(tx: &mut Tx, project: ProjectId, stored: &BTreeMap<RecordId, State>) -> Self {
         let mut replay = Self::default();
         for feed in feeds::list(tx, project).await.expect("the feeds can be read") {
             let mut position = 0;
@@ -60,7 +60,7 @@ impl Replay {
                     let dictionary = dictionaries::find(tx, project, number).await.expect("it can be read");
                     assert_eq!(dictionary.is_some(), number != 0, "a dictionary is kept where it is needed");
                     let body = body.as_deref().expect("nobody's own segments were left out");
-                    replay.segment(head, body, &dictionary.unwrap_or_default());
+                    replay.segment(head, body, &dictionary.unwrap_or_default(), stored);
                     position = head.to;
                 }
                 if !page.more {
@@ -74,7 +74,13 @@ impl Replay {
         replay
     }
 
-    fn segment(&mut self, head: &SegmentHead, body: &[u8], dictionary: &[u8]) {
+    fn segment(
+        &mut self,
+        head: &SegmentHead,
+        body: &[u8],
+        dictionary: &[u8],
+        stored: &BTreeMap<RecordId, State>,
+    ) {
         let compression = Compression::from_number(head.compression).expect("a known compression");
         let raw = inflate(body, compression, dictionary, head.raw_bytes as usize, 8 << 20);
         let raw = raw.expect("a segment inflates");
@@ -82,21 +88,24 @@ impl Replay {
         assert_eq!(packed.len(), head.count as usize, "a segment holds what its head says");
         let order: Vec<u32> = causal_order(&packed);
         let resolved = self.resolve(packed);
-        let source = head.source.expect("nothing is compacted yet");
-        let key = (head.feed, source.device.0, source.incarnation.0, source.frame);
         for index in order {
             let Resolved { record, change, hash, missing } = &resolved[index as usize];
             let hash = hash.unwrap_or_else(|| {
                 panic!("a stored change depends on what does not stand before it: {missing:?}")
             });
-            let position = head.from + 1 + u64::from(index);
+            let known = stored.get(record).and_then(|state| state.provenance(change.actor, change.seq));
+            let known = known.unwrap_or_else(|| panic!("{record} does not know how its change came"));
+            let (device, incarnation, frame) = (change.actor.device(), known.incarnation, known.frame);
+            let source = Source { device, incarnation, frame };
+            if let Some(last) = head.source {
+                let writers = [(last.device, last.incarnation), (device, incarnation)];
+                assert_eq!(writers[0], writers[1], "a segment names another writer than its changes");
+                assert!(frame <= last.frame, "a segment ends with a later frame than it says");
+            }
+            assert!(known.received_ms <= head.received_ms, "a segment was received later than it says");
+            let key = (head.feed, device.0, incarnation.0, frame);
             self.by_source.entry(key).or_insert_with(|| (source, Vec::new())).1.push(hash);
-            let provenance = Provenance {
-                incarnation: source.incarnation,
-                frame: source.frame,
-                position,
-                received_ms: head.received_ms,
-            };
+            let provenance = Provenance { position: head.from + 1 + u64::from(index), ..known };
             self.change(head.feed, *record, change, hash, provenance);
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fieldmerge_engine::{CaseView, Table};
 use fieldmerge_model::access::{self, Grant};
 use fieldmerge_model::log::LogState;
-use fieldmerge_model::record::RecordState;
+use fieldmerge_model::record::{Provenance, RecordState};
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{Actor, ChangeHash, RecordClass, RecordId};
 use fieldmerge_server::sync::push::json;
@@ -73,6 +73,14 @@ impl State {
             Self::Log(Box::new(LogState::from_bytes(bytes).expect("a stored log reads")))
         } else {
             Self::Record(Box::new(RecordState::from_bytes(bytes).expect("a stored record reads")))
+        }
+    }
+
+    /// How an author's change came.
+    pub fn provenance(&self, actor: Actor, seq: u64) -> Option<Provenance> {
+        match self {
+            Self::Record(state) => state.provenance(actor, seq),
+            Self::Log(log) => log.provenance(actor, seq),
         }
     }
 

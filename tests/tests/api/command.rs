@@ -74,6 +74,10 @@ fn an_administrator_makes_a_project_and_invites_a_device() {
     assert_eq!((&keys[0]["id"], &keys[0]["role"]), (&key["id"], &"analyst".into()));
     assert_eq!(it.json(&["admin", "device", "list", "ROADS"]), serde_json::json!([]));
     assert_eq!(it.json(&["verify"])["projects"][0]["difference_count"], 0);
+    let compacted = it.json(&["admin", "compact", "ROADS"]);
+    assert_eq!((&compacted[0]["project"], &compacted[0]["segments_after"]), (&"ROADS".into(), &0.into()));
+    let said = it.run(&["admin", "compact"]).stdout;
+    assert_eq!(String::from_utf8_lossy(&said), "ROADS: nothing to compact in 0 segments\n");
 }
 
 #[test]
@@ -83,6 +87,7 @@ fn a_failure_says_why_and_by_which_kind() {
     it.json(&["admin", "project", "new", "ROADS", "Rural roads"]);
     for (arguments, code, said) in [
         (&["admin", "area", "list", "GHOST"][..], 3, "there is no project `GHOST`"),
+        (&["admin", "compact", "GHOST"], 3, "there is no project `GHOST`"),
         (&["admin", "project", "new", "ROADS", "Again"], 4, "the project `ROADS` exists already"),
         (&["admin", "project", "new", "a b", "Again"], 2, "1 to 32 letters"),
         (&["admin", "device", "code", "ROADS", "Hery", "--grant", "S1"], 2, "not AREA:ROLE"),

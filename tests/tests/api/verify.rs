@@ -1,6 +1,7 @@
 //! `verify` finds what somebody changed behind the server's back.
 
 use fieldmerge_protocol::{RecordClass, Value};
+use fieldmerge_server::compact;
 use fieldmerge_server::verify::{ProjectReport, verify};
 use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::persona::Persona;
@@ -40,6 +41,18 @@ async fn what_the_server_wrote_verifies() {
 }
 
 #[tokio::test]
+async fn after_compaction_the_author_of_each_change_is_proven() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let server = full_server(kind).await;
+        compact::now(&server.app, Some(PROJECT)).await.expect("the store answers");
+        let report = report(&server).await;
+        assert_eq!(report.differences, Vec::<String>::new(), "{kind:?}");
+        let ProjectReport { changes, frames, proofs, .. } = report;
+        assert_eq!((changes, frames, proofs), (5, 3, 4), "the two of the worker became one");
+    }
+}
+
+#[tokio::test]
 async fn what_somebody_changed_is_found() {
     for (tampering, said) in [
         ("UPDATE records SET current_values = '{}' WHERE record_type = 'worker'", "current values"),
@@ -56,6 +69,7 @@ async fn what_somebody_changed_is_found() {
         ("DELETE FROM segments WHERE class = 2", "ends at 0"),
         ("UPDATE segments SET body = x'00' WHERE class = 2", "does not decode"),
         ("UPDATE feeds SET head = head + 1 WHERE class = 2", "ends at 1"),
+        ("UPDATE segments SET device = zeroblob(10) WHERE class = 2", "not of the writer that it names"),
         ("UPDATE proofs SET signature = zeroblob(64)", "not signed by the device"),
         ("UPDATE proofs SET receipt = x'00'", "receipt that does not parse"),
         ("DELETE FROM proofs WHERE frame = 1", "no proof"),

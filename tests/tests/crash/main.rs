@@ -1,7 +1,8 @@
 //! A server that is killed, by SIGKILL and without warning, at every step of its work and at any other moment.
 //!
 //! Each run starts the real program, lets three phones work and sync at once, and kills it at a point drawn from
-//! those of `failpoint.rs` or at a random moment, up to three times. Then a last server runs in peace, and all must
+//! those of `failpoint.rs` or at a random moment, up to three times. Compactions run beside it, in processes of their own
+//! that are killed at points of theirs. Then a last server runs in peace, and all must
 //! hold the same: nothing that was saved is lost or doubled, a phone that read all the time and one that begins now
 //! hold every record, `fieldmerge verify` finds nothing, and the rows are what the segments say.
 //!

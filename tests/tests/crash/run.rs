@@ -84,18 +84,31 @@ pub fn run(template: &Template, seed: u64) {
         let mut ledger = Ledger::default();
         for _ in 0..=rng.next_u32() % 3 {
             let death = death(&mut rng);
-            live(&database, host, &mut workers, &mut ledger, death).await;
+            let compactions = compactions(&mut rng);
+            live(&database, host, &mut workers, &mut ledger, death, &compactions).await;
         }
         settle(template, &database, host, &mut workers, ledger).await;
     });
 }
 
 fn death(rng: &mut ChaCha8Rng) -> Death {
-    let all = failpoint::ALL;
+    let all = failpoint::SYNC;
     match rng.next_u32() % 4 {
         0 => Death::After(Duration::from_micros(u64::from(rng.next_u32() % 60_000))),
         _ => Death::At(all[rng.next_u32() as usize % all.len()], 1 + rng.next_u32() % 6),
     }
+}
+
+/// Where each of some compactions dies, if it does: they run beside the server, one after another.
+fn compactions(rng: &mut ChaCha8Rng) -> Vec<Option<(&'static str, u32)>> {
+    let all = failpoint::COMPACTION;
+    let mut one = || {
+        let point = (all[rng.next_u32() as usize % all.len()], 1 + rng.next_u32() % 3);
+        (!rng.next_u32().is_multiple_of(3)).then_some(point)
+    };
+    let first = one();
+    let second = one();
+    [first, second].into_iter().take(rng.next_u32() as usize % 3).collect()
 }
 
 /// One life of the server: everybody works and syncs until it is dead.
@@ -105,6 +118,7 @@ async fn live(
     workers: &mut [Worker],
     ledger: &mut Ledger,
     death: Death,
+    compactions: &[Option<(&'static str, u32)>],
 ) {
     let die_at = match death {
         Death::At(name, count) => Some((name, count)),
@@ -122,7 +136,12 @@ async fn live(
             server.kill();
         }
     };
-    tokio::join!(day(one), day(two), day(three), killed);
+    let compacted = async {
+        for die_at in compactions {
+            process::compact(PROGRAM, &database.url(), *die_at).await;
+        }
+    };
+    tokio::join!(day(one), day(two), day(three), killed, compacted);
     server.kill();
     assert!(server.ended().await, "the server died of something else: {death:?}");
 }
@@ -155,6 +174,9 @@ async fn settle(
     let mut link = Wire::to(server.address);
     let mut phones: Vec<&mut Phone> = workers.iter_mut().map(|worker| &mut worker.phone).collect();
     work::settle(&mut phones, &mut link, &mut ledger).await;
+    if host.octets()[3] & 4 == 0 {
+        process::compact(PROGRAM, &database.url(), None).await;
+    }
     let mut reader = template.reader.copy(9);
     reader.clock_ms = now_ms();
     let report = reader.sync(&mut link).await.expect("this phone does not die");

@@ -1,5 +1,8 @@
 //! What can happen to a request, and how often.
 
+use std::pin::pin;
+use std::task::Poll;
+
 use fieldmerge_tests::world::phone::StoreFault;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -74,4 +77,18 @@ impl Dice {
         let most = [0, 60_000, 3_600_000, 31_536_000_000][self.index(4)];
         if most == 0 { 0 } else { i64::try_from(self.seed() % (2 * most)).unwrap_or(0) - most.cast_signed() }
     }
+}
+
+/// The output of a future that is dropped when it has waited so often.
+pub async fn until_await<T>(future: impl Future<Output = T>, awaits: u32) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = awaits;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
 }

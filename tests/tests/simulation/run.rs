@@ -1,9 +1,7 @@
 //! One world from its seed to its end.
 
-use std::pin::pin;
-use std::task::Poll;
-
 use fieldmerge_engine::{Input, Request, SyncEnd, SyncOptions};
+use fieldmerge_server::compact;
 use fieldmerge_tests::database::{Database, Kind};
 use fieldmerge_tests::world::census::Census;
 use fieldmerge_tests::world::link::{Link, Reply};
@@ -13,7 +11,7 @@ use fieldmerge_tests::world::seeds::runtime;
 use fieldmerge_tests::world::site::{START_MS, Site};
 use fieldmerge_tests::world::work::{Ledger, Work};
 
-use crate::faults::{Dice, Fate};
+use crate::faults::{Dice, Fate, until_await};
 
 /// How many things happen before the world is left in peace.
 const STEPS: u32 = 150;
@@ -138,7 +136,8 @@ impl<'a> World<'a> {
         match self.dice.below(100) {
             0..20 => self.save(index),
             20..40 => self.begin_sync(index),
-            40..93 => self.deliver_one().await,
+            40..91 => self.deliver_one().await,
+            91..93 => self.compact().await,
             93..94 => self.restart(index),
             94..96 => {
                 self.phones[index].backup =
@@ -245,6 +244,20 @@ impl<'a> World<'a> {
         self.tell("the server dies");
         self.site.app.store().close().await;
         self.site = self.site.reopen(self.database, self.now_ms, self.dice.seed()).await;
+    }
+
+    /// The server compacts what it has, or dies over it.
+    async fn compact(&mut self) {
+        let work = compact::now(&self.site.app, None);
+        if self.dice.percent(30) {
+            let awaits = self.dice.below(40);
+            let done = until_await(work, awaits).await;
+            self.tell(("compacting", awaits, done.is_some()));
+            self.server_dies().await;
+        } else {
+            let done = work.await.expect("the database does not fail");
+            self.tell(("compacted", done));
+        }
     }
 
     /// Something that is under way arrives, whatever else left before it.
@@ -379,18 +392,4 @@ impl<'a> World<'a> {
         let after = Census::take(self.site.app.store(), self.site.project).await;
         after.assert_same_as(census);
     }
-}
-
-/// The output of a future that is dropped when it has waited so often.
-async fn until_await<T>(future: impl Future<Output = T>, awaits: u32) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = awaits;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
 }

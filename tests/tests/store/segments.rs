@@ -13,6 +13,10 @@ on_both!(
     own_segments_come_without_a_body,
     a_position_finds_its_segment,
     positions_are_taken_once,
+    a_stretch_is_read_whole,
+    several_become_one,
+    what_is_not_there_as_it_was_read_is_left_alone,
+    of_two_that_replace_the_same_one_does,
 );
 
 /// Ten segments of ten positions and a thousand bytes each; every third is of several authors.
@@ -111,4 +115,96 @@ async fn positions_are_taken_once(place: &Place) {
     let again = segments::append(&mut tx, PROJECT, &segment(FEED, 5, 10), b"").await;
     assert!(matches!(again, Err(StoreError::Duplicate)));
     assert_eq!(FEED.area, AREA);
+}
+
+async fn a_stretch_is_read_whole(place: &Place) {
+    let store = place.store().await;
+    let mut tx = store.begin().await.expect("begin");
+    let all = fill(&mut tx).await;
+    let read = segments::between(&mut tx, PROJECT, FEED, 20, 50).await.expect("a stretch");
+    assert_eq!(read, all[2..5]);
+    assert_eq!(segments::between(&mut tx, PROJECT, FEED, 20, 29).await.expect("a stretch"), []);
+}
+
+/// Replaces segments by one with the same positions, as compaction does.
+async fn replace(tx: &mut Tx, old: &[SegmentHead], body: &[u8]) -> bool {
+    let removed = segments::remove(tx, PROJECT, old).await.expect("remove");
+    if removed {
+        let head = joined(old);
+        segments::append(tx, PROJECT, &head, body).await.expect("append");
+    }
+    removed
+}
+
+fn joined(old: &[SegmentHead]) -> SegmentHead {
+    let (first, last) = (old.first().expect("a first"), old.last().expect("a last"));
+    SegmentHead { source: None, ..segment(FEED, first.from, last.to) }
+}
+
+fn heads(all: &[(SegmentHead, Vec<u8>)]) -> Vec<SegmentHead> {
+    all.iter().map(|(head, _)| head.clone()).collect()
+}
+
+async fn several_become_one(place: &Place) {
+    let store = place.store().await;
+    let mut tx = store.begin().await.expect("begin");
+    let all = fill(&mut tx).await;
+    assert!(replace(&mut tx, &heads(&all[3..6]), b"one").await);
+    let page = segments::after(&mut tx, PROJECT, FEED, 0, u64::MAX, None).await.expect("page");
+    let tos: Vec<u64> = page.segments.iter().map(|(head, _)| head.to).collect();
+    assert_eq!(tos, [10, 20, 30, 60, 70, 80, 90, 100]);
+    let (head, body) = &page.segments[3];
+    assert_eq!(
+        (head.from, head.count, head.source, body.as_deref()),
+        (30, 30, None, Some(b"one".as_slice()))
+    );
+    let totals = segments::totals(&mut tx, PROJECT).await.expect("totals");
+    assert_eq!((totals.segments, totals.bytes), (9, 7 * 1_000 + 3 + 12), "those of the other feed included");
+    // A cursor inside finds the segment that its next position stands in.
+    let page = segments::after(&mut tx, PROJECT, FEED, 45, 0, None).await.expect("page");
+    assert_eq!(range(&page), (30, 60, true));
+}
+
+async fn what_is_not_there_as_it_was_read_is_left_alone(place: &Place) {
+    let store = place.store().await;
+    let mut tx = store.begin().await.expect("begin");
+    let all = heads(&fill(&mut tx).await);
+    assert!(replace(&mut tx, &all[3..6], b"one").await);
+    let before = segments::heads_after(&mut tx, PROJECT, FEED, 0, 100).await.expect("heads");
+    for (first, last) in [(3, 6), (3, 4), (5, 7), (5, 6), (0, 4), (4, 5)] {
+        assert!(!replace(&mut tx, &all[first..last], b"never").await, "{first}..{last}");
+    }
+    let mut other = before[4].clone();
+    other.raw_bytes += 1;
+    assert!(!replace(&mut tx, &[before[3].clone(), other], b"never").await, "another body");
+    assert!(!replace(&mut tx, &[before[0].clone(), before[2].clone()], b"never").await, "a gap");
+    assert!(!replace(&mut tx, &[], b"never").await);
+    assert_eq!(segments::heads_after(&mut tx, PROJECT, FEED, 0, 100).await.expect("heads"), before);
+}
+
+async fn of_two_that_replace_the_same_one_does(place: &Place) {
+    let store = place.store().await;
+    let all =
+        heads(&store.write(async |mut tx| Ok::<_, StoreError>(fill(&mut tx).await)).await.expect("filled"));
+    let attempts = [(0, 4), (0, 4), (2, 6), (3, 8), (5, 10)].map(|(first, last)| {
+        let (store, old) = (store.clone(), all[first..last].to_vec());
+        tokio::spawn(async move {
+            let won =
+                store.write(async |mut tx| Ok::<_, StoreError>(replace(&mut tx, &old, b"one").await)).await;
+            won.expect("a transaction")
+        })
+    });
+    let mut won = 0;
+    for attempt in attempts {
+        won += u64::from(attempt.await.expect("it ends"));
+    }
+    assert!(won >= 1);
+    let mut tx = store.read().await.expect("read");
+    let page = segments::after(&mut tx, PROJECT, FEED, 0, u64::MAX, None).await.expect("page");
+    let mut at = 0;
+    for (head, _) in &page.segments {
+        assert_eq!(head.from, at, "no position is lost or doubled");
+        at = head.to;
+    }
+    assert_eq!(at, 100);
 }

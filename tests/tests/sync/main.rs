@@ -3,6 +3,7 @@
 mod bad_links;
 mod carried;
 mod changes;
+mod compacted;
 mod convergence;
 mod cuts;
 mod dictionaries;

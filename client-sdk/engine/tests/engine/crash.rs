@@ -153,8 +153,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_confirmed_is_lost_and_all_agree(events in events()) {
+    fn nothing_confirmed_is_lost_and_all_agree(
+        events in events(),
+        regroups in proptest::option::of(any::<u64>()),
+    ) {
         let mut server = Server::new();
+        server.regroups = regroups;
         let roles = [Role::Enumerator, Role::Supervisor];
         let mut phones = vec![Phone::enrolled(&mut server, 1, &roles), Phone::enrolled(&mut server, 2, &roles)];
         let mut confirmed = Confirmed::default();

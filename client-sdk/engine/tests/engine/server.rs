@@ -2,6 +2,7 @@
 
 mod feeds;
 mod inspect;
+mod regroup;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +69,8 @@ pub(crate) struct Server {
     pub(crate) frame_changes: usize,
     /// How often the rest of a frame was enough.
     pub(crate) resumed: std::cell::Cell<usize>,
+    /// Sends frames grouped anew at each request, drawn from this seed.
+    pub(crate) regroups: Option<u64>,
 }
 
 impl Server {
@@ -91,6 +94,7 @@ impl Server {
             requests: 0,
             frame_changes: 3,
             resumed: std::cell::Cell::default(),
+            regroups: None,
         }
     }
 
@@ -211,7 +215,7 @@ impl Server {
             let known = hello.log == Some(self.log);
             let cursor =
                 hello.cursors.iter().find(|cursor| known && cursor.feed == *feed).map_or(0, |c| c.position);
-            for frame in self.feed_frames(*feed, changes, cursor, own) {
+            for frame in self.frames_of(*feed, changes, cursor, own) {
                 let size = frame.body.as_ref().map_or(0, |body| body.bytes.len() as u64);
                 if left == 0 {
                     more = true;

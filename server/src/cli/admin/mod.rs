@@ -1,6 +1,7 @@
 //! `fieldmerge admin`.
 
 mod area;
+mod compact;
 mod device;
 mod grant;
 mod key;
@@ -40,6 +41,8 @@ pub enum Admin {
     /// See what was put aside.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Join small stored segments into large ones now.
+    Compact(compact::Compact),
 }
 
 impl Admin {
@@ -58,6 +61,7 @@ impl Admin {
             Self::Grant(command) => command.run(app, output).await?,
             Self::Key(command) => command.run(app, output).await?,
             Self::Quarantine(command) => command.run(app, output).await?,
+            Self::Compact(command) => command.run(app, output).await?,
         }
         Ok(ExitCode::SUCCESS)
     }

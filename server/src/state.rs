@@ -154,6 +154,12 @@ impl App {
         self.0.store.ping().await.map_err(|error| ApiError::later(ProblemCode::Unavailable, 5).because(error))
     }
 
+    /// Writes what waits to be written, and closes the database.
+    pub async fn close(&self) {
+        self.0.seen.flush(self).await;
+        self.0.store.close().await;
+    }
+
     /// From now on the server is not ready: whoever routes sends new requests elsewhere.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);

@@ -86,7 +86,7 @@ impl Demo {
         let (cases, names) = (merged.a.device.conflicts().await, merged.names());
         // The phones are closed, so that `fieldmerge-device` can open them while the server goes on.
         drop(merged);
-        app.store().close().await;
+        app.close().await;
 
         let app = open(&database, Config::default()).await?;
         let told = self.told(&app, at, cases.len()).await?;
@@ -100,7 +100,7 @@ impl Demo {
             let listener = listen(at, IN_USE).await?;
             serve(app.clone(), listener, router(&app), stop_signal()).await;
         }
-        app.store().close().await;
+        app.close().await;
         Ok(ExitCode::SUCCESS)
     }
 

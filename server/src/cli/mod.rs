@@ -145,7 +145,7 @@ where
 {
     let app = open(database, Config::default()).await?;
     let done = work(&app).await;
-    app.store().close().await;
+    app.close().await;
     done
 }
 

@@ -79,8 +79,7 @@ impl Serve {
         serve(app.clone(), listener, router(&app), stop_signal()).await;
         drop(stop);
         _ = tokio::join!(compaction, expiry);
-        app.seen().flush(&app).await;
-        app.store().close().await;
+        app.close().await;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }

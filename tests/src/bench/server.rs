@@ -31,7 +31,7 @@ pub async fn serve(database: &str, listen: SocketAddr) {
         let _ = tokio::io::stdin().read_to_end(&mut Vec::new()).await;
     };
     serve_router(app.clone(), listener, router(&app), stop).await;
-    app.store().close().await;
+    app.close().await;
 }
 
 /// A running server; it is killed when dropped.

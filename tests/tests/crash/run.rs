@@ -45,7 +45,7 @@ impl Template {
                 site.phone("Tahina", 3, &["all:payroll", "S1:enumerator"]).await,
             ];
             let reader = site.phone("reader", 4, &both).await;
-            site.app.store().close().await;
+            site.app.close().await;
             Self { database, site, workers, reader }
         })
     }

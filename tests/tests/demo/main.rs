@@ -60,7 +60,7 @@ async fn the_story_ends_as_it_should(kind: Kind) {
         Census::take(app.store(), project.id).await.assert_same_as(&census);
     }
     resent.end().await;
-    app.store().close().await;
+    app.close().await;
 }
 
 async fn the_order_of_the_syncs_does_not_matter(kind: Kind) {

@@ -109,7 +109,7 @@ impl Offline {
         listening.stop().await;
         story.work_offline(&mut |_| {}).await.expect("two weeks of work");
         story.edit_offline(&mut |_| {}).await.expect("the edits of both");
-        app.store().close().await;
+        app.close().await;
         Self { database, a: copy(home_a.path()), b: copy(home_b.path()), link: at, story }
     }
 
@@ -141,7 +141,7 @@ impl Offline {
         }
         drop(link);
         listening.stop().await;
-        app.store().close().await;
+        app.close().await;
         (census, phones)
     }
 }

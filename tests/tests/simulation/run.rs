@@ -49,7 +49,7 @@ impl Template {
                     phone.sync(&mut site.link()).await.expect("nothing fails yet");
                 }
             }
-            site.app.store().close().await;
+            site.app.close().await;
             Self { database, site, phones }
         })
     }
@@ -64,7 +64,7 @@ pub fn world(template: &Template, seed: u64) {
             world.step().await;
         }
         world.end().await;
-        world.site.app.store().close().await;
+        world.site.app.close().await;
     });
 }
 
@@ -242,7 +242,7 @@ impl<'a> World<'a> {
 
     async fn server_dies(&mut self) {
         self.tell("the server dies");
-        self.site.app.store().close().await;
+        self.site.app.close().await;
         self.site = self.site.reopen(self.database, self.now_ms, self.dice.seed()).await;
     }
 

@@ -61,7 +61,7 @@ impl Template {
             for (seed, label) in (1..).zip(["Hery", "Lalao", "Tahina"]) {
                 phones.push(site.phone(label, seed, &both).await);
             }
-            site.app.store().close().await;
+            site.app.close().await;
             Self { database, site, phones }
         })
     }

@@ -55,7 +55,7 @@ impl Template {
             for seed in 1..=3 {
                 authors.push(Author::enrolled(&site, &format!("author {seed}"), seed, &WRITES).await);
             }
-            site.app.store().close().await;
+            site.app.close().await;
             Self { database, site, authors }
         })
     }
@@ -158,7 +158,7 @@ impl History {
         census.assert_same_on(&phone);
         self.assert_receipts(&post).await;
         drop(listening);
-        site.app.store().close().await;
+        site.app.close().await;
         census
     }
 

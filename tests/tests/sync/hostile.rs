@@ -36,7 +36,7 @@ impl Attack {
         let site = Site::found(database, 1, &["S1"]).await;
         let author = Author::enrolled(&site, "attacker", 1, &WRITES).await;
         let neighbour = Author::enrolled(&site, "neighbour", 2, &WRITES).await;
-        site.app.store().close().await;
+        site.app.close().await;
         let server = Server::start(PROGRAM, &database.url(), Ipv4Addr::LOCALHOST, None).await;
         let feed = Feed { area: site.areas[0], class: RecordClass::Core };
         let mut attack =

@@ -22,13 +22,15 @@ use fieldmerge_tests::synthetic::People;
 use reqwest::RequestBuilder;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::{Child, Command};
 
 /// A running nginx; it is killed when dropped.
 struct Nginx {
     child: Child,
     address: SocketAddr,
+    /// Keeps the port: it is bound and never listens.
+    _port: TcpSocket,
     _folder: TempDir,
 }
 
@@ -36,9 +38,10 @@ impl Nginx {
     /// Starts one before a server. `setting` is the line that a test needs besides the defaults.
     async fn before(server: SocketAddr, setting: &str) -> Self {
         let folder = folder();
-        let free = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let address = free.local_addr().expect("a listener has an address");
-        drop(free);
+        let port = TcpSocket::new_v4().expect("a socket can be made");
+        port.set_reuseport(true).expect("Linux knows it");
+        port.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port is free");
+        let address = port.local_addr().expect("a bound socket has an address");
         let at = folder.path().display();
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("{name}_temp_path {at}/{name};\n"))
@@ -46,7 +49,7 @@ impl Nginx {
         let settings = format!(
             "daemon off;\nmaster_process off;\nerror_log stderr crit;\npid {at}/pid;\nevents {{}}\n\
              http {{\naccess_log off;\n{temporary}{setting}\n\
-             server {{ listen {address}; location / {{ proxy_pass http://{server}; }} }}\n}}\n"
+             server {{ listen {address} reuseport; location / {{ proxy_pass http://{server}; }} }}\n}}\n"
         );
         let file = folder.path().join("nginx.conf");
         std::fs::write(&file, settings).expect("a file can be written");
@@ -57,7 +60,7 @@ impl Nginx {
             .kill_on_drop(true)
             .spawn()
             .expect("this test needs the program nginx; on Debian: apt-get install nginx");
-        let mut nginx = Self { child, address, _folder: folder };
+        let mut nginx = Self { child, address, _port: port, _folder: folder };
         while TcpStream::connect(address).await.is_err() {
             let ended = nginx.child.try_wait().expect("a process can be asked");
             assert_eq!(ended, None, "nginx has ended; it says why above");

@@ -172,12 +172,12 @@ async fn restore_server(kind: Kind, operator_tells: bool) {
         }
     };
     both_work(&site, &mut ledger, &mut one, &mut other).await;
-    site.app.store().close().await;
+    site.app.close().await;
     let backup = database.copy().await;
     let site = site.reopen(&database, START_MS + 60_000, 2).await;
     both_work(&site, &mut ledger, &mut one, &mut other).await;
     let lost = Census::take(site.app.store(), site.project).await;
-    site.app.store().close().await;
+    site.app.close().await;
 
     let site = site.reopen(&backup, START_MS + 120_000, 3).await;
     assert!(Census::take(site.app.store(), site.project).await.changes() < lost.changes());
@@ -204,5 +204,5 @@ async fn restore_server(kind: Kind, operator_tells: bool) {
     for phone in [&one, &other] {
         census.assert_same_on(phone);
     }
-    site.app.store().close().await;
+    site.app.close().await;
 }

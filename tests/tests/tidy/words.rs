@@ -88,7 +88,7 @@ fn no_path_of_one_machine_is_named() {
 
 #[test]
 fn ids_come_from_the_injected_generator() {
-    let words = words(&[("new_", "v4"), ("now_", "v7")]);
+    let words = words(&[("Uuid::new_", "v4"), ("Uuid::now_", "v7")]);
     let mut found = Vec::new();
     for file in files().iter().filter(|file| file.ending() == "rs") {
         for (index, line) in code_only(&file.text).lines().enumerate() {

@@ -1,5 +1,6 @@
 //! Everything that needs two crates or a process: what the tests and benches share.
 
+pub mod cost;
 pub mod database;
 pub mod persona;
 pub mod postgres;

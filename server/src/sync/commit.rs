@@ -131,7 +131,9 @@ impl Commits {
             let checked = check_first(project, &arrival);
             (arrival, checked)
         });
-        let (arrival, checked) = work.await.map_err(ApiError::internal)?;
+        // What a panic says may hold what a person typed.
+        let panicked = |_| ApiError::internal(std::io::Error::other("the frames could not be decoded"));
+        let (arrival, checked) = work.await.map_err(panicked)?;
         let operations: usize = checked.iter().map(Checked::operations).sum();
         let permits = u32::try_from(operations.min(ROOM)).map_err(ApiError::internal)?;
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(ApiError::internal)?;

@@ -19,7 +19,7 @@ use fieldmerge_model::access;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
-use fieldmerge_protocol::{AreaId, LogId, ProjectId, RecordClass};
+use fieldmerge_protocol::{AreaId, DeviceId, LogId, ProjectId, RecordClass};
 use fieldmerge_store::projects::Project;
 use fieldmerge_store::{StoreError, Tx, feeds, proofs};
 use tracing::Instrument;
@@ -76,22 +76,22 @@ async fn take(
     let (hello_bytes, hello) = intake.hello().await?;
     failpoint("request-parsed");
     let batch = intake.batch().await?;
-    let AuthedDevice { directory, device } = authed;
-    let (project, device) = (&directory.project, *device);
-    let areas: Vec<AreaId> = directory.areas.iter().copied().collect();
-    let readable = access::readable(directory.grants_of(device), project.root_area, &areas);
-    let concerned = concerned(&hello, &readable);
-
+    let device = authed.device;
     let mut tx = app.store().read().await?;
-    let committed = proofs::highest(&mut tx, project.id, device, hello.incarnation).await?;
-    let mut heads = feed_heads(&mut tx, project.id, &concerned).await?;
-    let known = Known::of(app, &mut tx, authed, &batch.frames).await?;
+    let (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
+    let id = directory.project.id;
+    let committed = proofs::highest(&mut tx, id, device, hello.incarnation).await?;
+    let heads = feed_heads(&mut tx, id, &concerned(&hello, &readable(&directory, device))).await?;
     tx.rollback().await?;
     let stale = committed > hello.packed;
-    let lost = has_lost(project, committed, &heads, &hello);
-    app.seen().note(app, project.id, device, app.now_ms(), hello.telemetry.as_ref().map(telemetry_json));
-    let Committed { mut receipts, wrote } =
-        push(app, authed, intake, answer, (batch, known), !stale && !lost).await?;
+    let lost = has_lost(&directory.project, committed, &heads, &hello);
+    app.seen().note(app, id, device, app.now_ms(), hello.telemetry.as_ref().map(telemetry_json));
+    let first = First { batch, known, directory };
+    let (pushed, directory) = push(app, authed, intake, answer, first, !stale && !lost).await?;
+    let Committed { mut receipts, wrote } = pushed;
+
+    let (project, readable, mut heads) = (&directory.project, readable(&directory, device), heads);
+    let concerned = concerned(&hello, &readable);
 
     let asked = hello.unsettled.as_deref().unwrap_or_default();
     let is_behind = hello.roster != project.roster_version;
@@ -101,7 +101,7 @@ async fn take(
         receipts.extend(receipts_again(&mut tx, project.id, device, asked).await?);
         heads = feed_heads(&mut tx, project.id, &concerned).await?;
         if is_behind {
-            roster = Some(roster::of_device(&mut tx, directory, device).await?);
+            roster = Some(roster::of_device(&mut tx, &directory, device).await?);
         }
         tx.rollback().await?;
     }
@@ -150,18 +150,24 @@ impl Known {
     }
 }
 
-/// Has the frames of a request written as they arrive, `batch` first; where they may not be taken they are only read. A
-/// request that is cut keeps what arrived of it.
+/// The first batch of a request, with what was known when it had been read.
+struct First {
+    batch: Batch,
+    known: Known,
+    directory: Arc<Directory>,
+}
+
+/// Has the frames of a request written as they arrive; where they may not be taken they are only read. A request that is
+/// cut keeps what arrived of it. Gives the directory as it was when the last of them had been read, too.
 async fn push(
     app: &App,
     authed: &AuthedDevice,
     intake: &mut Intake,
     answer: &mut Answer,
-    (mut batch, mut known): (Batch, Known),
+    First { mut batch, mut known, mut directory }: First,
     takes: bool,
-) -> Result<Committed, ApiError> {
+) -> Result<(Committed, Arc<Directory>), ApiError> {
     let mut all = Committed::default();
-    let mut directory = Arc::clone(&authed.directory);
     loop {
         let frames = if takes { std::mem::take(&mut batch.frames) } else { Vec::new() };
         let (sender, authors) = (authed.device, authors(&directory, &frames));
@@ -178,12 +184,14 @@ async fn push(
         all.receipts.extend(written.receipts);
         all.wrote |= written.wrote;
         match std::mem::take(&mut batch).then {
-            Following::End => return Ok(all),
+            Following::End => return Ok((all, directory)),
             Following::Cut(error) => return Err(error),
             Following::More => {}
         }
         batch = intake.batch().await?;
-        (directory, known) = look_again(app, authed, &batch.frames).await?;
+        let mut tx = app.store().read().await?;
+        (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
+        tx.rollback().await?;
     }
 }
 
@@ -191,18 +199,23 @@ async fn push(
 /// device may have been revoked meanwhile.
 async fn look_again(
     app: &App,
+    tx: &mut Tx,
     authed: &AuthedDevice,
     frames: &[Vec<u8>],
 ) -> Result<(Arc<Directory>, Known), ApiError> {
-    let mut tx = app.store().read().await?;
-    let directory = app.directories().get(&mut tx, authed.directory.project.id).await?;
-    let known = Known::of(app, &mut tx, authed, frames).await?;
-    tx.rollback().await?;
+    let directory = app.directories().get(tx, authed.directory.project.id).await?;
+    let known = Known::of(app, tx, authed, frames).await?;
     let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
     match directory.devices.get(&authed.device) {
         Some(member) if !member.revoked => Ok((directory, known)),
         _ => Err(ApiError::new(ProblemCode::DeviceRevoked)),
     }
+}
+
+/// The feeds that the device may read.
+fn readable(directory: &Directory, device: DeviceId) -> Vec<(AreaId, RecordClass)> {
+    let areas: Vec<AreaId> = directory.areas.iter().copied().collect();
+    access::readable(directory.grants_of(device), directory.project.root_area, &areas)
 }
 
 /// The areas of the feeds that a request is about, sorted: those that the device may read, and those that it has read.

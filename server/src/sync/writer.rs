@@ -129,9 +129,12 @@ impl Answer {
             if let Ok(done) = tokio::time::timeout(silence, &mut work).await {
                 return done;
             }
-            self.writer.part(tag::KEEP_ALIVE, &[]);
-            // A reader that has gone is noticed when the next part is sent.
-            _ = self.send().await;
+            // Who has pages left to read needs no sign of life, and to wait for it would hold up the work.
+            if self.chunks.capacity() > 0 {
+                self.writer.part(tag::KEEP_ALIVE, &[]);
+                // A reader that has gone is noticed when the next part is sent.
+                _ = self.send().await;
+            }
         }
     }
 

@@ -10,7 +10,6 @@ mod load;
 mod million;
 mod output;
 mod peer;
-mod process;
 mod pulls;
 mod rates;
 mod sdk;

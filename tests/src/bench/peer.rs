@@ -3,14 +3,15 @@
 //! HTTP, tokens and signatures cost it nothing here.
 
 use automerge::Automerge;
+use fieldmerge_tests::cost;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
+use super::Plan;
 use super::author::Author;
 use super::output::{Limit, Report, count, median, progress};
 use super::rates::BATCH;
 use super::site::{Kind, Site};
-use super::{Plan, process};
 
 const SCHEMA: &str = "
     CREATE TABLE documents (id BLOB NOT NULL PRIMARY KEY, document BLOB NOT NULL) STRICT;
@@ -35,11 +36,11 @@ pub async fn run(plan: &Plan, ours: f64, report: &mut Report) {
     let mut costs = Vec::new();
     for _ in 0..plan.size(5, 3) {
         let work: Vec<_> = (0..batches).map(|_| batch(&mut author)).collect();
-        let before = process::own_cpu_seconds();
+        let before = cost::own_cpu_seconds();
         for batch in work {
             take(&mut connection, batch).await;
         }
-        costs.push((process::own_cpu_seconds() - before) / count(batches * BATCH));
+        costs.push((cost::own_cpu_seconds() - before) / count(batches * BATCH));
     }
     let theirs = median(costs);
     report.figure(18, "ours over the peer's", ours / theirs, "of its CPU time", Limit::AtMost(0.125));

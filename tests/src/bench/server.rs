@@ -8,11 +8,10 @@ use fieldmerge_server::http::serve::serve as serve_router;
 use fieldmerge_server::telemetry::{self, LogFormat};
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::Store;
+use fieldmerge_tests::cost;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-
-use super::process;
 
 /// Serves a database as `fieldmerge serve` does, log included, until standard input ends.
 pub async fn serve(database: &str, listen: SocketAddr) {
@@ -67,12 +66,12 @@ impl Server {
 
     /// CPU seconds that it has used.
     pub fn cpu_seconds(&self) -> f64 {
-        self.child.id().map_or(0.0, process::cpu_seconds)
+        self.child.id().map_or(0.0, cost::cpu_seconds)
     }
 
     /// Memory in bytes: the most it ever had, and what it has now.
     pub fn memory_bytes(&self) -> (u64, u64) {
-        self.child.id().map_or((0, 0), process::memory_bytes)
+        self.child.id().map_or((0, 0), cost::memory_bytes)
     }
 
     /// Stops it in good order: its database is closed afterwards.

@@ -6,6 +6,8 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::cost;
+
 /// A running server; it is killed when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -46,12 +48,12 @@ impl Server {
 
     /// The most memory that it has held so far, in bytes, as Linux counts it.
     pub fn peak_memory(&self) -> u64 {
-        let id = self.child.id().expect("it runs");
-        let status =
-            std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells how a process fares");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a process has memory");
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-        kib << 10
+        cost::memory_bytes(self.child.id().expect("it runs")).0
+    }
+
+    /// The CPU seconds that it has used so far.
+    pub fn cpu_seconds(&self) -> f64 {
+        cost::cpu_seconds(self.child.id().expect("it runs"))
     }
 
     /// Waits for its end. True if it was SIGKILL that ended it.

@@ -71,10 +71,13 @@ impl Reading<'_, '_, '_> {
     /// another frame in its place.
     pub(crate) fn whole_frame(&mut self, frame: &FeedFrame) {
         let passed = |begun: &Begun| begun.name.feed == frame.feed && begun.name.from < frame.to;
-        if self.answer.kept > 0 || self.answer.begun.as_ref().is_some_and(passed) {
+        let passed = self.answer.begun.as_ref().is_some_and(passed);
+        if self.answer.kept > 0 || passed {
             self.answer.kept = 0;
-            self.answer.begun = None;
             self.stage.set_partial(None);
+        }
+        if passed {
+            self.answer.begun = None;
         }
     }
 }

@@ -109,7 +109,9 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
         }
         for (key, frame) in memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key)) {
             let full = body.frames.len() + body.carried.len() == MAX_REQUEST_FRAMES;
-            if full || writer.bytes().len() + frame.len() + 2 * PART_BYTES > room {
+            let fits = writer.bytes().len() + frame.len() + 2 * PART_BYTES <= room;
+            // As with own frames, the first goes in any case.
+            if full || !(fits || body.frames.is_empty() && body.carried.is_empty()) {
                 break;
             }
             writer.part(tag::FRAME, frame);

@@ -45,19 +45,30 @@ pub async fn taken(
     between(tx, project, own).await
 }
 
-/// The proofs that stand between the lowest and the highest frame that is named of each author and incarnation.
+/// Frames whose numbers lie no further apart are looked up together: those between them are read in vain.
+const NEAR: u64 = 16;
+
+/// The proofs of the frames that are named, and some that stand between them.
 async fn between(
     tx: &mut Tx,
     project: ProjectId,
     named: impl Iterator<Item = (DeviceId, FrameRef)>,
 ) -> Result<Proofs, StoreError> {
-    let mut ranges: BTreeMap<(DeviceId, Incarnation), (u64, u64)> = BTreeMap::new();
-    for (device, frame) in named {
-        let range = ranges.entry((device, frame.incarnation)).or_insert((frame.number, frame.number));
-        *range = (range.0.min(frame.number), range.1.max(frame.number));
+    let named: BTreeSet<(DeviceId, Incarnation, u64)> =
+        named.map(|(device, frame)| (device, frame.incarnation, frame.number)).collect();
+    let mut ranges: Vec<(DeviceId, Incarnation, u64, u64)> = Vec::new();
+    for (device, incarnation, number) in named {
+        match ranges.last_mut() {
+            Some((of, under, _, last))
+                if (*of, *under) == (device, incarnation) && number - *last <= NEAR =>
+            {
+                *last = number;
+            }
+            _ => ranges.push((device, incarnation, number, number)),
+        }
     }
     let mut known = BTreeMap::new();
-    for ((device, incarnation), (first, last)) in ranges {
+    for (device, incarnation, first, last) in ranges {
         for proof in store_proofs::between(tx, project, device, incarnation, first, last).await? {
             known.insert((device, FrameRef { incarnation, number: proof.source.frame }), proof);
         }

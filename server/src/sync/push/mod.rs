@@ -128,6 +128,10 @@ impl Push<'_> {
         devices::lock(tx, self.project, &authors).await?;
         failpoint("authors-locked");
 
+        let checked = checked
+            .into_iter()
+            .map(|frames| frames.into_iter().map(|checked| self.unless_revoked(checked)).collect())
+            .collect::<Vec<Vec<Checked>>>();
         let known = load::proofs(tx, self.project, checked.iter().flatten()).await?;
         let (good, mut plan) = Self::sort(checked, &known);
         let mut merge = load::merge(tx, self, &good).await?;
@@ -138,6 +142,16 @@ impl Push<'_> {
         }
         failpoint("merged");
         write::all(tx, self, plan, merge).await
+    }
+
+    /// A device may have been revoked while its frames were read, or waited.
+    fn unless_revoked(&self, checked: Checked) -> Checked {
+        let (Checked::Good(envelope, _) | Checked::Bad(envelope, _)) = &checked else { return checked };
+        let member = self.directory.devices.get(&envelope.source.device);
+        if member.is_some_and(|member| !member.revoked) {
+            return checked;
+        }
+        Checked::Unproven(Some((envelope.source, envelope.digest)), "device-revoked")
     }
 
     /// Answers what was seen before, and parts what can be merged from what cannot.

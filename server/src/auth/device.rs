@@ -15,8 +15,8 @@ use crate::directory::{Directory, Member};
 use crate::http::ApiError;
 use crate::state::App;
 
-/// A device whose token was verified for this request. Nothing of it outlives the request, so a revocation takes effect
-/// at the next one.
+/// A device whose token was verified for this request. Nothing of it outlives the request, and what the device may do is
+/// judged again when its body was read: a body may take long to arrive.
 #[derive(Debug, Clone)]
 pub struct AuthedDevice {
     /// The directory of the project of the address, which is the device's own.

@@ -26,6 +26,7 @@ on_both!(
     frames_are_taken_while_a_body_arrives,
     a_body_that_is_cut_keeps_the_frames_that_arrived_whole,
     a_device_that_is_revoked_meanwhile_brings_no_more,
+    a_device_that_is_revoked_before_its_first_frame_is_whole_brings_and_gets_nothing,
 );
 
 /// So long a test waits for what has to come.
@@ -141,6 +142,25 @@ async fn a_device_that_is_revoked_meanwhile_brings_no_more(place: &Place) {
     let problem: Problem = serde_json::from_slice(&answer.body).expect("a refusal is a problem document");
     assert_eq!((answer.status, problem.code), (403, ProblemCode::DeviceRevoked));
     assert_eq!(place.census().await.holdings.len(), 1);
+}
+
+async fn a_device_that_is_revoked_before_its_first_frame_is_whole_brings_and_gets_nothing(place: &Place) {
+    let mut author = place.author(1).await;
+    let frames = two(place, &mut author);
+    let body = bundle(&sync::encode(&author.hello()), &frames[..1]);
+    let mut slow = Slow::begin(place, &author, body.len()).await;
+    let (before, rest) = body.split_at(body.len() - 20);
+    slow.send(before).await;
+    // What is counted was read after the token was believed.
+    while place.site.app.metrics().sync.received_bytes.get() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    devices::revoke(&place.site.app, PROJECT, "1").await.expect("a device of ours is revoked");
+    slow.send(rest).await;
+    let answer = slow.answer().await;
+    let problem: Problem = serde_json::from_slice(&answer.body).expect("a refusal is a problem document");
+    assert_eq!((answer.status, problem.code), (403, ProblemCode::DeviceRevoked));
+    assert_eq!(place.census().await.holdings.len(), 0);
 }
 
 /// A link that is cut, and remembers what went over it.

@@ -4,7 +4,7 @@ use fieldmerge_engine::{Outcome, SyncEnd};
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::RecordClass;
 
-use crate::phone::Phone;
+use crate::phone::{Cut, Phone};
 use crate::saves::present;
 use crate::server::Server;
 
@@ -73,4 +73,26 @@ fn files_that_are_damaged_cut_or_of_others_are_refused() {
     assert_eq!(a.import(&file), Ok(Outcome::Imported { frames: 0, receipts: 0, skipped: 1 }), "own frames");
     let report = b.sync(&mut server);
     assert_eq!((report.end, report.delivered), (SyncEnd::Complete, 0));
+}
+
+#[test]
+fn a_carried_frame_goes_however_little_the_link_takes_at_a_time() {
+    let (mut server, mut a, mut b) = pair();
+    let mut state = 1_u64;
+    for _ in 0..700 {
+        let mut draw = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 4
+        };
+        a.create(server.site, &format!("{:x}{:x}{:x}", draw(), draw(), draw()));
+    }
+    let file = a.export();
+    assert!(file.len() > 20_000, "more than a bad link takes at a time: {}", file.len());
+    for _ in 0..8 {
+        assert_eq!(b.sync_cut(&mut server, &mut |_| Cut::Answer(0)).expect("no crash").end, SyncEnd::Offline);
+    }
+    b.import(&file).expect("imported");
+    let report = b.sync_well(&mut server);
+    assert!(report.delivered > 0 && report.requests < 10, "{report:?}");
+    assert_eq!(server.records(RecordClass::Core), 700);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_store::{Dialect, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,6 +17,7 @@ use crate::http::ApiError;
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::sync::commit::Commits;
+use crate::sync::room::{BodyMemory, Room};
 use crate::sync::seen::Seen;
 use crate::sync::tail::Tails;
 
@@ -34,7 +36,7 @@ struct Inner {
     config: Config,
     metrics: Metrics,
     /// A permit for each byte of request bodies that may be in memory.
-    body_memory: Arc<Semaphore>,
+    body_memory: BodyMemory,
     /// A permit for each dataset that may be read at a time.
     datasets: Arc<Semaphore>,
     wrong_codes: Attempts,
@@ -49,7 +51,7 @@ struct Inner {
 impl App {
     /// Joins the parts of a server.
     pub fn new(store: Store, clock: Clock, ids: Ids, config: Config, metrics: Metrics) -> Self {
-        let body_memory = Arc::new(Semaphore::new(config.max_body_memory_bytes.min(Semaphore::MAX_PERMITS)));
+        let body_memory = BodyMemory::new(config.max_body_memory_bytes);
         let datasets = Arc::new(Semaphore::new(config.max_datasets));
         let wrong_codes = Attempts::new(config.max_wrong_codes_per_minute);
         let commits = Commits::new(if store.dialect() == Dialect::Sqlite { 1 } else { WRITERS });
@@ -132,12 +134,11 @@ impl App {
         &self.0.commits
     }
 
-    /// Takes room for the body of a request; it is given back when the permit is dropped. A server that is full sends
-    /// devices away at once: they hold their outbox and come back, and the memory stays bounded.
-    pub fn reserve_body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.0.body_memory).try_acquire_many_owned(permits);
-        room.map_err(|_| ApiError::later(ProblemCode::TooManyRequests, 5))
+    /// Takes room for the body of a device's request. A server that is full sends devices away at once: they hold their
+    /// outbox and come back, and the memory stays bounded.
+    pub fn reserve_body(&self, device: DeviceId, bytes: usize) -> Result<Room, ApiError> {
+        let room = self.0.body_memory.take(device, bytes);
+        room.ok_or_else(|| ApiError::later(ProblemCode::TooManyRequests, 5))
     }
 
     /// Takes one of the places for datasets: each holds a snapshot and a connection for as long as it is read.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use fieldmerge_store::{Store, StoreOptions};
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
 use crate::postgres;
@@ -63,6 +64,21 @@ impl Database {
         match self {
             Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("fieldmerge.db").display()),
             Self::Postgres(database) => database.url.clone(),
+        }
+    }
+
+    /// Returns when so many transactions of a PostgreSQL database wait for a lock.
+    pub async fn until_waiting(&self, transactions: i64) {
+        let sql = "SELECT COUNT(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut connection = PgConnection::connect(&self.url()).await.expect("PostgreSQL answers");
+        loop {
+            let waiting: i64 =
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("PostgreSQL counts");
+            if waiting >= transactions {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }
 

@@ -220,11 +220,8 @@ async fn run(
             let first = checked.lock().unwrap_or_else(PoisonError::into_inner).take();
             let frames = first
                 .unwrap_or_else(|| arrivals.iter().map(|arrival| check_first(project, arrival)).collect());
-            let Some(directory) = app.directories().get(&mut tx, project).await? else {
-                return Ok(Pushed::default());
-            };
-            let (now_ms, ids) = (app.now_ms(), app.ids());
-            Push { project, directory: &directory, arrivals, now_ms, ids }.run(&mut tx, frames).await
+            let (directories, now_ms, ids) = (app.directories(), app.now_ms(), app.ids());
+            Push { project, directories, arrivals, now_ms, ids }.run(&mut tx, frames).await
         })
         .await?;
     failpoint("committed");

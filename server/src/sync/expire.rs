@@ -37,10 +37,10 @@ async fn some_of(app: &App, project: ProjectId) -> Result<usize, StoreError> {
     app.store().write(async |mut tx| expire_held(&mut tx, project, before_ms, now_ms, app.ids()).await).await
 }
 
-/// Does so every hour until told to stop.
+/// Does so at once, and every hour until told to stop.
 pub async fn run(app: App, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
-    while tokio::time::timeout(EVERY, stop.as_mut()).await.is_err() {
+    loop {
         match now(&app).await {
             Ok(0) => {}
             Ok(changes) => tracing::info!(changes, "held for too long, now in quarantine"),
@@ -48,6 +48,9 @@ pub async fn run(app: App, stop: impl Future<Output = ()>) {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error.chain = %error, "held changes are looked at later");
             }
+        }
+        if tokio::time::timeout(EVERY, stop.as_mut()).await.is_ok() {
+            return;
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod judgement;
 pub mod pull;
 pub mod push;
 mod request;
+pub mod room;
 pub mod roster;
 pub mod seen;
 pub mod tail;
@@ -39,7 +40,8 @@ use crate::state::App;
 /// the answer, before any of them is sent. A device that goes away stops nothing.
 pub async fn answer(app: &App, authed: AuthedDevice, body: Body) -> Result<Body, ApiError> {
     let (answer, opening) = Answer::new(app.clone());
-    tokio::spawn(serve(app.clone(), authed, Intake::new(app.clone(), body), answer).in_current_span());
+    let intake = Intake::new(app.clone(), authed.device, body);
+    tokio::spawn(serve(app.clone(), authed, intake, answer).in_current_span());
     opening.body().await
 }
 
@@ -86,8 +88,8 @@ async fn take(
     let stale = committed > hello.packed;
     let lost = has_lost(&directory.project, committed, &heads, &hello);
     app.seen().note(app, id, device, app.now_ms(), hello.telemetry.as_ref().map(telemetry_json));
-    let first = First { batch, known, directory };
-    let (pushed, directory) = push(app, authed, intake, answer, first, !stale && !lost).await?;
+    let first = First { hello: &hello, takes: !stale && !lost, batch, known, directory };
+    let (pushed, directory) = push(app, authed, intake, answer, first).await?;
     let Committed { mut receipts, wrote } = pushed;
 
     let (project, readable, mut heads) = (&directory.project, readable(&directory, device), heads);
@@ -151,7 +153,10 @@ impl Known {
 }
 
 /// The first batch of a request, with what was known when it had been read.
-struct First {
+struct First<'a> {
+    hello: &'a Hello,
+    /// Whether its frames may be taken.
+    takes: bool,
     batch: Batch,
     known: Known,
     directory: Arc<Directory>,
@@ -164,8 +169,7 @@ async fn push(
     authed: &AuthedDevice,
     intake: &mut Intake,
     answer: &mut Answer,
-    First { mut batch, mut known, mut directory }: First,
-    takes: bool,
+    First { hello, takes, mut batch, mut known, mut directory }: First<'_>,
 ) -> Result<(Committed, Arc<Directory>), ApiError> {
     let mut all = Committed::default();
     loop {
@@ -191,7 +195,14 @@ async fn push(
         batch = intake.batch().await?;
         let mut tx = app.store().read().await?;
         (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
+        let committed =
+            proofs::highest(&mut tx, directory.project.id, authed.device, hello.incarnation).await?;
         tx.rollback().await?;
+        if takes && committed > hello.packed {
+            // A copy of the device was here meanwhile. What was taken has its receipts; the device asks again and is
+            // told to take another incarnation.
+            return Err(ApiError::later(ProblemCode::Unavailable, 1));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::bundle::{BundleError, Part, PartReader};
 use fieldmerge_protocol::limits::{
     MAX_CURSORS, MAX_DICTIONARIES, MAX_PART_BYTES, MAX_REQUEST_FRAMES, MAX_UNSETTLED,
@@ -10,11 +11,11 @@ use fieldmerge_protocol::limits::{
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{self, Hello, tag};
 use http_body_util::BodyExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use crate::http::ApiError;
 use crate::state::App;
+use crate::sync::room::Room;
 
 /// Whole frames are handed on when they are so many bytes, or have waited so long for the next one.
 const BATCH_BYTES: usize = 256 << 10;
@@ -56,7 +57,7 @@ pub struct Batch {
     /// What follows them.
     pub then: Following,
     /// Their share of memory.
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Option<Room>,
 }
 
 /// What follows a batch.
@@ -74,9 +75,10 @@ pub enum Following {
 /// A body on its way. What of it is in memory counts against the memory for bodies.
 pub struct Intake {
     app: App,
+    device: DeviceId,
     body: Body,
     reader: PartReader,
-    room: Option<OwnedSemaphorePermit>,
+    room: Option<Room>,
     /// How many frames it has brought.
     frames: usize,
     /// Until when there has to be progress, and how many bytes of it there are.
@@ -87,10 +89,10 @@ pub struct Intake {
 
 impl Intake {
     /// A body of which nothing has been read yet.
-    pub fn new(app: App, body: Body) -> Self {
+    pub fn new(app: App, device: DeviceId, body: Body) -> Self {
         let until = Instant::now() + app.config().body_silence;
         let reader = PartReader::new(MAX_PART_BYTES);
-        Self { app, body, reader, room: None, frames: 0, until, progress: 0, ended: false }
+        Self { app, device, body, reader, room: None, frames: 0, until, progress: 0, ended: false }
     }
 
     /// The first part: its bytes, which the answer's signature covers, and what it says.
@@ -154,7 +156,7 @@ impl Intake {
             }
         };
         let mut room = self.room.take();
-        self.room = room.as_mut().and_then(|room| room.split(self.reader.buffered().min(room.num_permits())));
+        self.room = room.as_mut().and_then(|room| room.split(self.reader.buffered()));
         Ok(Batch { frames, then, _room: room })
     }
 
@@ -173,7 +175,7 @@ impl Intake {
         let Some(bytes) = self.chunk().await? else {
             return Err(RequestError::Parts("the request has no end; it was cut").into());
         };
-        let room = self.app.reserve_body(bytes.len())?;
+        let room = self.app.reserve_body(self.device, bytes.len())?;
         match &mut self.room {
             Some(held) => held.merge(room),
             None => self.room = Some(room),

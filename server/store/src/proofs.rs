@@ -12,6 +12,11 @@ crate::sql::declare! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (project, device, incarnation, frame) DO NOTHING";
     FIND = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
+    FIND_FOR_UPDATE = {
+        sqlite: "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4",
+        postgres: "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4
+            FOR NO KEY UPDATE",
+    };
     BETWEEN = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame >= $4 AND frame <= $5
         ORDER BY frame";
     AFTER = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND (incarnation, frame) > ($3, $4)
@@ -91,6 +96,13 @@ pub async fn insert(tx: &mut Tx, project: ProjectId, proofs: &[Proof]) -> Result
 pub async fn find(tx: &mut Tx, project: ProjectId, source: Source) -> Result<Option<Proof>> {
     let query = tx.query(&FIND).bind(project).bind(source.device).bind(source.incarnation).bind(source.frame);
     query.fetch_optional().await
+}
+
+/// The same, and nobody else changes its receipt until the transaction ends. Where several are taken, take them by
+/// device, incarnation and number.
+pub async fn find_for_update(tx: &mut Tx, project: ProjectId, source: Source) -> Result<Option<Proof>> {
+    let query = tx.query(&FIND_FOR_UPDATE).bind(project).bind(source.device).bind(source.incarnation);
+    query.bind(source.frame).fetch_optional().await
 }
 
 /// The proofs of an incarnation's frames `first` to `last`, as far as they were taken, by number.

@@ -14,7 +14,7 @@ pub struct Place {
     pub site: Site,
     pub listening: Listening,
     /// Kept for as long as the server uses it.
-    _database: Database,
+    pub database: Database,
 }
 
 /// What a device needs to register workers and pay them.
@@ -25,7 +25,7 @@ impl Place {
         let database = Database::new(kind).await;
         let site = Site::found(&database, 1, &["S1", "S2"]).await;
         let listening = site.listen().await;
-        Self { site, listening, _database: database }
+        Self { site, listening, database }
     }
 
     pub fn post(&self) -> Post {

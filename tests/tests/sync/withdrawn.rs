@@ -6,13 +6,15 @@ use fieldmerge_protocol::sync::{FrameStatus, Outcome};
 use fieldmerge_protocol::{RecordClass, Value};
 use fieldmerge_server::admin::{GrantText, devices, quarantine};
 use fieldmerge_server::verify::verify;
+use fieldmerge_store::records;
+use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::replica::of_phone;
 use fieldmerge_tests::world::site::PROJECT;
 use fieldmerge_tests::world::work::{Ledger, Work};
 
-use crate::place::{Draft, Place, WRITES, on_both};
+use crate::place::{Draft, Place, WRITES, exceptions, on_both};
 
 on_both!(
     a_revoked_device_is_not_heard_and_keeps_its_outbox,
@@ -145,6 +147,32 @@ async fn a_withdrawn_feed_leaves_the_phone_after_its_outbox(place: &Place) {
     assert!(
         census.feeds.values().any(|feed| feed.area == place.site.areas[1] && feed.class == RecordClass::Core)
     );
+}
+
+/// Only PostgreSQL lets two transactions write at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_that_is_withdrawn_while_a_push_waits_for_a_record_counts_no_more() {
+    let place = &Place::new(Kind::Postgres).await;
+    let mut author = place.author(1).await;
+    let (mut draft, change) = Draft::worker(&author, place.area(), 1, "Rabe");
+    let frame = author.frame(place.core(), &[(draft.id, change)]);
+    author.push(&place.post(), &[frame]).await;
+    let edit = draft.edit(&author, "given_name", Value::str("Koto"));
+    let frame = author.frame(place.core(), &[(draft.id, edit)]);
+
+    let mut lock = place.site.app.store().begin().await.expect("a transaction begins");
+    records::load_for_update(&mut lock, place.site.project, &[draft.id]).await.expect("the record is locked");
+    let device = author.device.to_string();
+    let post = place.post();
+    let pushed = tokio::spawn(async move { author.push(&post, &[frame]).await });
+    place.database.until_waiting(1).await;
+    for grant in WRITES {
+        let grant: GrantText = grant.parse().expect("a grant");
+        assert!(devices::withdraw(&place.site.app, PROJECT, &device, &grant).await.expect("it is withdrawn"));
+    }
+    lock.rollback().await.expect("the record is free");
+    let told = pushed.await.expect("the push ends");
+    assert_eq!(exceptions(told.receipt()), [(0, Outcome::Quarantined, Some("not-granted"))]);
 }
 
 async fn what_stands_already_needs_no_grant_again(place: &Place) {

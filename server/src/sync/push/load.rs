@@ -27,8 +27,8 @@ pub async fn proofs(
 ) -> Result<Proofs, StoreError> {
     let signed = checked.filter_map(|frame| match frame {
         Checked::Good(envelope, _) | Checked::Bad(envelope, _) => Some(envelope.source),
-        Checked::Seen(source, _) => Some(*source),
-        Checked::Unread(..) | Checked::Unproven(..) => None,
+        Checked::Seen(source, _) | Checked::Unread(source, _) => Some(*source),
+        Checked::Unproven(..) => None,
     });
     between(tx, project, signed.map(|source| (source.device, source.frame))).await
 }
@@ -77,11 +77,11 @@ async fn between(
 }
 
 /// Locks and loads every record that the frames name, what is held for them, and what their authors may do.
-pub async fn merge<'a>(
+pub async fn merge(
     tx: &mut Tx,
-    push: &Push<'a>,
+    push: &Push<'_>,
     good: &[(At, Box<Envelope>, Incoming)],
-) -> Result<Merge<'a>, StoreError> {
+) -> Result<Merge, StoreError> {
     let ids: BTreeSet<RecordId> =
         good.iter().flat_map(|(.., incoming)| incoming.packed.iter().map(|packed| packed.record)).collect();
     let ids: Vec<RecordId> = ids.into_iter().collect();
@@ -106,7 +106,8 @@ pub async fn merge<'a>(
         held_counts.insert(device, usize::try_from(count).unwrap_or(usize::MAX));
     }
     Ok(Merge {
-        directory: push.directory,
+        // After the locks: no older than what the last writer of any of these records went by.
+        directory: push.directory(tx).await?,
         records,
         held: waiting,
         held_counts,

@@ -2,6 +2,7 @@
 //! it decides is written after.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fieldmerge_model::access;
 use fieldmerge_model::log::LogState;
@@ -120,9 +121,9 @@ pub struct Settled {
 type Judgement = (Outcome, Option<&'static str>);
 
 /// The work of one push.
-pub struct Merge<'a> {
+pub struct Merge {
     /// The areas of the project, and what its devices may write.
-    pub directory: &'a Directory,
+    pub directory: Arc<Directory>,
     /// Every record that the frames name.
     pub records: BTreeMap<RecordId, Working>,
     /// Changes held before this push that wait in these records.
@@ -139,7 +140,7 @@ pub struct Merge<'a> {
     pub refused: Vec<Refused>,
 }
 
-impl Merge<'_> {
+impl Merge {
     /// Offers one frame and says what became of it.
     pub fn frame(&mut self, at: At, incoming: Incoming) -> FrameReceipt {
         let Incoming { source, digest, packed } = incoming;
@@ -217,7 +218,7 @@ impl Merge<'_> {
                 return Ok(Verdict::Held { missing: change.deps.clone() });
             }
             let (feed, slot) = begin(*record, change, &self.directory.areas)?;
-            check_grant(self.directory, source.device, feed)?;
+            check_grant(&self.directory, source.device, feed)?;
             let mut begun = Working { slot, feed: Some(feed), changed: false, position: 0, row: None };
             let verdict = begun.accept(change, *hash, source);
             if verdict == Verdict::Applied {
@@ -226,7 +227,7 @@ impl Merge<'_> {
             return Ok(verdict);
         }
         let feed = working.feed.expect("a record that exists has a feed");
-        check_grant(self.directory, source.device, feed)?;
+        check_grant(&self.directory, source.device, feed)?;
         Ok(working.accept(change, *hash, source))
     }
 

@@ -16,6 +16,7 @@ pub use rows::json;
 pub use write::expire_held;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_protocol::sync::{self, FrameReceipt, FrameRef, FrameStatus, short_digest};
@@ -27,7 +28,7 @@ use fieldmerge_store::{StoreError, Tx, devices, proofs};
 use self::frames::{Checked, Envelope};
 use self::merge::{Incoming, Source};
 use crate::dictionary::DictionaryBytes;
-use crate::directory::Directory;
+use crate::directory::{Directories, Directory};
 use crate::failpoint::failpoint;
 use crate::ids::Ids;
 
@@ -76,8 +77,8 @@ impl Arrival {
 pub struct Push<'a> {
     /// The project.
     pub project: ProjectId,
-    /// Its areas, devices and grants.
-    pub directory: &'a Directory,
+    /// Where its areas, devices and grants stand.
+    pub directories: &'a Directories,
     /// What the requests bring.
     pub arrivals: &'a [Arrival],
     /// The server's time.
@@ -127,10 +128,11 @@ impl Push<'_> {
         let authors: Vec<DeviceId> = authors.into_iter().collect();
         devices::lock(tx, self.project, &authors).await?;
         failpoint("authors-locked");
+        let directory = self.directory(tx).await?;
 
         let checked = checked
             .into_iter()
-            .map(|frames| frames.into_iter().map(|checked| self.unless_revoked(checked)).collect())
+            .map(|frames| frames.into_iter().map(|checked| unless_revoked(&directory, checked)).collect())
             .collect::<Vec<Vec<Checked>>>();
         let known = load::proofs(tx, self.project, checked.iter().flatten()).await?;
         let (good, mut plan) = Self::sort(checked, &known);
@@ -144,14 +146,10 @@ impl Push<'_> {
         write::all(tx, self, plan, merge).await
     }
 
-    /// A device may have been revoked while its frames were read, or waited.
-    fn unless_revoked(&self, checked: Checked) -> Checked {
-        let (Checked::Good(envelope, _) | Checked::Bad(envelope, _)) = &checked else { return checked };
-        let member = self.directory.devices.get(&envelope.source.device);
-        if member.is_some_and(|member| !member.revoked) {
-            return checked;
-        }
-        Checked::Unproven(Some((envelope.source, envelope.digest)), "device-revoked")
+    /// The directory as it stands now. What was read before a lock may be older than what another transaction, which
+    /// held that lock, went by.
+    async fn directory(&self, tx: &mut Tx) -> Result<Arc<Directory>, StoreError> {
+        self.directories.get(tx, self.project).await?.ok_or(StoreError::ForeignKey)
     }
 
     /// Answers what was seen before, and parts what can be merged from what cannot.
@@ -173,8 +171,11 @@ impl Push<'_> {
                     continue;
                 }
                 Checked::Unread(source, digest) => {
-                    let code = Some("unknown-dictionary");
-                    plan.judge(at, source, whole(source.frame, &digest, FrameStatus::Unresolved, code));
+                    match known.get(&(source.device, source.frame)) {
+                        Some(proof) if proof.digest == digest => plan.repeat(at, source, proof),
+                        Some(_) => plan.unproven(at, Some((source, digest)), "forked"),
+                        None => plan.unread(at, source, &digest),
+                    }
                     continue;
                 }
                 Checked::Unproven(source, code) => {
@@ -255,6 +256,12 @@ impl Plan {
         }
     }
 
+    /// Leaves a frame that cannot be read here to its author, without a trace.
+    fn unread(&mut self, at: At, source: Source, digest: &[u8; 32]) {
+        let receipt = whole(source.frame, digest, FrameStatus::Unresolved, Some("unknown-dictionary"));
+        self.judge(at, source, receipt);
+    }
+
     /// Gives the receipt of a frame that was taken before. Where its proof is gone meanwhile, its author sends it anew.
     fn seen(&mut self, at: At, source: Source, digest: &[u8; 32], proof: Option<&Proof>) {
         match proof {
@@ -267,6 +274,16 @@ impl Plan {
     fn repeat(&mut self, at: At, source: Source, proof: &Proof) {
         self.judge(at, source, receipt_of(proof, source.frame));
     }
+}
+
+/// A device may have been revoked while its frames were read, or waited.
+fn unless_revoked(directory: &Directory, checked: Checked) -> Checked {
+    let (Checked::Good(envelope, _) | Checked::Bad(envelope, _)) = &checked else { return checked };
+    let member = directory.devices.get(&envelope.source.device);
+    if member.is_some_and(|member| !member.revoked) {
+        return checked;
+    }
+    Checked::Unproven(Some((envelope.source, envelope.digest)), "device-revoked")
 }
 
 fn whole(frame: FrameRef, digest: &[u8; 32], status: FrameStatus, code: Option<&str>) -> FrameReceipt {

@@ -28,7 +28,7 @@ pub struct Derived {
 }
 
 /// Derives the rows of every record that changed.
-pub fn derive(push: &Push<'_>, merge: &Merge<'_>, known: Vec<CaseRow>) -> Derived {
+pub fn derive(push: &Push<'_>, merge: &Merge, known: Vec<CaseRow>) -> Derived {
     let mut cases_of: BTreeMap<RecordId, Vec<CaseRow>> = BTreeMap::new();
     for case in known {
         cases_of.entry(case.record).or_default().push(case);
@@ -122,7 +122,7 @@ pub fn json(value: &Value) -> serde_json::Value {
 }
 
 /// One row for the entries of each accepted change of a log.
-fn entry_runs(merge: &Merge<'_>) -> Vec<EntryRun> {
+fn entry_runs(merge: &Merge) -> Vec<EntryRun> {
     let mut runs = Vec::new();
     for run in merge.runs.iter().filter(|run| run.feed.class.is_log()) {
         for (item, position) in run.items.iter().zip(run.from + 1..) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fieldmerge_model::record::Provenance;
 use fieldmerge_protocol::bundle::{Compression, Entry, compress, encode_body};
-use fieldmerge_protocol::sync::{self, Exception, Feed, FrameReceipt, Outcome};
+use fieldmerge_protocol::sync::{self, Exception, Feed, FrameReceipt, FrameRef, Outcome};
 use fieldmerge_protocol::{DeviceId, ProjectId, RecordId};
 use fieldmerge_store::held::HeldChange;
 use fieldmerge_store::proofs::Proof;
@@ -29,12 +29,7 @@ const LEVEL: i32 = 9;
 const MAX_SEGMENT_RAW_BYTES: usize = 512 << 10;
 
 /// Writes all of it and tells the receipts.
-pub async fn all(
-    tx: &mut Tx,
-    push: &Push<'_>,
-    plan: Plan,
-    mut merge: Merge<'_>,
-) -> Result<Pushed, StoreError> {
+pub async fn all(tx: &mut Tx, push: &Push<'_>, plan: Plan, mut merge: Merge) -> Result<Pushed, StoreError> {
     let mut pushed = Pushed {
         accepted: merge.runs.iter().map(|run| run.items.len() as u64).sum(),
         held: merge.newly_held.len() as u64,
@@ -79,7 +74,7 @@ pub async fn all(
 }
 
 /// Takes positions for every run, all feeds by one call, and notes them in the states.
-async fn place(tx: &mut Tx, push: &Push<'_>, merge: &mut Merge<'_>) -> Result<(), StoreError> {
+async fn place(tx: &mut Tx, push: &Push<'_>, merge: &mut Merge) -> Result<(), StoreError> {
     let mut counts: BTreeMap<Feed, u64> = BTreeMap::new();
     for run in &merge.runs {
         *counts.entry(run.feed).or_default() += run.items.len() as u64;
@@ -226,29 +221,36 @@ async fn settle(
     settled: Vec<Settled>,
     taken: &mut [Judged],
 ) -> Result<(), StoreError> {
+    // By frame, in one order for everybody: others may settle changes of the same frames at the same time.
+    let mut by_frame: BTreeMap<(DeviceId, FrameRef), Vec<Settled>> = BTreeMap::new();
     for change in settled {
         held::remove(tx, project, change.record, change.actor, change.seq).await?;
-        let source = change.source;
+        by_frame.entry((change.source.device, change.source.frame)).or_default().push(change);
+    }
+    for changes in by_frame.into_values() {
+        let source = changes[0].source;
         let fresh = taken.iter_mut().find(|judged| judged.source == source && judged.fresh.is_some());
         if let Some(receipt) = fresh.and_then(|judged| judged.receipt.as_mut()) {
-            correct(receipt, &change);
-        } else if let Some(proof) = proofs::find(tx, project, stored(&source)).await?
+            correct(receipt, &changes);
+        } else if let Some(proof) = proofs::find_for_update(tx, project, stored(&source)).await?
             && let Ok(mut receipt) = sync::decode::<FrameReceipt>(&proof.receipt)
         {
-            correct(&mut receipt, &change);
+            correct(&mut receipt, &changes);
             proofs::set_receipt(tx, project, stored(&source), &sync::encode(&receipt)).await?;
         }
     }
     Ok(())
 }
 
-fn correct(receipt: &mut FrameReceipt, change: &Settled) {
-    receipt.exceptions.retain(|exception| exception.index != change.place);
-    if change.outcome != Outcome::Accepted {
-        let code = change.code.map(str::to_owned);
-        receipt.exceptions.push(Exception { index: change.place, outcome: change.outcome, code });
-        receipt.exceptions.sort_by_key(|exception| exception.index);
+fn correct(receipt: &mut FrameReceipt, changes: &[Settled]) {
+    for change in changes {
+        receipt.exceptions.retain(|exception| exception.index != change.place);
+        if change.outcome != Outcome::Accepted {
+            let code = change.code.map(str::to_owned);
+            receipt.exceptions.push(Exception { index: change.place, outcome: change.outcome, code });
+        }
     }
+    receipt.exceptions.sort_by_key(|exception| exception.index);
 }
 
 fn quarantined(ids: &Ids, now_ms: i64, refused: Refused) -> Result<Quarantined, StoreError> {

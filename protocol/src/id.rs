@@ -229,6 +229,17 @@ pub enum RecordClass {
 }
 
 impl RecordClass {
+    /// How soon records of the class should cross a link that may break: 0 comes first. What a person waits for comes
+    /// before what a list is complete without.
+    pub fn urgency(self) -> u8 {
+        match self {
+            Self::Reference | Self::Task | Self::Incident | Self::Grievance => 0,
+            Self::Core | Self::Identity | Self::Consent | Self::Assignment | Self::Accommodation => 1,
+            Self::Attendance | Self::Payment | Self::Childcare | Self::Training => 2,
+            Self::Observation | Self::Household | Self::Migration | Self::Firm | Self::Expenditure => 3,
+        }
+    }
+
     /// Every class, in number order.
     pub const ALL: [Self; 18] = [
         Self::Reference,

@@ -125,7 +125,9 @@ impl Engine {
             }
             Input::Export { ticket } => self.begin_export(ticket, turn),
             Input::Import { ticket, bytes } => {
-                let staged = self.import(&bytes, turn);
+                // A receipt in the file may have feeds read from their beginning, which a sync under way does not know.
+                let staged =
+                    if self.session.is_some() { Err(Failure::Busy) } else { self.import(&bytes, turn) };
                 self.answer_with(ticket, staged, turn);
             }
             Input::Sync(options) => self.begin_sync(options, turn),

@@ -288,6 +288,23 @@ fn may_not_be_read(frame: &[u8]) -> bool {
     Frame::parse(frame).is_ok_and(|frame| frame.header.origin.class == RecordClass::Observation)
 }
 
+/// The server may have taken a change meanwhile, and said of its position only that the device's own changes stand there:
+/// the feed is read again from where it stood when the change was first said to wait.
+fn read_again(stage: &mut Stage<'_>, rows: &[Row]) {
+    for key in stage.frame_keys() {
+        let Some(frame) = stage.frame(key).filter(|frame| frame.standing == FrameStanding::Unsettled) else {
+            continue;
+        };
+        let since = frame.since.unwrap_or_default();
+        let concerned = rows.iter().find(|(number, _)| frame.changes.contains(number));
+        if let Some(feed) = concerned.map(|(_, row)| row.feed)
+            && stage.cursor(feed) > since
+        {
+            stage.set_cursor(feed, Some(since));
+        }
+    }
+}
+
 impl Engine {
     /// A person gives a change up, or has it written anew.
     pub(crate) fn settle(
@@ -308,6 +325,7 @@ impl Engine {
         // The server knows the numbers of these changes, so what is written now needs others.
         begin_incarnation(&mut stage, turn);
         let rows = rows_from(&stage, record, number);
+        read_again(&mut stage, &rows);
         redo(&mut stage, turn, record, rows, Some((number, how)), &mut log::Moved::default())?;
         settle_frames(&mut stage);
         stage.finish()

@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::{AdminError, project};
 use crate::state::App;
+use crate::sync::push::Push;
+use crate::sync::push::replay::Replayed;
 
 /// How many items are read at a time.
 const PAGE: u32 = 500;
@@ -56,21 +58,77 @@ pub async fn find(app: &App, of: &str, id: Uuid) -> Result<Quarantined, AdminErr
     quarantine::find(&mut tx, project.id, id).await?.ok_or_else(|| AdminError::not_found("item", id))
 }
 
+/// Which items are offered again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// One.
+    Item(Uuid),
+    /// All that stand aside for the reason of this code.
+    Code(String),
+}
+
+/// Offers items again, oldest first, each in a transaction of its own: what is taken leaves the quarantine, and what
+/// waited for it follows.
+pub async fn replay(app: &App, of: &str, which: &Which) -> Result<Vec<(Uuid, Replayed)>, AdminError> {
+    let ids: Vec<Uuid> = match which {
+        Which::Item(id) => vec![*id],
+        Which::Code(code) => {
+            let aside = list(app, of).await?.into_iter().filter(|aside| aside.item.code == *code);
+            aside.map(|aside| aside.item.id).collect()
+        }
+    };
+    let mut replayed = Vec::new();
+    for id in ids {
+        let item = find(app, of, id).await?;
+        if item.resolved_ms.is_some() {
+            return Err(AdminError::Invalid(format!("{id} does not stand aside any more")));
+        }
+        replayed.push((id, replay_one(app, of, &item).await?));
+    }
+    Ok(replayed)
+}
+
+async fn replay_one(app: &App, of: &str, item: &Quarantined) -> Result<Replayed, AdminError> {
+    let replayed = app
+        .store()
+        .write(async |mut lent| {
+            let tx = &mut *lent;
+            let project = project(tx, of).await?.id;
+            let (directories, now_ms, ids) = (app.directories(), app.now_ms(), app.ids());
+            let push = Push { project, directories, arrivals: &[], now_ms, ids };
+            Ok::<_, AdminError>(push.replay(tx, app.dictionaries(), item).await?)
+        })
+        .await?;
+    Ok(replayed)
+}
+
+/// Gives an item up: nobody is asked about it any more, its bytes stay.
+pub async fn dismiss(app: &App, of: &str, id: Uuid) -> Result<(), AdminError> {
+    let now_ms = app.now_ms();
+    app.store()
+        .write(async |mut lent| {
+            let tx = &mut *lent;
+            let project = project(tx, of).await?.id;
+            if quarantine::resolve(tx, project, id, now_ms, "dismissed").await? {
+                return Ok(());
+            }
+            Err(AdminError::not_found("item", id))
+        })
+        .await
+}
+
 /// What an administrator can do about a code, in one sentence.
 pub fn advice(code: &str) -> &'static str {
     match code {
         "device-revoked" => "Its author was revoked; ask whoever held the device what it was.",
         "unknown-device" => "Its author was never enrolled here; carry it to the server that it belongs to.",
         "wrong-project" => "It belongs to another project; carry it to that project's server.",
-        "not-granted" => "Give the grant; then the person repairs the change in the outbox of the device.",
-        "unknown-type" => {
-            "Update the server; then the person repairs the change in the outbox of the device."
-        }
-        "unknown-area" => "Make the area; then the person repairs the change in the outbox of the device.",
+        "not-granted" => "Give the grant, then replay it.",
+        "unknown-type" => "Update the server, then replay it.",
+        "unknown-area" => "Make the area, then replay it.",
+        "held-expired" => "What it was made on never came; if it comes still, replay it.",
         "forked" => "A copy of the device wrote under the same number; the device writes it anew by itself.",
-        "held-limit" => {
-            "Too many changes of the device wait for others; its person repairs it after the next sync."
-        }
+        "held-limit" => "Too many changes of the device wait for others; replay it when fewer do.",
         "bad-signature" | "malformed-frame" => {
             "The bytes were damaged or forged; an honest device sends them again."
         }

@@ -12,6 +12,7 @@ pub mod seen;
 pub mod tail;
 mod writer;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -113,8 +114,12 @@ async fn take(
     let mut feeds = cursors(&hello, log, readable);
     // Most feeds have nothing new: they are not even looked into.
     feeds.retain(|cursor| cursor.position < head(&heads, cursor.feed));
-    // The feed of a frame that was cut comes first, which is last here: another one might be cut before it.
-    feeds.sort_by_key(|cursor| hello.partial.as_ref().is_some_and(|begun| begun.feed == cursor.feed));
+    // The feed of a frame that was cut comes first, which is last here: another one might be cut before it. Then what
+    // is urgent: the link may break, and the budget may not suffice.
+    feeds.sort_by_key(|cursor| {
+        let begun = hello.partial.as_ref().is_some_and(|begun| begun.feed == cursor.feed);
+        (begun, Reverse(cursor.feed.class.urgency()), Reverse(cursor.feed))
+    });
     let pull = Pull {
         project: project.id,
         feeds,
@@ -174,7 +179,8 @@ async fn push(
     let mut all = Committed::default();
     loop {
         let frames = if takes { std::mem::take(&mut batch.frames) } else { Vec::new() };
-        let (sender, authors) = (authed.device, authors(&directory, &frames));
+        let authors = Authors::of(&directory, push::frames::authors(&frames));
+        let sender = authed.device;
         let (Known { taken, dictionaries }, received_ms) = (known, app.now_ms());
         let arrival = Arrival { sender, authors, frames, taken, dictionaries, received_ms };
         let writing = app.commits().commit(app, directory.project.id, arrival);
@@ -257,19 +263,6 @@ async fn feed_heads(
 
 fn head(heads: &BTreeMap<Feed, u64>, feed: Feed) -> u64 {
     heads.get(&feed).copied().unwrap_or_default()
-}
-
-/// The authors that the frames name, as far as they are devices of the project.
-fn authors(directory: &Directory, frames: &[Vec<u8>]) -> Authors {
-    let mut authors = Authors::default();
-    for author in push::frames::authors(frames) {
-        match directory.devices.get(&author) {
-            Some(member) if member.revoked => _ = authors.revoked.insert(author),
-            Some(member) => authors.keys.extend(member.key().map(|key| (author, key))),
-            None => {}
-        }
-    }
-    authors
 }
 
 fn telemetry_json(telemetry: &Telemetry) -> String {

@@ -23,6 +23,7 @@ crate::sql::declare! {
         ORDER BY incarnation, frame LIMIT $5";
     HIGHEST = "SELECT CAST(COALESCE(MAX(frame), 0) AS BIGINT) AS frame FROM proofs
         WHERE project = $1 AND device = $2 AND incarnation = $3";
+    REMOVE = "DELETE FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
     SET_RECEIPT = "UPDATE proofs SET receipt = $5 WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
 }
 
@@ -133,6 +134,13 @@ pub async fn highest(
 ) -> Result<u64> {
     let query = tx.query(&HIGHEST).bind(project).bind(device).bind(incarnation);
     Ok(query.fetch_one::<Frame>().await?.0)
+}
+
+/// Forgets that a frame was taken, because it is offered again; false if there is no such frame. Only for one of which
+/// nothing was merged.
+pub async fn remove(tx: &mut Tx, project: ProjectId, source: Source) -> Result<bool> {
+    let query = tx.query(&REMOVE).bind(project).bind(source.device).bind(source.incarnation);
+    Ok(query.bind(source.frame).execute().await? > 0)
 }
 
 /// Replaces a receipt, when a change of the frame that was held is released or expires; false if there is no such

@@ -11,6 +11,7 @@ mod frames;
 mod hostile;
 mod nginx;
 mod place;
+mod replayed;
 mod requests;
 mod restored;
 mod streaming;

@@ -32,6 +32,11 @@ impl Place {
         Post { to: self.listening.address, project: self.site.project, server_ms: START_MS }
     }
 
+    /// The same at the server's time.
+    pub fn post_now(&self) -> Post {
+        Post { server_ms: self.site.app.now_ms(), ..self.post() }
+    }
+
     pub fn area(&self) -> AreaId {
         self.site.areas[0]
     }

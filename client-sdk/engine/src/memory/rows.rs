@@ -329,7 +329,7 @@ pub(crate) enum FrameStanding {
     /// To be sent, again and again, until its receipt comes.
     #[n(0)]
     Sent,
-    /// Received; some of its changes are held, so the device asks how they stand.
+    /// Received; some of its changes are held or were put aside, so the device asks how they stand.
     #[n(1)]
     Unsettled,
     /// Received and done with; kept so that it can be offered to a server that was restored.
@@ -352,6 +352,10 @@ pub(crate) struct FrameRow {
     pub(crate) standing: FrameStanding,
     #[n(3)]
     pub(crate) full_hashes: bool,
+    /// Where the cursor of its feed stood when the server first said that it waits or was put aside. What the server
+    /// takes of it later gets a position behind this one.
+    #[n(4)]
+    pub(crate) since: Option<u64>,
 }
 
 /// What a person should know.

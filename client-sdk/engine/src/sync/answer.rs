@@ -23,6 +23,9 @@ const MAX_WAIT_MS: i64 = 1_000;
 /// So many changes are merged in one batch: a cut costs at most these, and saves wait no longer than for these.
 const MAX_BATCH_CHANGES: usize = 2_000;
 
+/// A report names no more problems than this.
+const MAX_PROBLEMS: usize = 100;
+
 /// An answer on its way.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -373,7 +376,9 @@ impl Reading<'_, '_, '_> {
     }
 
     pub(crate) fn problem(&mut self, code: &'static str, feed: Option<Feed>) {
-        self.report.problems.push(SyncProblem { code, feed });
+        if self.report.problems.len() < MAX_PROBLEMS {
+            self.report.problems.push(SyncProblem { code, feed });
+        }
     }
 }
 

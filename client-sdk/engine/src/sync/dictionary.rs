@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fieldmerge_protocol::limits::MAX_DICTIONARIES;
 use fieldmerge_protocol::sync::Dictionary;
 
 use super::answer::Reading;
@@ -17,6 +18,15 @@ impl Reading<'_, '_, '_> {
             return;
         };
         let number = Dictionary::number(&bytes);
+        // No server needs as many as a hello may name; what one sends beyond that takes the place of another.
+        let held = &self.stage.memory.dictionaries;
+        if held.len() >= MAX_DICTIONARIES && !held.contains_key(&number) {
+            let current = self.stage.state.dictionary;
+            let other = held.keys().copied().find(|other| Some(*other) != current);
+            if let Some(other) = other {
+                self.stage.put(Table::Dictionaries, other.to_be_bytes().to_vec(), None);
+            }
+        }
         self.stage.put(Table::Dictionaries, number.to_be_bytes().to_vec(), Some(Arc::from(bytes)));
         if sent.current {
             self.stage.state.dictionary = Some(number);

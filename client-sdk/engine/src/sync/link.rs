@@ -7,7 +7,7 @@ use super::pack::MAX_FRAME_BYTES;
 /// The most bytes of a frame while nothing is known of the link.
 const FIRST_FRAME_BYTES: usize = 32 << 10;
 /// A smaller frame costs more by its head than a cut does.
-const MIN_FRAME_BYTES: usize = 4 << 10;
+pub(crate) const MIN_FRAME_BYTES: usize = 4 << 10;
 /// The most bytes of a request while nothing is known of the link: half a minute of a poor one.
 const FIRST_ROOM: usize = 128 << 10;
 /// A request is never made smaller than this by a bad link.

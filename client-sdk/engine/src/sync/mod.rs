@@ -135,6 +135,17 @@ impl Engine {
             self.request_token(turn);
             return Ok(());
         }
+        let oversized = request::oversized(&self.memory, session, self.link.room());
+        if !oversized.is_empty() {
+            session.phase = Phase::Pack;
+            let mut stage = Stage::new(&self.memory)?;
+            for key in oversized {
+                receipts::pack_again(&mut stage, key, false);
+            }
+            let staged = stage.finish()?;
+            self.write(staged, Then::Again, turn);
+            return Ok(());
+        }
         let bytes = request::room(&self.memory, session, self.link.room());
         let frames = MAX_REQUEST_FRAMES.saturating_sub(unsent);
         let frame_bytes = self.link.frame_bytes();

@@ -75,7 +75,8 @@ pub(crate) fn plan(stage: &Stage<'_>, room: Room) -> Result<Plan, Failure> {
     Ok(packer.plan)
 }
 
-/// Waiting changes by kind of frame; those of earlier incarnations first, for later ones may depend on them.
+/// Waiting changes by kind of frame; those of earlier incarnations first, for later ones may depend on them, then what is
+/// urgent.
 fn groups(stage: &Stage<'_>, outbox: &BTreeMap<u64, &OutboxRow>, full_hashes: bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (number, row) in outbox.iter().filter(|(_, row)| row.standing == Standing::Waiting) {
@@ -89,7 +90,7 @@ fn groups(stage: &Stage<'_>, outbox: &BTreeMap<u64, &OutboxRow>, full_hashes: bo
             None => groups.push(Group { incarnation, feed: row.feed, full_hashes, rows: vec![*number] }),
         }
     }
-    groups.sort_by_key(|group| group.incarnation == stage.state.incarnation);
+    groups.sort_by_key(|group| (group.incarnation == stage.state.incarnation, group.feed.class.urgency()));
     for group in &mut groups {
         in_causal_order(&mut group.rows, outbox);
     }
@@ -226,7 +227,12 @@ impl Packer<'_, '_> {
             dictionary_bytes: bytes,
             ..Packing::default()
         });
-        Ok(FrameDraft::pack(origin, &entries, &acknowledged, packing).map(|frame| Draft {
+        let packed = FrameDraft::pack(origin, &entries, &acknowledged, packing).or_else(|error| {
+            // A dictionary that cannot be used does not keep a change from leaving.
+            dictionary
+                .map_or(Err(error), |_| FrameDraft::pack(origin, &entries, &acknowledged, Packing::default()))
+        });
+        Ok(packed.map(|frame| Draft {
             key: (group.incarnation, number),
             numbers: loaded.iter().map(|one| one.number).collect(),
             full_hashes: group.full_hashes,
@@ -270,6 +276,7 @@ pub(crate) fn seal(
             changes: numbers,
             standing: FrameStanding::Sent,
             full_hashes,
+            since: None,
         };
         stage.set_frame(key, Some(row));
     }

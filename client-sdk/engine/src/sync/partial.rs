@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{self, FeedFrame, Partial, tag};
 
 use super::answer::{AfterAnswer, Reading, malformed};
@@ -43,7 +44,7 @@ impl Reading<'_, '_, '_> {
         let least =
             if self.answer.is_over() { MIN_BYTES } else { MIN_UNDER_WAY_BYTES.max(2 * self.answer.kept) };
         let length = begun.len() + payload.len();
-        if length < least || length == self.answer.kept {
+        if length < least || length == self.answer.kept || length > MAX_PART_BYTES {
             return false;
         }
         let bytes = [begun, payload].concat();

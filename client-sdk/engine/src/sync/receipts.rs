@@ -81,7 +81,7 @@ impl Applied<'_, '_, '_> {
         let parsed = Frame::parse(&frame.bytes);
         if !parsed.is_ok_and(|own| short_digest(&own.header.changes_digest) == receipt.digest) {
             // It tells of what another copy packed under this number.
-            return self.forked(key, &frame);
+            return self.forked(key);
         }
         // A server that keeps no proof of the frame does not count its number either.
         let code = receipt.code.as_deref();
@@ -109,7 +109,7 @@ impl Applied<'_, '_, '_> {
             FrameStatus::Quarantined
                 if receipt.code.as_deref() == Some("digest-mismatch") && !frame.full_hashes =>
             {
-                self.pack_again(key, &frame, true);
+                pack_again(self.stage, key, true);
                 false
             }
             FrameStatus::Quarantined => {
@@ -121,17 +121,17 @@ impl Applied<'_, '_, '_> {
                     // The server sends the one that it has. These changes go without any.
                     self.stage.state.dictionary = None;
                 }
-                self.pack_again(key, &frame, true);
+                pack_again(self.stage, key, true);
                 false
             }
-            FrameStatus::Forked => self.forked(key, &frame),
+            FrameStatus::Forked => self.forked(key),
         }
     }
 
     /// Another copy of this device used this number. Nothing was taken; what the changes themselves are worth the
     /// server says when they come under another one.
-    fn forked(&mut self, key: FrameKey, frame: &FrameRow) -> bool {
-        self.pack_again(key, frame, false);
+    fn forked(&mut self, key: FrameKey) -> bool {
+        pack_again(self.stage, key, false);
         repair::copy_found(self.stage, key.0, self.turn)
     }
 
@@ -142,10 +142,10 @@ impl Applied<'_, '_, '_> {
         mut frame: FrameRow,
         exception: impl Fn(u32) -> Option<(Outcome, String)>,
     ) -> bool {
-        let (mut held, mut copied, mut secret) = (false, false, false);
+        let (mut open, mut copied, mut secret) = (None, false, false);
         for (index, number) in (0_u32..).zip(&frame.changes) {
             let Some(mut row) = self.stage.outgoing(*number).cloned() else { continue };
-            if !matches!(row.standing, Standing::Sent | Standing::Held) {
+            if matches!(row.standing, Standing::Waiting | Standing::Forked) {
                 continue;
             }
             secret |= row.feed.class == RecordClass::Observation;
@@ -156,11 +156,16 @@ impl Applied<'_, '_, '_> {
                     continue;
                 }
                 Outcome::Held => {
-                    held = true;
+                    open = Some(row.feed);
                     self.report.held += u64::from(row.standing == Standing::Sent);
                     Standing::Held
                 }
+                Outcome::Quarantined if matches!(row.standing, Standing::Quarantined(_)) => {
+                    open = Some(row.feed);
+                    continue;
+                }
                 Outcome::Quarantined => {
+                    open = Some(row.feed);
                     self.report.quarantined += 1;
                     // A structure that the server refuses is written anew, once.
                     if Refusal::from_code(&code).is_some() && row.repairs == 0 {
@@ -179,10 +184,13 @@ impl Applied<'_, '_, '_> {
             };
             self.stage.set_outgoing(*number, Some(row));
         }
-        frame.standing = if held { FrameStanding::Unsettled } else { FrameStanding::Kept };
         // What may not be read back is not kept in a frame either.
-        let forget = secret && !held;
-        if !held {
+        let forget = secret && open.is_none();
+        if let Some(feed) = open {
+            frame.standing = FrameStanding::Unsettled;
+            frame.since = frame.since.or(Some(self.stage.cursor(feed)));
+        } else {
+            frame.standing = FrameStanding::Kept;
             frame.changes.clear();
         }
         self.stage.set_frame(key, (!forget).then_some(frame));
@@ -198,16 +206,18 @@ impl Applied<'_, '_, '_> {
             self.stage.forget(row.record);
         }
     }
+}
 
-    fn pack_again(&mut self, key: FrameKey, frame: &FrameRow, full_hashes: bool) {
-        for number in &frame.changes {
-            let Some(mut row) = self.stage.outgoing(*number).cloned() else { continue };
-            if matches!(row.standing, Standing::Sent | Standing::Held) {
-                row.standing = Standing::Waiting;
-                row.full_hashes |= full_hashes;
-                self.stage.set_outgoing(*number, Some(row));
-            }
+/// The changes of a frame that was not taken wait again, for another one.
+pub(crate) fn pack_again(stage: &mut Stage<'_>, key: FrameKey, full_hashes: bool) {
+    let Some(frame) = stage.frame(key).cloned() else { return };
+    for number in frame.changes {
+        let Some(mut row) = stage.outgoing(number).cloned() else { continue };
+        if matches!(row.standing, Standing::Sent | Standing::Held) {
+            row.standing = Standing::Waiting;
+            row.full_hashes |= full_hashes;
+            stage.set_outgoing(number, Some(row));
         }
-        self.stage.set_frame(key, None);
     }
+    stage.set_frame(key, None);
 }

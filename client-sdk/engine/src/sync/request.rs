@@ -1,14 +1,15 @@
 //! The body of a request: what the device says of itself, and the frames that it brings.
 
-use fieldmerge_protocol::bundle::BundleWriter;
+use fieldmerge_protocol::RecordClass;
+use fieldmerge_protocol::bundle::{BundleWriter, Frame};
 use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_DICTIONARIES, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
 use fieldmerge_protocol::sync::{self, Cursor, FrameRef, Hello, Telemetry, tag};
 
-use super::Session;
 use super::partial::Begun;
+use super::{Session, link};
 use crate::SyncOptions;
 use crate::memory::Memory;
-use crate::memory::rows::{FrameKey, FrameStanding, State};
+use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, State};
 
 /// From this many bytes of unacknowledged frames on, a device asks what was committed before it sends them again: to ask
 /// costs about half of it, and the time there and back.
@@ -32,17 +33,30 @@ pub(crate) struct Body {
     pub(crate) begun: Option<Begun>,
 }
 
-/// Own frames without a receipt that this session has not sent yet, those of earlier incarnations first.
+impl Body {
+    fn frame(&mut self, writer: &mut BundleWriter, key: FrameKey, row: &FrameRow) {
+        writer.part(tag::FRAME, &row.bytes);
+        self.changes += row.changes.len() as u64;
+        self.frames.push(key);
+    }
+}
+
+/// Own frames without a receipt that this session has not sent yet: those of earlier incarnations first, then what is
+/// urgent.
 pub(crate) fn unsent(memory: &Memory, session: &Session) -> Vec<FrameKey> {
     let current = memory.state.as_ref().map(|state| state.incarnation);
-    let mut keys: Vec<FrameKey> = memory
+    let unsent = memory
         .frames
         .iter()
-        .filter(|(key, row)| row.standing == FrameStanding::Sent && !session.sent.contains(key))
-        .map(|(key, _)| *key)
+        .filter(|(key, row)| row.standing == FrameStanding::Sent && !session.sent.contains(key));
+    let mut keys: Vec<(bool, u8, FrameKey)> = unsent
+        .map(|(key, row)| {
+            let class = Frame::parse(&row.bytes).map(|frame| frame.header.origin.class);
+            (Some(key.0) == current, class.map_or(u8::MAX, RecordClass::urgency), *key)
+        })
         .collect();
-    keys.sort_by_key(|(incarnation, number)| (Some(*incarnation) == current, *incarnation, *number));
-    keys
+    keys.sort_unstable();
+    keys.into_iter().map(|(.., key)| key).collect()
 }
 
 /// Own frames that the server may have although their receipts did not come: earlier sessions sent them, this one has not
@@ -68,7 +82,21 @@ pub(crate) fn room(memory: &Memory, session: &Session, room: usize) -> usize {
     let taken: usize =
         unsent(memory, session).iter().map(|key| memory.frames[key].bytes.len() + PART_BYTES).sum();
     let cursors = memory.cursors.len().min(MAX_CURSORS) * 28;
-    room.saturating_sub(taken + cursors + 2_048)
+    // However many cursors there are: a small frame goes.
+    room.saturating_sub(taken + cursors + 2_048).max(link::MIN_FRAME_BYTES.saturating_sub(taken))
+}
+
+/// Frames of earlier sessions that the server has not taken and that have become too large for the link: their changes
+/// are packed again, in smaller ones.
+pub(crate) fn oversized(memory: &Memory, session: &Session, room: usize) -> Vec<FrameKey> {
+    let doubtful = doubtful(memory, session);
+    let mut keys = unsent(memory, session);
+    keys.retain(|key| {
+        let row = &memory.frames[key];
+        let known = !doubtful.contains(key) && !session.fresh.contains(key);
+        known && row.changes.len() > 1 && row.bytes.len() + 2 * PART_BYTES > room
+    });
+    keys
 }
 
 /// Makes the body of the next request.
@@ -97,15 +125,16 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
     if !probing {
         for key in unsent(memory, session) {
             let row = &memory.frames[&key];
-            // The first frame goes in any case: one that never fits would never be sent.
-            let fits =
-                writer.bytes().len() + row.bytes.len() + 2 * PART_BYTES <= room || body.frames.is_empty();
-            if !fits || body.frames.len() == MAX_REQUEST_FRAMES {
+            if body.frames.len() == MAX_REQUEST_FRAMES {
                 break;
             }
-            writer.part(tag::FRAME, &row.bytes);
-            body.changes += row.changes.len() as u64;
-            body.frames.push(key);
+            if writer.bytes().len() + row.bytes.len() + 2 * PART_BYTES <= room {
+                body.frame(&mut writer, key, row);
+            }
+        }
+        // Where none fits the first goes in any case: one that never fits would never be sent.
+        if let (true, Some(key)) = (body.frames.is_empty(), unsent(memory, session).first()) {
+            body.frame(&mut writer, *key, &memory.frames[key]);
         }
         for (key, frame) in memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key)) {
             let full = body.frames.len() + body.carried.len() == MAX_REQUEST_FRAMES;
@@ -126,9 +155,13 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
 fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], now_ms: i64) -> Hello {
     let cursors = memory.cursors.iter().map(|(feed, position)| Cursor { feed: *feed, position: *position });
     let unsettled = memory.frames.iter().filter(|(_, row)| row.standing == FrameStanding::Unsettled);
+    let unsettled: Vec<&FrameKey> = unsettled.map(|(key, _)| key).collect();
+    // Where they are too many for one hello, each begins elsewhere among them.
+    let turn = usize::try_from(now_ms.unsigned_abs() / 1_000).unwrap_or_default();
+    let begin = if unsettled.len() > MAX_UNSETTLED { turn % unsettled.len() } else { 0 };
     let unsettled: Vec<FrameRef> = asked
         .iter()
-        .chain(unsettled.map(|(key, _)| key))
+        .chain(unsettled[begin..].iter().chain(&unsettled[..begin]).copied())
         .take(MAX_UNSETTLED)
         .map(|(incarnation, number)| FrameRef { incarnation: *incarnation, number: *number })
         .collect();

@@ -7,9 +7,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::App;
-use crate::admin::quarantine::{self, Aside, advice};
+use crate::admin::AdminError;
+use crate::admin::quarantine::{self, Aside, Which, advice};
 use crate::cli::output::{moment, table};
 use crate::cli::{Failure, Output};
+use crate::sync::push::replay::Replayed;
 
 /// See what was put aside.
 #[derive(Debug, Subcommand)]
@@ -23,6 +25,30 @@ Nothing that a device brings is thrown away: what cannot be taken is kept as it 
     List {
         /// The project, by code or id.
         project: String,
+    },
+    /// Offer what was put aside again, once its cause is gone.
+    #[command(after_help = "\
+Examples:
+  fieldmerge admin quarantine replay ROADS 019c9d77-cc80-7001-8002-030405060708
+  fieldmerge admin quarantine replay ROADS --code not-granted
+
+What is taken now leaves the list, and the devices hear of it at their next sync. What is still not to be taken stays.")]
+    Replay {
+        /// The project, by code or id.
+        project: String,
+        /// The item's id.
+        #[arg(required_unless_present = "code", conflicts_with = "code")]
+        id: Option<Uuid>,
+        /// All items with this reason.
+        #[arg(long)]
+        code: Option<String>,
+    },
+    /// Give an item up: it leaves the list, its bytes stay in the database.
+    Dismiss {
+        /// The project, by code or id.
+        project: String,
+        /// The item's id.
+        id: Uuid,
     },
     /// Write the bytes of an item to a file, as they came.
     Save {
@@ -67,6 +93,40 @@ impl From<Aside> for Row {
     }
 }
 
+/// What became of an item that was offered again.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    id: Uuid,
+    outcome: &'static str,
+    code: Option<String>,
+}
+
+impl From<(Uuid, Replayed)> for Outcome {
+    fn from((id, replayed): (Uuid, Replayed)) -> Self {
+        let (outcome, code) = match replayed {
+            Replayed::Taken => ("taken", None),
+            Replayed::Held => ("held", None),
+            Replayed::Aside(code) => ("aside", Some(code)),
+        };
+        Self { id, outcome, code }
+    }
+}
+
+fn outcomes(rows: &[Outcome]) -> String {
+    let what = |row: &Outcome| match (row.outcome, &row.code) {
+        ("taken", _) => "taken".to_owned(),
+        ("held", _) => "held until what it was made on arrives".to_owned(),
+        (_, code) => format!("still aside: {}", code.as_deref().unwrap_or_default()),
+    };
+    let cells: Vec<_> = rows.iter().map(|row| vec![row.id.to_string(), what(row)]).collect();
+    table(&["ID", "OUTCOME"], &cells, "Nothing is put aside for this reason.")
+}
+
+#[derive(Debug, Serialize)]
+struct Dismissed {
+    dismissed: Uuid,
+}
+
 #[derive(Debug, Serialize)]
 struct Saved {
     bytes: usize,
@@ -80,6 +140,18 @@ impl QuarantineCommand {
                 let rows: Vec<Row> =
                     quarantine::list(app, &project).await?.into_iter().map(Row::from).collect();
                 output.show(&rows, |rows| text(rows))
+            }
+            Self::Replay { project, id, code } => {
+                let which = id.map(Which::Item).or(code.map(Which::Code)).ok_or_else(|| {
+                    Failure::from(AdminError::Invalid("name an item, or a reason with --code".to_owned()))
+                })?;
+                let replayed = quarantine::replay(app, &project, &which).await?;
+                output
+                    .show(&replayed.into_iter().map(Outcome::from).collect::<Vec<_>>(), |rows| outcomes(rows))
+            }
+            Self::Dismiss { project, id } => {
+                quarantine::dismiss(app, &project, id).await?;
+                output.show(&Dismissed { dismissed: id }, |_| format!("{id} is given up."))
             }
             Self::Save { project, id, file } => {
                 let item = quarantine::find(app, &project, id).await?;

@@ -82,8 +82,18 @@ pub async fn merge(
     push: &Push<'_>,
     good: &[(At, Box<Envelope>, Incoming)],
 ) -> Result<Merge, StoreError> {
-    let ids: BTreeSet<RecordId> =
-        good.iter().flat_map(|(.., incoming)| incoming.packed.iter().map(|packed| packed.record)).collect();
+    let ids = good.iter().flat_map(|(.., incoming)| incoming.packed.iter().map(|packed| packed.record));
+    let authors = good.iter().map(|(_, envelope, _)| envelope.source.device);
+    records_of(tx, push, ids.collect(), authors.collect()).await
+}
+
+/// Locks and loads these records, what is held for them, and what these authors may do.
+pub async fn records_of(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    ids: BTreeSet<RecordId>,
+    authors: BTreeSet<DeviceId>,
+) -> Result<Merge, StoreError> {
     let ids: Vec<RecordId> = ids.into_iter().collect();
     let mut records: BTreeMap<RecordId, Working> = ids
         .iter()
@@ -100,7 +110,6 @@ pub async fn merge(
         waiting.entry(held.record).or_default().push(unpack(&held)?);
     }
     let mut held_counts = BTreeMap::new();
-    let authors: BTreeSet<DeviceId> = good.iter().map(|(_, envelope, _)| envelope.source.device).collect();
     for device in authors {
         let count = held::count_of_device(tx, push.project, device).await?;
         held_counts.insert(device, usize::try_from(count).unwrap_or(usize::MAX));

@@ -99,7 +99,7 @@ pub struct Refused {
     pub code: &'static str,
 }
 
-/// A held change that is held no longer.
+/// A change that was held or put aside and is so no longer.
 pub struct Settled {
     /// The record.
     pub record: RecordId,
@@ -111,14 +111,14 @@ pub struct Settled {
     pub source: Source,
     /// Its index in that frame.
     pub place: u32,
-    /// Accepted, duplicate, forked or quarantined.
+    /// What its frame's receipt has to say of it from now on.
     pub outcome: Outcome,
     /// Why, if it is in quarantine.
     pub code: Option<&'static str>,
 }
 
 /// What became of one change, and why if it is in quarantine.
-type Judgement = (Outcome, Option<&'static str>);
+pub type Judgement = (Outcome, Option<&'static str>);
 
 /// The work of one push.
 pub struct Merge {
@@ -199,6 +199,31 @@ impl Merge {
             Ok(Verdict::Refused(refusal)) => self.refuse(item, refusal.code()),
             Err(code) => self.refuse(item, code),
         }
+    }
+
+    /// Offers a change that was put aside. Where it is taken now, or held, its frame's receipt tells so from now on.
+    pub fn again(&mut self, item: Item) -> Judgement {
+        let record = item.record;
+        let (outcome, code) = match self.judge(&item) {
+            Ok(Verdict::Applied) => (Outcome::Accepted, None),
+            Ok(Verdict::Duplicate) => (Outcome::Duplicate, None),
+            Ok(Verdict::Held { .. }) => (Outcome::Held, None),
+            Ok(Verdict::Forked) => return (Outcome::Forked, Some("forked")),
+            Ok(Verdict::Refused(refusal)) => return (Outcome::Quarantined, Some(refusal.code())),
+            Err(code) => return (Outcome::Quarantined, Some(code)),
+        };
+        if outcome == Outcome::Held {
+            let count = self.held_counts.get(&item.source.device).copied().unwrap_or_default();
+            if count >= MAX_HELD_CHANGES {
+                return (Outcome::Quarantined, Some("held-limit"));
+            }
+            _ = self.hold(item.clone());
+        }
+        self.settle(item, outcome, code);
+        if outcome == Outcome::Accepted {
+            self.release(record);
+        }
+        (outcome, code)
     }
 
     /// Applies the change to its record if it may join.

@@ -8,6 +8,7 @@
 pub mod frames;
 mod load;
 pub mod merge;
+pub mod replay;
 mod rows;
 mod write;
 
@@ -39,6 +40,21 @@ pub struct Authors {
     pub keys: BTreeMap<DeviceId, VerifyingKey>,
     /// Those that may write no more.
     pub revoked: BTreeSet<DeviceId>,
+}
+
+impl Authors {
+    /// Those of these authors that are devices of the project.
+    pub fn of(directory: &Directory, named: impl IntoIterator<Item = DeviceId>) -> Self {
+        let mut authors = Self::default();
+        for author in named {
+            match directory.devices.get(&author) {
+                Some(member) if member.revoked => _ = authors.revoked.insert(author),
+                Some(member) => authors.keys.extend(member.key().map(|key| (author, key))),
+                None => {}
+            }
+        }
+        authors
+    }
 }
 
 /// What one request brings.
@@ -74,6 +90,7 @@ impl Arrival {
 }
 
 /// Requests of a project that are taken together. No two of them bring frames of one author.
+#[derive(Clone, Copy)]
 pub struct Push<'a> {
     /// The project.
     pub project: ProjectId,

@@ -214,7 +214,7 @@ async fn write_held(tx: &mut Tx, push: &Push<'_>, items: &[Item]) -> Result<(), 
     Ok(())
 }
 
-/// Takes released changes off the list of held ones and corrects the receipts of the frames that brought them.
+/// Takes what is held no longer off that list, and corrects the receipts of the frames that brought these changes.
 async fn settle(
     tx: &mut Tx,
     project: ProjectId,
@@ -224,7 +224,9 @@ async fn settle(
     // By frame, in one order for everybody: others may settle changes of the same frames at the same time.
     let mut by_frame: BTreeMap<(DeviceId, FrameRef), Vec<Settled>> = BTreeMap::new();
     for change in settled {
-        held::remove(tx, project, change.record, change.actor, change.seq).await?;
+        if change.outcome != Outcome::Held {
+            held::remove(tx, project, change.record, change.actor, change.seq).await?;
+        }
         by_frame.entry((change.source.device, change.source.frame)).or_default().push(change);
     }
     for changes in by_frame.into_values() {

@@ -164,7 +164,7 @@ impl ClientError {
     /// The error of a sync with the server at this address that did not end well; `None` for one that did.
     pub(crate) fn of_sync(end: &SyncEnd, address: &str) -> Option<Self> {
         Some(match end {
-            SyncEnd::Complete => return None,
+            SyncEnd::Complete | SyncEnd::Spent => return None,
             SyncEnd::Offline => Self::new(
                 ErrorKind::Offline,
                 "offline",

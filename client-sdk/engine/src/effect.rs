@@ -142,6 +142,8 @@ pub enum SyncEnd {
     /// Everything was sent and everything was read.
     #[default]
     Complete,
+    /// The bytes that it might cost were spent; the next sync goes on from there.
+    Spent,
     /// The link failed; what arrived before counts, and the next sync goes on from there.
     Offline,
     /// The server refused; the code of its problem document where it gave one.

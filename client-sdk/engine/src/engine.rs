@@ -133,7 +133,7 @@ impl Engine {
             Input::Sync(options) => self.begin_sync(options, turn),
             Input::Signed { id, signatures } => self.signed(id, Some(signatures), turn),
             Input::SignFailed { id } => self.signed(id, None, turn),
-            Input::Received { request, bytes } => self.received(request, &bytes),
+            Input::Received { request, bytes } => self.received(request, &bytes, turn),
             Input::Ended { request } => self.answer_over(request, true),
             Input::Cut { request, reached } => self.answer_over(request, reached),
             Input::Uploaded { request, bytes, millis, answered } => {

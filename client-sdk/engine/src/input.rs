@@ -232,6 +232,9 @@ pub enum Settlement {
 pub struct SyncOptions {
     /// At most so many bytes of feeds in each answer.
     pub budget_bytes: Option<u64>,
+    /// So many bytes of bodies, up and down, may this sync cost: what does not fit waits for the next one, what is urgent
+    /// goes first. The first request goes in any case.
+    pub spend_bytes: Option<u64>,
     /// Free storage of the device.
     pub free_bytes: Option<u64>,
     /// Battery charge in percent.

@@ -38,6 +38,6 @@ pub use failure::{Failure, FailureKind, OpenError};
 pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket};
 pub use store::{Batch, Snapshot, Table, Write};
 pub use view::{
-    CandidateView, CaseView, EntryView, Hit, ListQuery, Notice, OutboxState, OutboxView, Outgoing,
+    Advice, CandidateView, CaseView, EntryView, Hit, ListQuery, Notice, OutboxState, OutboxView, Outgoing,
     RecordView, Status, Summary, ValueView,
 };

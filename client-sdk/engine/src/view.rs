@@ -150,13 +150,42 @@ pub enum OutboxState {
     Sent,
     /// The server keeps it until what it was made on arrives.
     Held,
-    /// The server keeps it aside, for the reason of this code; a person dismisses or repairs it.
+    /// The server keeps it aside, for the reason of this code; the device asks at each sync whether it was taken since.
     Quarantined {
         /// A stable code.
         code: SmolStr,
     },
     /// Another copy of this device wrote a change in its place; it is written anew when the sync has brought that one.
     Forked,
+}
+
+/// What a person can do about a change in the outbox. Whatever it is, nothing else waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Sync when there is a link; there is nothing to decide.
+    Sync,
+    /// Wait until somebody else's phone has synced, or write it again, or give it up.
+    Wait,
+    /// Ask headquarters, who see it: a grant, an area or room is missing. What they take then leaves the outbox at the next
+    /// sync. Or give it up.
+    AskHeadquarters,
+    /// Write it again, or give it up.
+    WriteAgain,
+}
+
+impl OutboxState {
+    /// What a person can do about it.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Waiting | Self::Sent | Self::Forked => Advice::Sync,
+            Self::Held => Advice::Wait,
+            Self::Quarantined { code } => match code.as_str() {
+                "not-granted" | "unknown-area" | "unknown-type" | "unknown-device" | "wrong-project"
+                | "device-revoked" | "held-limit" | "held-expired" => Advice::AskHeadquarters,
+                _ => Advice::WriteAgain,
+            },
+        }
+    }
 }
 
 /// A change of this device without a final receipt.

@@ -9,6 +9,7 @@ mod partial;
 pub(crate) mod receipts;
 mod request;
 mod restored;
+mod round;
 mod token;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,8 @@ use request::Body;
 
 /// More rounds than any sync needs; a server that always has more is not read for ever.
 const MAX_ROUNDS: u32 = 10_000;
+/// A further request is not worth fewer bytes than this.
+const MIN_ROUND_BYTES: usize = 2 << 10;
 /// How often a sync may begin anew because the server knows another copy of this device.
 const MAX_RESTARTS: u32 = 8;
 
@@ -49,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) proven: bool,
     /// The highest frame of this incarnation that the server had, as far as it said in this session.
     pub(crate) committed: Option<u64>,
+    /// The last request had no room for what waits.
+    starved: bool,
     skew_retried: bool,
     restarts: u32,
     /// The feeds that were asked for again from their beginning in this session.
@@ -101,6 +106,7 @@ impl Engine {
             asked: BTreeSet::new(),
             proven: false,
             committed: None,
+            starved: false,
             skew_retried: false,
             restarts: 0,
             reread: BTreeSet::new(),
@@ -127,6 +133,11 @@ impl Engine {
         if session.report.requests >= MAX_ROUNDS {
             return Err(Failure::Bug("a sync without an end"));
         }
+        if session.report.requests > 0 && session.left() < MIN_ROUND_BYTES {
+            self.end_sync(Some(SyncEnd::Spent), turn);
+            return Ok(());
+        }
+        let room = self.link.room().min(session.left());
         let unsent = request::unsent(&self.memory, session).len();
         session.phase = Phase::Store;
         // A frame that is packed stays as it is. While nobody knows whether the link works, no more of them are made
@@ -135,7 +146,7 @@ impl Engine {
             self.request_token(turn);
             return Ok(());
         }
-        let oversized = request::oversized(&self.memory, session, self.link.room());
+        let oversized = request::oversized(&self.memory, session, room);
         if !oversized.is_empty() {
             session.phase = Phase::Pack;
             let mut stage = Stage::new(&self.memory)?;
@@ -146,7 +157,7 @@ impl Engine {
             self.write(staged, Then::Again, turn);
             return Ok(());
         }
-        let bytes = request::room(&self.memory, session, self.link.room());
+        let bytes = request::room(&self.memory, session, room);
         let frames = MAX_REQUEST_FRAMES.saturating_sub(unsent);
         let frame_bytes = self.link.frame_bytes();
         let room = Room { bytes, frame_bytes, frames, nothing_else: unsent == 0, full_hashes: false };
@@ -227,7 +238,8 @@ impl Engine {
         };
         let server_ms = turn.now_ms.saturating_add(state.offset_ms);
         let token = token::signing_input(enrolment, server_ms);
-        let body = request::body(&self.memory, state, session, self.link.room(), turn.now_ms);
+        let room = self.link.room().min(session.left());
+        let body = request::body(&self.memory, state, session, room, turn.now_ms);
         turn.effects.push(Effect::Sign(SignRequest { id, messages: vec![token.clone().into_bytes()] }));
         session.phase = Phase::SignToken { id, token, body: Box::new(body) };
     }
@@ -235,7 +247,10 @@ impl Engine {
     fn send(&mut self, authorization: &str, mut body: Body, turn: &mut Turn<'_>) -> Result<(), Failure> {
         let request = self.next_id();
         let project = self.memory.enrolment.as_ref().ok_or(Failure::NotEnrolled)?.project;
+        let starved =
+            body.frames.is_empty() && body.carried.is_empty() && body.asked.is_empty() && self.has_unsent();
         let Some(session) = &mut self.session else { return Ok(()) };
+        session.starved = starved && session.options.spend_bytes.is_some();
         session.report.requests += 1;
         session.report.bytes_up += body.bytes.len() as u64;
         session.report.sent += body.changes;
@@ -324,6 +339,13 @@ impl Engine {
 }
 
 impl Session {
+    /// How many bytes it may still cost.
+    fn left(&self) -> usize {
+        let spent = self.report.bytes_up + self.report.bytes_down;
+        let left = self.options.spend_bytes.map(|spend| spend.saturating_sub(spent));
+        left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX))
+    }
+
     /// Whether the session waits for the answer to this request.
     fn reads(&self, request: u64) -> bool {
         matches!(&self.phase, Phase::Answer(answer) if answer.request == request)

@@ -86,8 +86,8 @@ pub(crate) fn room(memory: &Memory, session: &Session, room: usize) -> usize {
     room.saturating_sub(taken + cursors + 2_048).max(link::MIN_FRAME_BYTES.saturating_sub(taken))
 }
 
-/// Frames of earlier sessions that the server has not taken and that have become too large for the link: their changes
-/// are packed again, in smaller ones.
+/// Frames of earlier sessions that the server has not taken and that have become too large for the link, or for what the
+/// sync may cost: their changes are packed again, in smaller ones.
 pub(crate) fn oversized(memory: &Memory, session: &Session, room: usize) -> Vec<FrameKey> {
     let doubtful = doubtful(memory, session);
     let mut keys = unsent(memory, session);
@@ -132,9 +132,14 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
                 body.frame(&mut writer, key, row);
             }
         }
-        // Where none fits the first goes in any case: one that never fits would never be sent.
-        if let (true, Some(key)) = (body.frames.is_empty(), unsent(memory, session).first()) {
-            body.frame(&mut writer, *key, &memory.frames[key]);
+        // Where none fits the first goes in any case: one that never fits would never be sent. It waits only for a sync
+        // that may cost more.
+        let first = unsent(memory, session)
+            .into_iter()
+            .next()
+            .filter(|key| session.report.requests == 0 || memory.frames[key].bytes.len() <= session.left());
+        if let (true, Some(key)) = (body.frames.is_empty(), first) {
+            body.frame(&mut writer, key, &memory.frames[&key]);
         }
         for (key, frame) in memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key)) {
             let full = body.frames.len() + body.carried.len() == MAX_REQUEST_FRAMES;
@@ -173,7 +178,7 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         cursors: cursors.take(MAX_CURSORS).collect(),
         roster: if state.roster_unsigned { 0 } else { memory.roster.version },
         now_ms,
-        budget_bytes: session.options.budget_bytes,
+        budget_bytes: budget(session),
         recover: state.recover.then_some(true),
         unsettled: (!unsettled.is_empty()).then_some(unsettled),
         telemetry: Some(telemetry(memory, state, &session.options)),
@@ -183,6 +188,13 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
             .map(|_| memory.dictionaries.keys().copied().take(MAX_DICTIONARIES).collect()),
         partial: None,
     }
+}
+
+/// How many bytes of feeds the answer may hold: what the person allows, and what is left of what the sync may cost.
+fn budget(session: &Session) -> Option<u64> {
+    let left = session.options.spend_bytes.map(|_| session.left() as u64);
+    let allowed = session.options.budget_bytes;
+    allowed.into_iter().chain(left).min()
 }
 
 fn telemetry(memory: &Memory, state: &State, options: &SyncOptions) -> Telemetry {

@@ -10,5 +10,6 @@ mod phone;
 mod restores;
 mod saves;
 mod server;
+mod spending;
 mod syncing;
 mod trust;

@@ -38,6 +38,8 @@ pub(crate) enum Cut {
     None,
     /// After so many bytes of the request, taken modulo its length: the server takes the frames that arrived whole.
     Request(usize),
+    /// After so many bytes of the request, if it is longer.
+    RequestBeyond(usize),
     /// After so many bytes of the answer, taken modulo its length.
     Answer(usize),
 }
@@ -59,6 +61,8 @@ pub(crate) struct Phone {
     pub(crate) clock_ms: i64,
     /// What it spends on feeds in one answer.
     pub(crate) budget_bytes: Option<u64>,
+    /// What it spends on a sync.
+    pub(crate) spend_bytes: Option<u64>,
     /// Bytes of the pieces in which answers arrive.
     pub(crate) piece: usize,
     /// Bytes a second on the way up, if its host measures them.
@@ -79,6 +83,7 @@ impl Phone {
             fault: Fault::None,
             clock_ms: 0,
             budget_bytes: None,
+            spend_bytes: None,
             piece: 1_000,
             rate: None,
             rng: ChaCha20Rng::from_seed([number; 32]),
@@ -100,6 +105,7 @@ impl Phone {
             fault: Fault::None,
             clock_ms: self.clock_ms,
             budget_bytes: None,
+            spend_bytes: None,
             piece: self.piece,
             rate: self.rate,
             rng: ChaCha20Rng::from_seed([seed; 32]),
@@ -245,7 +251,8 @@ impl Phone {
         server: &mut Server,
         cut: &mut dyn FnMut(usize) -> Cut,
     ) -> Result<SyncReport, Crash> {
-        let options = SyncOptions { budget_bytes: self.budget_bytes, ..SyncOptions::default() };
+        let Self { budget_bytes, spend_bytes, .. } = *self;
+        let options = SyncOptions { budget_bytes, spend_bytes, ..SyncOptions::default() };
         let mut effects = self.drive(Input::Sync(options))?;
         let mut count = 0;
         loop {
@@ -268,7 +275,11 @@ impl Phone {
         assert!(request.body.len() <= 1 << 20);
         let length = request.body.len();
         if let Some(rate) = self.rate {
-            let (bytes, answered) = (length as u64, cut == Cut::None);
+            let passes = match cut {
+                Cut::RequestBeyond(most) => length <= most,
+                other => other == Cut::None,
+            };
+            let (bytes, answered) = (length as u64, passes);
             self.drive(Input::Uploaded { request: id, bytes, millis: bytes * 1_000 / rate, answered })?;
         }
         let device = match server.admits(&request.authorization, NOW_MS) {
@@ -283,12 +294,16 @@ impl Phone {
                 return self.drive(Input::Refused { request: id, refused });
             }
         };
-        let sent = if let Cut::Request(at) = cut { at % length } else { length };
+        let sent = match cut {
+            Cut::Request(at) => at % length,
+            Cut::RequestBeyond(most) => most.min(length),
+            Cut::None | Cut::Answer(_) => length,
+        };
         let Some(answer) = server.answer(device, &request.body[..sent], NOW_MS) else {
             return self.drive(Input::Cut { request: id, reached: true });
         };
         let end = if let Cut::Answer(at) = cut { at % (answer.len() + 1) } else { answer.len() };
-        self.feed(id, &answer[..end], cut == Cut::None)
+        self.feed(id, &answer[..end], !matches!(cut, Cut::Answer(_)))
     }
 
     /// Feeds an answer in pieces, and ends it.

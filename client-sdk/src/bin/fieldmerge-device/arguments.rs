@@ -183,7 +183,11 @@ pub enum Command {
     /// Show what the device knows of itself.
     Status,
     /// Send what was written, read what is new.
-    Sync,
+    Sync {
+        /// Spend at most so many bytes, up and down; what is urgent goes first, the rest waits for the next sync.
+        #[arg(long, value_name = "BYTES")]
+        spend: Option<u64>,
+    },
     /// Carry bundle files for devices that have no link.
     #[command(subcommand)]
     Carry(Carry),

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use fieldmerge_sdk::types::entry::{AttendanceStatus, Entry, WireCode};
 use fieldmerge_sdk::{
-    Device, EntryView, ListQuery, Notice, OutboxState, Outgoing, RecordId, RecordView, Summary, SyncOptions,
+    Advice, Device, EntryView, ListQuery, Notice, OutboxState, Outgoing, RecordId, RecordView, Summary,
+    SyncEnd, SyncOptions,
 };
 use serde_json::json;
 
@@ -194,7 +195,7 @@ pub async fn outbox(device: &Device, output: &Output) -> Result<(), Failure> {
         .iter()
         .map(|one| {
             json!({ "number": one.number, "record": one.record, "type": one.record_type, "title": one.title,
-                "state": state_code(&one.state) })
+                "state": state_code(&one.state), "advice": advice_code(one.state.advice()) })
         })
         .collect();
     let whole = json!({ "changes": changes, "carried_frames": outbox.carried_frames });
@@ -230,6 +231,16 @@ fn state_code(state: &OutboxState) -> String {
     }
 }
 
+/// What a person can do, for programs.
+fn advice_code(advice: Advice) -> &'static str {
+    match advice {
+        Advice::Sync => "sync",
+        Advice::Wait => "wait",
+        Advice::AskHeadquarters => "ask-headquarters",
+        Advice::WriteAgain => "write-again",
+    }
+}
+
 /// The state of a change, and what a person can do about it.
 fn state_text(one: &Outgoing, output: &Output) -> String {
     let settle = format!("{} settle {}", output.program, one.number);
@@ -239,6 +250,10 @@ fn state_text(one: &Outgoing, output: &Output) -> String {
         OutboxState::Held => format!(
             "The server holds it until what it builds on arrives. `{settle} repair` writes it again, \
              `{settle} dismiss` gives it up."
+        ),
+        OutboxState::Quarantined { code } if one.state.advice() == Advice::AskHeadquarters => format!(
+            "The server has put it aside ({code}). Ask headquarters: once they take it, `sync` hears of it. \
+             `{settle} repair` writes it again, `{settle} dismiss` gives it up."
         ),
         OutboxState::Quarantined { code } => format!(
             "The server has put it aside ({code}). `{settle} repair` writes it again, `{settle} dismiss` \
@@ -317,14 +332,14 @@ pub async fn status(device: &Device, output: &Output) -> Result<(), Failure> {
 }
 
 /// Sends and reads.
-pub async fn sync(device: &Device, output: &Output) -> Result<(), Failure> {
+pub async fn sync(device: &Device, output: &Output, spend_bytes: Option<u64>) -> Result<(), Failure> {
     let app = Some(concat!("fieldmerge-device ", env!("CARGO_PKG_VERSION")).to_owned());
-    let report = device.sync(SyncOptions { app, ..SyncOptions::default() }).await?;
+    let report = device.sync(SyncOptions { app, spend_bytes, ..SyncOptions::default() }).await?;
     let whole = json!({
         "requests": report.requests, "bytes_up": report.bytes_up, "bytes_down": report.bytes_down,
         "sent": report.sent, "accepted": report.accepted, "held": report.held,
         "quarantined": report.quarantined, "received": report.received, "delivered": report.delivered,
-        "repaired": report.repaired,
+        "repaired": report.repaired, "spent": report.end == SyncEnd::Spent,
     });
     output.show(&whole, || {
         let mut text = format!(
@@ -343,6 +358,9 @@ pub async fn sync(device: &Device, output: &Output) -> Result<(), Failure> {
             if number > 0 {
                 let _ = write!(text, "\n{} {what}.", count(number, thing));
             }
+        }
+        if report.end == SyncEnd::Spent {
+            text.push_str("\nMore waits: these were the bytes that this sync might cost.");
         }
         text
     })

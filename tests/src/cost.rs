@@ -20,6 +20,11 @@ pub fn own_cpu_seconds() -> f64 {
     cpu_seconds(std::process::id())
 }
 
+/// How many files and sockets a process has open.
+pub fn open_files(process: u32) -> u64 {
+    fs::read_dir(format!("/proc/{process}/fd")).expect("Linux tells of its processes").count() as u64
+}
+
 /// Memory of a process in bytes: the most it ever had, and what it has now.
 pub fn memory_bytes(process: u32) -> (u64, u64) {
     let text = fs::read_to_string(format!("/proc/{process}/status")).expect("Linux tells of its processes");

@@ -2,6 +2,7 @@
 
 pub mod cost;
 pub mod database;
+pub mod fuzz;
 pub mod persona;
 pub mod postgres;
 pub mod server;

@@ -107,3 +107,9 @@ fn edit(author: &mut Author, kept: &Kept, field: usize) -> Made {
     };
     Made::new(kept.record, change)
 }
+
+/// A frame with an edit of each of so many records that the device remembers.
+pub fn some(author: &mut Author, count: usize) -> Vec<u8> {
+    let picked: Vec<(Kept, usize)> = (0..count.min(author.kept.len())).map(|_| pick(author)).collect();
+    frame(author, &picked)
+}

@@ -17,6 +17,7 @@ mod server;
 mod shelf;
 mod site;
 mod sizes;
+mod soak;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use output::Report;
+use site::Kind;
 
 /// Measures Fieldmerge against the limits of its design and prints one JSON object a line.
 #[derive(Debug, Parser)]
@@ -85,6 +87,15 @@ enum Command {
         #[arg(default_value = "127.0.0.1:0")]
         listen: SocketAddr,
     },
+    /// Mixed load for a time, as sixteen phones make it; prints a line each minute and at last what grew
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+        /// On PostgreSQL instead of SQLite
+        #[arg(long)]
+        postgres: bool,
+    },
 }
 
 /// The cases that exist.
@@ -121,9 +132,16 @@ impl Plan {
 /// Runs what the command line asks for.
 pub async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(Command::ServeForBench { database, listen }) = arguments.command {
-        server::serve(&database, listen).await;
-        return ExitCode::SUCCESS;
+    match arguments.command {
+        Some(Command::ServeForBench { database, listen }) => {
+            server::serve(&database, listen).await;
+            return ExitCode::SUCCESS;
+        }
+        Some(Command::Soak { minutes, postgres }) => {
+            soak::run(if postgres { Kind::Postgres } else { Kind::Sqlite }, minutes).await;
+            return ExitCode::SUCCESS;
+        }
+        None => {}
     }
     let all = arguments.cases.is_empty();
     let wanted = if all { CASES.into() } else { arguments.cases.into_iter().collect() };

@@ -64,6 +64,11 @@ fn print(line: &Value) {
     println!("{line}");
 }
 
+/// Prints a line that is no figure of the design.
+pub fn line(line: &Value) {
+    print(line);
+}
+
 /// Tells on standard error what is going on, for whoever waits.
 #[expect(clippy::print_stderr, reason = "nobody likes to wait for half an hour without a word")]
 pub fn progress(what: &str) {

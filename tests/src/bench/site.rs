@@ -9,7 +9,7 @@ use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::{Store, StoreOptions};
 use fieldmerge_tests::postgres::{self, Durability};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tempfile::TempDir;
 
 use super::author::Author;
@@ -135,6 +135,24 @@ impl Site {
         .expect("SQLite counts its pages");
         connection.close().await.expect("the connection closes");
         u64::try_from(bytes).unwrap_or_default()
+    }
+}
+
+impl Site {
+    /// Bytes of the log that the database writes ahead.
+    pub async fn log_bytes(&self) -> u64 {
+        match &self.database {
+            Database::Sqlite(folder) => {
+                let log = folder.path().join(format!("{FILE}-wal"));
+                std::fs::metadata(log).map_or(0, |log| log.len())
+            }
+            Database::Postgres(database) => {
+                let mut connection = PgConnection::connect(&database.url).await.expect("PostgreSQL answers");
+                let sql = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pg_ls_waldir()";
+                let bytes: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("it counts");
+                u64::try_from(bytes).unwrap_or_default()
+            }
+        }
     }
 }
 

@@ -51,6 +51,16 @@ impl Server {
         cost::memory_bytes(self.child.id().expect("it runs")).0
     }
 
+    /// The memory that it holds now, in bytes.
+    pub fn memory(&self) -> u64 {
+        cost::memory_bytes(self.child.id().expect("it runs")).1
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> u64 {
+        cost::open_files(self.child.id().expect("it runs"))
+    }
+
     /// The CPU seconds that it has used so far.
     pub fn cpu_seconds(&self) -> f64 {
         cost::cpu_seconds(self.child.id().expect("it runs"))

@@ -106,6 +106,11 @@ impl Directories {
         Ok(Some(directory))
     }
 
+    /// The directory of a project as some transaction saw it not long ago, if one did.
+    pub fn known(&self, id: ProjectId) -> Option<Arc<Directory>> {
+        self.kept().get(&id).cloned()
+    }
+
     fn kept(&self) -> MutexGuard<'_, BTreeMap<ProjectId, Arc<Directory>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -34,6 +34,26 @@ impl FromRequestParts<App> for AuthedDevice {
     }
 }
 
+/// A device that syncs. Its token was verified by a directory that may be some moments old: the sync asks again, when it
+/// has read the body, whether the device still may do anything.
+#[derive(Debug, Clone)]
+pub struct SyncingDevice(pub AuthedDevice);
+
+impl FromRequestParts<App> for SyncingDevice {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let project = project_of(parts, app).await?;
+        let token = bearer(parts)?;
+        let claimed = claims(token).ok_or(ApiError::new(ProblemCode::Unauthenticated))?;
+        let known = app.directories().known(claimed.aud);
+        match known.filter(|directory| directory.devices.contains_key(&claimed.iss)) {
+            Some(directory) => admit(app, project, token, &claimed, directory).map(Self),
+            None => authenticate(app, project, token).await.map(Self),
+        }
+    }
+}
+
 /// Finds the device that signed a token and verifies that it did.
 pub async fn authenticate(app: &App, project: ProjectId, token: &str) -> Result<AuthedDevice, ApiError> {
     let unknown = || ApiError::new(ProblemCode::Unauthenticated);
@@ -41,7 +61,18 @@ pub async fn authenticate(app: &App, project: ProjectId, token: &str) -> Result<
     let mut tx = app.store().read().await?;
     let directory = app.directories().get(&mut tx, claimed.aud).await?;
     tx.rollback().await?;
-    let directory = directory.ok_or_else(unknown)?;
+    admit(app, project, token, &claimed, directory.ok_or_else(unknown)?)
+}
+
+/// Verifies a token by the key that a directory gives for the device that it names.
+fn admit(
+    app: &App,
+    project: ProjectId,
+    token: &str,
+    claimed: &DeviceClaims,
+    directory: Arc<Directory>,
+) -> Result<AuthedDevice, ApiError> {
+    let unknown = || ApiError::new(ProblemCode::Unauthenticated);
     let member = directory.devices.get(&claimed.iss).ok_or_else(unknown)?;
     let claims = verify(token, member).ok_or_else(unknown)?;
     check_times(&claims, app.now_ms())?;

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 
 use super::ApiError;
 use super::extract::{content_length, media_type};
-use crate::auth::AuthedDevice;
+use crate::auth::device::SyncingDevice;
 use crate::state::App;
 
 /// Takes what the device has written, and answers with receipts and with what it lacks.
@@ -40,7 +40,7 @@ use crate::state::App;
 )]
 pub async fn sync(
     State(app): State<App>,
-    device: AuthedDevice,
+    SyncingDevice(device): SyncingDevice,
     request: Request,
 ) -> Result<Response, ApiError> {
     check_length(&request)?;

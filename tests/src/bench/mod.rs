@@ -6,6 +6,7 @@ mod cuts;
 mod edits;
 mod first_pull;
 mod http;
+mod kernel;
 mod load;
 mod million;
 mod output;
@@ -96,6 +97,8 @@ enum Command {
         #[arg(long)]
         postgres: bool,
     },
+    /// A phone over the kernel's TCP at 40 kbit/s, the link whole and gone again and again; some minutes
+    Kernel,
 }
 
 /// The cases that exist.
@@ -141,6 +144,7 @@ pub async fn main() -> ExitCode {
             soak::run(if postgres { Kind::Postgres } else { Kind::Sqlite }, minutes).await;
             return ExitCode::SUCCESS;
         }
+        Some(Command::Kernel) => return kernel::run().await,
         None => {}
     }
     let all = arguments.cases.is_empty();

@@ -45,11 +45,22 @@ impl Server {
     /// Starts one on a database that has its schema.
     pub async fn start(database: &str) -> Self {
         let program = std::env::current_exe().expect("Linux tells what runs");
+        Self::spawn(Command::new(program).args(["serve-for-bench", database])).await
+    }
+
+    /// Starts one in a network namespace of its own, listening on a port of every address.
+    pub async fn start_apart(database: &str, port: u16) -> Self {
+        let program = std::env::current_exe().expect("Linux tells what runs");
+        let mut command = Command::new("unshare");
+        command.arg("--net").arg(program).args(["serve-for-bench", database, &format!("0.0.0.0:{port}")]);
+        Self::spawn(&mut command).await
+    }
+
+    async fn spawn(command: &mut Command) -> Self {
         // The log is written, as in production, and read by nobody.
         let log =
             if std::env::var_os("BENCH_SERVER_LOG").is_some() { Stdio::inherit() } else { Stdio::null() };
-        let mut child = Command::new(program)
-            .args(["serve-for-bench", database])
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -62,6 +73,11 @@ impl Server {
         let address =
             line.trim().parse().expect("the server says where it listens; its log may tell why not");
         Self { child, address }
+    }
+
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id().expect("it runs")
     }
 
     /// CPU seconds that it has used.

@@ -48,6 +48,11 @@ impl Core {
         left
     }
 
+    /// Leaves nothing in the store of what was deleted.
+    pub(crate) async fn forget_log(&mut self) {
+        self.store.forget_log().await;
+    }
+
     /// Drives a request of the host to its outcome.
     pub(crate) async fn ask(&mut self, request: impl FnOnce(Ticket) -> Input) -> Result<Outcome, Error> {
         self.tickets += 1;

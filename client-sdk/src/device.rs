@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signature, VerifyingKey};
 use fieldmerge_engine::{
-    CaseView, Edit, Engine, Enrolment, Input, LogEntry, Notice, OutboxView, Outcome, SavedEdit, Settlement,
-    Status, SyncOptions, SyncReport,
+    CarriedView, CaseView, Edit, Engine, Enrolment, Imported, Input, LogEntry, Notice, OutboxView, Outcome,
+    SavedEdit, Settlement, Status, SyncOptions, SyncReport,
 };
 use fieldmerge_protocol::api::EnrolRequest;
-use fieldmerge_protocol::{AreaId, PersonNumber, RecordId, Value};
+use fieldmerge_protocol::sync::sealing_key_text;
+use fieldmerge_protocol::{AreaId, PersonNumber, ProjectId, RecordId, Value};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tokio::sync::Mutex;
@@ -105,6 +107,10 @@ impl Device {
         if expected.is_some_and(|expected| expected != server_key) {
             return Err(Error::OtherServer);
         }
+        let sealing_key = match &answer.sealing_key {
+            Some(told) => Some(sealing_key(answer.project, &server_key, told).ok_or(Error::OtherServer)?),
+            None => None,
+        };
         let enrolment = Enrolment {
             project: answer.project,
             project_code: answer.project_code,
@@ -112,6 +118,7 @@ impl Device {
             number: answer.number,
             label: answer.label,
             server_key,
+            sealing_key,
             root_area: answer.root_area,
             address: address.to_owned(),
             server_ms: answer.server_ms,
@@ -189,6 +196,11 @@ impl Device {
         self.read(Engine::outbox).await
     }
 
+    /// What is carried for others, and what became of it as far as this device knows, by author.
+    pub async fn carried(&self) -> Vec<CarriedView> {
+        self.read(Engine::carried).await
+    }
+
     /// Settles a change of the outbox that was not accepted.
     pub async fn settle(&self, number: u64, how: Settlement) -> Result<(), ClientError> {
         self.ask(move |ticket| Input::Settle { ticket, number, how }).await?;
@@ -240,8 +252,10 @@ impl Device {
     /// Takes a bundle file of another device: its frames are carried to the server with the next sync, and receipts
     /// for this device are applied.
     pub async fn import_bundle(&self, bytes: Vec<u8>) -> Result<Imported, ClientError> {
-        match self.ask(|ticket| Input::Import { ticket, bytes }).await? {
-            Outcome::Imported { frames, receipts, skipped } => Ok(Imported { frames, receipts, skipped }),
+        let outcome = self.ask(|ticket| Input::Import { ticket, bytes }).await?;
+        self.inner.core.lock().await.forget_log().await;
+        match outcome {
+            Outcome::Imported(taken) => Ok(taken),
             _ => Err(Error::NoOutcome.into()),
         }
     }
@@ -264,17 +278,6 @@ impl Device {
         let asked = tokio::spawn(async move { core.lock().await.ask(request).await });
         asked.await.map_err(|_| Error::NoOutcome)?
     }
-}
-
-/// What an imported bundle file held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Imported {
-    /// Frames that are carried from now on and were not before.
-    pub frames: usize,
-    /// Receipts for this device.
-    pub receipts: usize,
-    /// Parts that were left out.
-    pub skipped: usize,
 }
 
 /// What an enrolment link says: `fieldmerge://enrol?url=…&code=…&key=…`.
@@ -304,6 +307,16 @@ impl std::str::FromStr for EnrolLink {
 /// A public key from its text.
 fn key_of(text: &str) -> Option<[u8; 32]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+/// The sealing key in its text, if the server's key has signed for it: nobody on the way puts another one there.
+fn sealing_key(project: ProjectId, server_key: &[u8; 32], text: &str) -> Option<[u8; 32]> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (key, signature) = bytes.split_first_chunk::<32>()?;
+    let signature = Signature::from_slice(signature).ok()?;
+    let server = VerifyingKey::from_bytes(server_key).ok()?;
+    server.verify_strict(&sealing_key_text(project, key), &signature).ok()?;
+    Some(*key)
 }
 
 fn system_seed() -> Result<[u8; 32], Error> {

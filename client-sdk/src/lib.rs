@@ -33,12 +33,12 @@ mod transport;
 mod upload;
 
 pub use clock::Clock;
-pub use device::{Device, Imported, Options};
+pub use device::{Device, Options};
 pub use draft::{IntoValue, NewRecord, RecordEdit};
 pub use error::{ClientError, ErrorKind};
 pub use fieldmerge_engine::{
-    Advice, CandidateView, CaseView, Edit, Enrolment, EntryView, Hit, ListQuery, LogEntry, Notice,
-    OutboxState, OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd,
+    Advice, CandidateView, CarriedView, CaseView, Edit, Enrolment, EntryView, Hit, Imported, ListQuery, LogEntry,
+    Notice, OutboxState, OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd,
     SyncOptions, SyncReport, ValueView,
 };
 pub use fieldmerge_model::types;

@@ -1,6 +1,7 @@
 //! The store of a device: one SQLite file, a table for each table of the engine.
 //!
-//! WAL with `synchronous=FULL`: when a batch is confirmed it survives a loss of power. The file is locked for this one
+//! WAL with `synchronous=FULL`: when a batch is confirmed it survives a loss of power. What is deleted is overwritten, in
+//! the file at once and in the log after a sync. The file is locked for this one
 //! process, because two engines over one store would write the same change numbers with different content.
 
 use std::path::Path;
@@ -61,6 +62,7 @@ fn statements(table: Table) -> Statements {
         Table::Receipts => statements!("receipts"),
         Table::Notices => statements!("notices"),
         Table::Dictionaries => statements!("dictionaries"),
+        Table::Kept => statements!("kept"),
     }
 }
 
@@ -73,6 +75,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .locking_mode(SqliteLockingMode::Exclusive)
+            // What is deleted may be what nobody shall read back from this device: it is overwritten.
+            .pragma("secure_delete", "ON")
             .busy_timeout(std::time::Duration::from_secs(2))
             .disable_statement_logging();
         let mut store = Self { connection: options.connect().await.map_err(|error| unopened(&error, file))? };
@@ -107,6 +111,12 @@ impl Store {
             snapshot.rows.extend(rows.into_iter().map(|(key, value)| (table, key, Arc::from(value))));
         }
         Ok(snapshot)
+    }
+
+    /// Empties the write-ahead log: it may hold rows that were deleted since. Costs a flush or two of the disk, so it is
+    /// done after a sync, not after each batch; one that fails is made up for by the next.
+    pub(crate) async fn forget_log(&mut self) {
+        _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut self.connection).await;
     }
 
     /// Writes a batch: all of it, durably, or nothing.

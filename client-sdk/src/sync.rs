@@ -32,6 +32,7 @@ pub(crate) async fn run(
     let mut wanted = feed(core, Input::Sync(options)).await?;
     loop {
         if let Some(report) = wanted.report {
+            core.lock().await.forget_log().await;
             return Ok(report);
         }
         let request = wanted.send.ok_or(Error::NoOutcome)?;

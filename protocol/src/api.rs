@@ -61,6 +61,10 @@ pub struct EnrolAnswer {
     pub label: String,
     /// The server's Ed25519 public key, base64url without padding.
     pub server_key: String,
+    /// The key that files are sealed to and, after it, the signature of the server's key over it: 32 and 64 bytes,
+    /// base64url without padding. Absent from a server that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing_key: Option<String>,
     /// The project's root area, for reference records.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub root_area: AreaId,

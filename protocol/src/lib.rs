@@ -10,6 +10,7 @@ pub mod id;
 pub mod limits;
 pub mod path;
 pub mod problem;
+pub mod seal;
 pub mod sync;
 pub mod value;
 

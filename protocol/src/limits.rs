@@ -20,6 +20,8 @@ pub const MAX_CURSORS: usize = 4_096;
 pub const MAX_UNSETTLED: usize = 64;
 /// The most dictionaries that one hello may name.
 pub const MAX_DICTIONARIES: usize = 16;
+/// For how many days a device carries a frame of another one.
+pub const MAX_CARRIED_DAYS: i64 = 180;
 /// How long the body of a sync may bring less than a KiB, in seconds.
 pub const MAX_BODY_SILENCE_SECONDS: u64 = 30;
 /// How long the answer of a sync may be silent, in seconds.

@@ -26,6 +26,8 @@ pub mod tag {
     pub const FRAME: u8 = 2;
     /// The end of a request; a body without it was cut.
     pub const END: u8 = 3;
+    /// A frame that only the server can open, see `bundle::sealed`.
+    pub const SEALED_FRAME: u8 = 4;
     /// [`super::Welcome`].
     pub const WELCOME: u8 = 16;
     /// [`super::Receipts`].
@@ -173,6 +175,10 @@ pub struct Welcome {
     /// wrote, and syncs again.
     #[n(5)]
     pub lost: Option<bool>,
+    /// A backup that was verified holds all that the server received until then, milliseconds since the epoch: devices
+    /// need not keep it for a restored server. Absent where nobody has verified one.
+    #[n(7)]
+    pub backed_up_ms: Option<i64>,
 }
 
 /// What became of the frames of one author: the durable acknowledgement.
@@ -345,6 +351,11 @@ pub struct Finish {
 /// The text that the server signs for receipts.
 pub fn receipts_text(project: ProjectId, list: &[u8]) -> Vec<u8> {
     [b"fieldmerge-receipts-v1\0".as_slice(), &project.0, list].concat()
+}
+
+/// The text that the server signs for a sealing key that it tells outside of a sync.
+pub fn sealing_key_text(project: ProjectId, key: &[u8; 32]) -> Vec<u8> {
+    [b"fieldmerge-sealing-key-v1\0".as_slice(), &project.0, key].concat()
 }
 
 /// The text that the server signs at the end of an answer: binds the answer's bytes (magic and parts before

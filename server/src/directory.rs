@@ -1,7 +1,7 @@
-//! The directory of a project: its areas, devices, grants and signing key, as one version of the roster has them.
+//! The directory of a project: its areas, devices, grants and keys, as one version of the roster has them.
 //!
 //! Every request needs them and they change rarely, so they stay in memory; one statement tells whether they still
-//! stand. Whatever changes an area, a device or a grant counts the roster's version up in its own transaction.
+//! stand. Whatever changes an area, a device, a grant or a key counts the roster's version up in its own transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
 use fieldmerge_store::projects::{self, Project};
 use fieldmerge_store::{StoreError, Tx, devices, grants};
 
-use crate::keys::{KeyError, ServerSigner};
+use crate::keys::{KeyError, SealingKeys, ServerSigner};
 
 /// The most projects whose directories stay in memory.
 const MAX_KEPT: usize = 64;
@@ -46,6 +46,8 @@ pub struct Directory {
     pub grants: BTreeMap<DeviceId, Vec<Grant>>,
     /// The key that signs for it.
     pub signer: ServerSigner,
+    /// The keys that open what was sealed for it.
+    pub sealing: SealingKeys,
 }
 
 impl Directory {
@@ -58,11 +60,13 @@ impl Directory {
         });
         let devices = devices.collect();
         let grants = grants_by_device(tx, id).await?;
-        let signer = ServerSigner::load(tx, id).await.map_err(|error| match error {
+        let unusable = |error| match error {
             KeyError::Store(error) => error,
             _ => StoreError::Corrupt { table: "server_keys", column: "secret_key", key: id.to_string() },
-        })?;
-        Ok(Self { project, areas, devices, grants, signer })
+        };
+        let signer = ServerSigner::load(tx, id).await.map_err(unusable)?;
+        let sealing = SealingKeys::load(tx, id).await.map_err(unusable)?;
+        Ok(Self { project, areas, devices, grants, signer, sealing })
     }
 
     /// The standing grants of a device.

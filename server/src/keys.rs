@@ -1,16 +1,23 @@
 //! The keys that the server holds for each project, made with the project.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_protocol::ProjectId;
-use fieldmerge_store::keys::{ServerKey, current, insert};
-use fieldmerge_store::{StoreError, Tx};
+use fieldmerge_protocol::bundle::sealed::key_id;
+use fieldmerge_protocol::seal::SealingPair;
+use fieldmerge_store::keys::{ServerKey, current, insert, list, retire};
+use fieldmerge_store::{StoreError, Tx, projects};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::ids::Ids;
+use crate::state::App;
 
 /// Signs receipts and answers; devices learn its public half when they enrol.
 pub const SIGN: &str = "sign";
+/// Opens what devices seal for the server: files and what they keep for a restored one.
+pub const SEAL: &str = "seal";
 /// Turns the ids of persons into pseudonyms for readers who may not know them.
 pub const PSEUDONYM: &str = "pseudonym";
 
@@ -43,7 +50,94 @@ pub async fn create(tx: &mut Tx, project: ProjectId, ids: &Ids, now_ms: i64) -> 
         let key = ServerKey { number, purpose, public_key, secret_key, created_ms: now_ms, retired_ms: None };
         insert(tx, project, &key).await?;
     }
+    replace_sealing(tx, project, ids, now_ms).await?;
     Ok(())
+}
+
+/// Makes a new sealing key and retires the one before, which goes on opening what was sealed to it.
+pub async fn replace_sealing(
+    tx: &mut Tx,
+    project: ProjectId,
+    ids: &Ids,
+    now_ms: i64,
+) -> Result<[u8; 32], StoreError> {
+    let known = list(tx, project).await?;
+    for key in known.iter().filter(|key| key.purpose == SEAL && key.retired_ms.is_none()) {
+        retire(tx, project, key.number, now_ms).await?;
+    }
+    let pair = SealingPair::derive(&ids.bytes());
+    let key = ServerKey {
+        number: known.iter().map(|key| key.number).max().unwrap_or_default() + 1,
+        purpose: SEAL.to_owned(),
+        public_key: pair.public,
+        secret_key: pair.secret.to_vec(),
+        created_ms: now_ms,
+        retired_ms: None,
+    };
+    insert(tx, project, &key).await?;
+    Ok(pair.public)
+}
+
+/// Gives a sealing key to each project that was made before there were any.
+pub async fn complete(app: &App) -> Result<(), StoreError> {
+    let mut tx = app.store().read().await?;
+    let mut without = Vec::new();
+    for project in projects::list(&mut tx).await? {
+        if current(&mut tx, project.id, SEAL).await?.is_none() {
+            without.push(project.id);
+        }
+    }
+    tx.rollback().await?;
+    for project in without {
+        app.store()
+            .write(async |mut lent| {
+                let tx = &mut *lent;
+                // Two programs may have begun at a time; the roster's row lets one of them go first.
+                projects::touch_roster(tx, project).await?;
+                if current(tx, project, SEAL).await?.is_none() {
+                    replace_sealing(tx, project, app.ids(), app.now_ms()).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// The sealing keys of a project: the one that devices seal to, and all that ever opened anything.
+#[derive(Clone, Default)]
+pub struct SealingKeys {
+    current: Option<[u8; 32]>,
+    secrets: BTreeMap<[u8; 4], [u8; 32]>,
+}
+
+impl SealingKeys {
+    /// Reads the keys.
+    pub async fn load(tx: &mut Tx, project: ProjectId) -> Result<Self, KeyError> {
+        let mut keys = Self::default();
+        for key in list(tx, project).await?.into_iter().filter(|key| key.purpose == SEAL) {
+            let secret = key.secret_key.try_into().map_err(|_| KeyError::Corrupt(SEAL))?;
+            keys.secrets.insert(key_id(&key.public_key), secret);
+            keys.current = key.retired_ms.is_none().then_some(key.public_key).or(keys.current);
+        }
+        Ok(keys)
+    }
+
+    /// The public half of the key that devices seal to.
+    pub fn public_key(&self) -> Option<[u8; 32]> {
+        self.current
+    }
+
+    /// The secret half of the key with this id.
+    pub fn secret(&self, id: [u8; 4]) -> Option<&[u8; 32]> {
+        self.secrets.get(&id)
+    }
+}
+
+impl std::fmt::Debug for SealingKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealingKeys")
+    }
 }
 
 async fn secret(tx: &mut Tx, project: ProjectId, purpose: &'static str) -> Result<[u8; 32], KeyError> {

@@ -79,14 +79,23 @@ pub enum Outcome {
         receipts: usize,
     },
     /// The bundle file was taken.
-    Imported {
-        /// Frames that are carried from now on and were not before.
-        frames: usize,
-        /// Receipts that concern this device and were applied.
-        receipts: usize,
-        /// Parts that were left out: of other projects, own frames, unreadable, wrongly signed.
-        skipped: usize,
-    },
+    Imported(Imported),
+}
+
+/// What became of an imported bundle file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Frames that are carried from now on and were not before.
+    pub frames: usize,
+    /// Receipts that concern this device and were applied.
+    pub receipts: usize,
+    /// Parts that were left out: of other projects, own frames, unreadable, wrongly signed.
+    pub skipped: usize,
+    /// Frames that were left out because no request can hold them: their author has to bring them herself.
+    pub too_large: usize,
+    /// Parts that were left out because the device carries as much as it may: another one has to take them, or this one
+    /// again after its next sync.
+    pub full: usize,
 }
 
 /// What one edit of a save wrote.

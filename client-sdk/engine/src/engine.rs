@@ -55,7 +55,7 @@ pub(crate) enum Then {
     },
     /// The session is over.
     Over,
-    /// The frames of an export are on disk.
+    /// The frames of an export are on disk, to be sealed.
     Exported,
 }
 
@@ -217,7 +217,7 @@ impl Engine {
             Then::Answered(after) => self.answered(after, turn),
             Then::RoundDone { stalled } => self.round_done(stalled, turn),
             Then::Over => self.end_sync(None, turn),
-            Then::Exported => self.finish_export(turn),
+            Then::Exported => self.seal_export(turn),
         }
     }
 
@@ -245,4 +245,11 @@ pub(crate) fn new_incarnation(rng: &mut dyn Rng) -> fieldmerge_protocol::Incarna
     let mut bytes = [0; 4];
     rng.fill_bytes(&mut bytes);
     fieldmerge_protocol::Incarnation(bytes)
+}
+
+/// What one seal needs of randomness.
+pub(crate) fn random(rng: &mut dyn Rng) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rng.fill_bytes(&mut bytes);
+    bytes
 }

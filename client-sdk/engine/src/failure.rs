@@ -80,6 +80,9 @@ pub enum Failure {
     /// A sync is running, or another of its kind of work.
     #[error("a sync is running")]
     Busy,
+    /// The server's key, to which files are sealed, is not known yet.
+    #[error("sync once first: until then the device does not know the key that files are sealed to")]
+    NoSealingKey,
     /// The file is not a bundle of this project.
     #[error("the file cannot be imported: {0}")]
     BadFile(&'static str),
@@ -116,6 +119,7 @@ impl Failure {
             Self::NotSettleable => "not-settleable",
             Self::NumbersExhausted => "numbers-exhausted",
             Self::Busy => "busy",
+            Self::NoSealingKey => "no-sealing-key",
             Self::BadFile(_) => "bad-file",
             Self::StoreFailed => "store-failed",
             Self::SignFailed => "sign-failed",

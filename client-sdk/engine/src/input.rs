@@ -131,6 +131,8 @@ pub struct Enrolment {
     pub label: String,
     /// The server's Ed25519 public key.
     pub server_key: [u8; 32],
+    /// The key that files are sealed to, if the server told it and signed for it; rosters tell later ones.
+    pub sealing_key: Option<[u8; 32]>,
     /// The project's root area.
     pub root_area: AreaId,
     /// Where the server is; the engine only keeps it.

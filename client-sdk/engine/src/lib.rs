@@ -32,12 +32,14 @@ mod store;
 mod sync;
 mod view;
 
-pub use effect::{Effect, Outcome, Request, SavedEdit, SignRequest, SyncEnd, SyncProblem, SyncReport};
+pub use effect::{
+    Effect, Imported, Outcome, Request, SavedEdit, SignRequest, SyncEnd, SyncProblem, SyncReport,
+};
 pub use engine::Engine;
 pub use failure::{Failure, FailureKind, OpenError};
 pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket};
 pub use store::{Batch, Snapshot, Table, Write};
 pub use view::{
-    Advice, CandidateView, CaseView, EntryView, Hit, ListQuery, Notice, OutboxState, OutboxView, Outgoing,
-    RecordView, Status, Summary, ValueView,
+    Advice, CandidateView, CarriedView, CaseView, EntryView, Hit, ListQuery, Notice, OutboxState, OutboxView,
+    Outgoing, RecordView, Status, Summary, ValueView,
 };

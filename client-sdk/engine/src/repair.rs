@@ -19,6 +19,7 @@ use crate::doc::{Body, Doc};
 use crate::engine::{Engine, Staged, Turn, new_incarnation};
 use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
+use crate::sync::kept;
 use crate::{Failure, Settlement};
 
 type Row = (u64, OutboxRow);
@@ -153,7 +154,7 @@ pub(crate) fn rewrite(stage: &mut Stage<'_>, turn: &mut Turn<'_>) -> Result<u64,
     if count > 0 {
         stage.notify(turn.now_ms, "rewritten", usize::try_from(count).unwrap_or(usize::MAX), records);
     }
-    settle_frames(stage);
+    settle_frames(stage, turn);
     Ok(count)
 }
 
@@ -270,16 +271,19 @@ fn present_actor(stage: &Stage<'_>, actor: Actor) -> Result<Actor, Failure> {
 
 /// Frames whose changes have all left the outbox are done with. One that has a receipt is kept, for it may hold changes
 /// that the server took.
-fn settle_frames(stage: &mut Stage<'_>) {
+fn settle_frames(stage: &mut Stage<'_>, turn: &mut Turn<'_>) {
     for key in stage.frame_keys() {
-        let Some(frame) = stage.frame(key) else { continue };
+        let Some(frame) = stage.frame(key).cloned() else { continue };
         let alive = frame.changes.iter().any(|number| stage.outgoing(*number).is_some());
         if alive || frame.changes.is_empty() || frame.standing == FrameStanding::Kept {
             continue;
         }
-        let received = frame.standing == FrameStanding::Unsettled && !may_not_be_read(&frame.bytes);
-        let kept = FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, ..frame.clone() };
-        stage.set_frame(key, received.then_some(kept));
+        let (received, secret) = (frame.standing == FrameStanding::Unsettled, may_not_be_read(&frame.bytes));
+        if received && secret {
+            kept::keep(stage, turn, key, &frame.bytes);
+        }
+        let kept = FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, ..frame };
+        stage.set_frame(key, (received && !secret).then_some(kept));
     }
 }
 
@@ -327,7 +331,7 @@ impl Engine {
         let rows = rows_from(&stage, record, number);
         read_again(&mut stage, &rows);
         redo(&mut stage, turn, record, rows, Some((number, how)), &mut log::Moved::default())?;
-        settle_frames(&mut stage);
+        settle_frames(&mut stage, turn);
         stage.finish()
     }
 }

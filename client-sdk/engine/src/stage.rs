@@ -15,7 +15,7 @@ use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, RecordId};
 
 use crate::doc::{self, Doc};
 use crate::header;
-use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, OutboxRow, Standing, State};
+use crate::memory::rows::{self, FrameKey, FrameRow, KeptRow, NoticeRow, OutboxRow, Standing, State};
 use crate::memory::{self, LogKey, Memory};
 use crate::store::{Table, Write};
 use crate::{Enrolment, Failure};
@@ -293,6 +293,34 @@ impl<'m> Stage<'m> {
     /// Writes a row of a table that no part of the engine reads back on the same stage.
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Option<Arc<[u8]>>) {
         self.rest.insert((table, key), value);
+    }
+
+    /// The key to which files are sealed: what the last roster tells, once the server has signed for it.
+    pub(crate) fn sealing_key(&self) -> Option<[u8; 32]> {
+        let told = self.roster().sealing_key.filter(|_| !self.state.roster_unsigned);
+        told.or_else(|| self.memory.enrolment.as_ref()?.sealing_key)
+    }
+
+    /// Whether a frame is carried.
+    pub(crate) fn carries(&self, key: &[u8]) -> bool {
+        match self.rest.get(&(Table::Carried, key.to_vec())) {
+            Some(staged) => staged.is_some(),
+            None => self.memory.carried.contains_key(key),
+        }
+    }
+
+    /// The frames that are kept sealed, as they are on this stage.
+    pub(crate) fn kept(&self) -> BTreeMap<FrameKey, KeptRow> {
+        let mut rows = self.memory.kept.clone();
+        let staged = self.rest.iter().filter(|((table, _), _)| *table == Table::Kept);
+        for ((_, key), value) in staged {
+            let Some(key) = rows::read_frame_key(key) else { continue };
+            match value.as_ref().and_then(|value| rows::read("kept", value).ok()) {
+                Some(row) => rows.insert(key, row),
+                None => rows.remove(&key),
+            };
+        }
+        rows
     }
 
     /// A row that this stage puts.

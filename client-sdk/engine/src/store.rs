@@ -28,11 +28,13 @@ pub enum Table {
     Notices = 8,
     /// What bodies are compressed against, by its number.
     Dictionaries = 9,
+    /// Own frames that the device may not read back, sealed, until a backup of the server holds them.
+    Kept = 12,
 }
 
 impl Table {
     /// Every table, in number order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Meta,
         Self::Records,
         Self::LogEntries,
@@ -43,6 +45,7 @@ impl Table {
         Self::Receipts,
         Self::Notices,
         Self::Dictionaries,
+        Self::Kept,
     ];
 
     /// The name of the table in a database.
@@ -58,6 +61,7 @@ impl Table {
             Self::Receipts => "receipts",
             Self::Notices => "notices",
             Self::Dictionaries => "dictionaries",
+            Self::Kept => "kept",
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What the engine shows. All of it is read from memory; nothing here changes anything.
 
+use std::collections::BTreeMap;
+
 use fieldmerge_model::types::entry::Entry;
 use fieldmerge_protocol::sync::{Feed, RosterArea, RosterDevice, RosterGrant};
-use fieldmerge_protocol::{Actor, AreaId, Incarnation, Path, RecordClass, RecordId, Value};
+use fieldmerge_protocol::{Actor, AreaId, DeviceId, Incarnation, Path, RecordClass, RecordId, Value};
 use smol_str::SmolStr;
 
 use crate::Enrolment;
@@ -218,6 +220,25 @@ pub struct OutboxView {
     pub carried_receipts: usize,
 }
 
+/// What is carried for one device, and what is known of what became of its frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedView {
+    /// The author.
+    pub device: DeviceId,
+    /// What people call it, if the roster names it.
+    pub label: Option<String>,
+    /// Frames that wait to be delivered.
+    pub frames: usize,
+    /// Their bytes.
+    pub bytes: usize,
+    /// Since when the oldest of them is carried, by the server's clock as it was known then.
+    pub since_ms: Option<i64>,
+    /// Frames that the server took, by the receipts that are carried back.
+    pub delivered: usize,
+    /// Frames that it did not take, by the code that says why.
+    pub refused: BTreeMap<SmolStr, usize>,
+}
+
 impl OutboxView {
     /// How many changes are in a state that this picks.
     pub fn count(&self, pick: impl Fn(&OutboxState) -> bool) -> usize {
@@ -233,7 +254,9 @@ pub struct Notice {
     /// When, by the device's clock.
     pub at_ms: i64,
     /// A stable code: `copy-found` (another copy of this device was noticed), `rewritten` (changes were written anew),
-    /// `server-restored` (the server lost what came after a backup), `feed-withdrawn` (records were taken off the device).
+    /// `server-restored` (the server lost what came after a backup), `feed-withdrawn` (records were taken off the device),
+    /// `carried-expired` (frames of others were carried for too long and given up), `kept-given-up` (sealed observations
+    /// were deleted although no backup holds them).
     pub code: SmolStr,
     /// How many changes or records it concerns.
     pub count: u64,

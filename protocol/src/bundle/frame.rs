@@ -134,7 +134,7 @@ fn cosigning_text(person: PersonNumber, header: &[u8], body_hash: &[u8; 32]) -> 
     [COSIGN_DOMAIN, &person.to_be_bytes(), header, body_hash].concat()
 }
 
-fn verify_text(key: &VerifyingKey, text: &[u8], signature: &[u8; 64]) -> Result<(), BundleError> {
+pub(super) fn verify_text(key: &VerifyingKey, text: &[u8], signature: &[u8; 64]) -> Result<(), BundleError> {
     key.verify_strict(text, &Signature::from_bytes(signature)).map_err(|_| BundleError::BadSignature)
 }
 

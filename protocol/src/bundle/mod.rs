@@ -13,6 +13,7 @@ mod compress;
 pub mod frame;
 mod packing;
 pub mod parts;
+pub mod sealed;
 mod wire;
 
 pub use body::{
@@ -25,6 +26,7 @@ pub use compress::{Compression, compress, inflate};
 pub use frame::{Cosignature, Frame, FrameDraft, FrameHeader, Origin, Proof, changes_digest};
 pub use packing::Packing;
 pub use parts::{BundleWriter, Part, PartReader};
+pub use sealed::{PassedFrame, SealedDraft, SealedFrame, SealedHeader};
 
 use crate::ChangeError;
 
@@ -86,6 +88,9 @@ pub enum BundleError {
     /// The signature is not the device's over these bytes.
     #[error("the signature does not verify")]
     BadSignature,
+    /// What was sealed does not open with this key, or is not what stands outside.
+    #[error("the sealed frame does not open")]
+    DoesNotOpen,
     /// A change inside the body is not canonical.
     #[error(transparent)]
     Change(#[from] ChangeError),

@@ -20,6 +20,10 @@ pub struct Roster {
     /// The device's own grants.
     #[n(3)]
     pub grants: Vec<RosterGrant>,
+    /// The project's sealing key: files are sealed to it, see [`crate::bundle::sealed`]. Absent from a server that has none.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub sealing_key: Option<[u8; 32]>,
 }
 
 /// An area in a roster.

@@ -2,6 +2,7 @@
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_model::access::Grant;
+use fieldmerge_protocol::sync::sealing_key_text;
 use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::codes::{self, DeviceCode};
 use fieldmerge_store::devices::{self, DevicePerson, NewDevice};
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{AdminError, GrantText, area, check_name, project};
-use crate::keys::ServerSigner;
+use crate::keys::{SealingKeys, ServerSigner};
 use crate::state::App;
 
 /// Letters of a code: Crockford's base 32, without those that are read as others.
@@ -108,6 +109,8 @@ pub struct Enrolled {
     pub label: String,
     /// The key that it will know the server by.
     pub server_key: [u8; 32],
+    /// The key that it seals files to, and the server's signature over it.
+    pub sealing_key: Option<([u8; 32], [u8; 64])>,
 }
 
 /// Why a device cannot enrol.
@@ -142,8 +145,12 @@ pub async fn enrol(app: &App, code: &str, key: &VerifyingKey) -> Result<Enrolled
             let number = devices::insert(tx, found.project, &new).await?;
             equip(tx, &found, id, now_ms).await?;
             let project = known_project(tx, found.project).await?;
-            let server_key = ServerSigner::load(tx, project.id).await.map_err(AdminError::from)?.public_key();
-            Ok(Enrolled { project, device: id, number, label: new.label, server_key })
+            let signer = ServerSigner::load(tx, project.id).await.map_err(AdminError::from)?;
+            let sealing = SealingKeys::load(tx, project.id).await.map_err(AdminError::from)?;
+            let signed = |key: [u8; 32]| (key, signer.sign(&sealing_key_text(project.id, &key)));
+            let sealing_key = sealing.public_key().map(signed);
+            let server_key = signer.public_key();
+            Ok(Enrolled { project, device: id, number, label: new.label, server_key, sealing_key })
         })
         .await
 }

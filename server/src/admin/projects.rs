@@ -22,6 +22,7 @@ pub async fn create(app: &App, code: &str, name: &str) -> Result<Project, AdminE
         roster_version: 1,
         settings: "{}".to_owned(),
         created_ms: now_ms,
+        backed_up_ms: None,
     };
     let root = Area {
         id: made.root_area,

@@ -129,6 +129,10 @@ pub fn advice(code: &str) -> &'static str {
         "held-expired" => "What it was made on never came; if it comes still, replay it.",
         "forked" => "A copy of the device wrote under the same number; the device writes it anew by itself.",
         "held-limit" => "Too many changes of the device wait for others; replay it when fewer do.",
+        "unknown-sealing-key" => {
+            "It is sealed to a key that this server lacks, perhaps lost in a restore; its author sends it again by itself."
+        }
+        "does-not-open" => "Its author sealed it wrongly, and sends it again by itself.",
         "bad-signature" | "malformed-frame" => {
             "The bytes were damaged or forged; an honest device sends them again."
         }

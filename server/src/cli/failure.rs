@@ -7,6 +7,7 @@ use fieldmerge_store::StoreError;
 
 use super::Output;
 use crate::admin::AdminError;
+use crate::admin::bundles::BundleFileError;
 use crate::dataset::DatasetError;
 use crate::ids::NoRandomness;
 use crate::verify::VerifyError;
@@ -121,6 +122,15 @@ impl From<VerifyError> for Failure {
         match error {
             VerifyError::Admin(error) => error.into(),
             VerifyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BundleFileError> for Failure {
+    fn from(error: BundleFileError) -> Self {
+        match error {
+            BundleFileError::Admin(error) => error.into(),
+            error => Self { exit: FAILED, cause: error.into() },
         }
     }
 }

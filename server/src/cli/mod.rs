@@ -17,7 +17,7 @@ use fieldmerge_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 
 use crate::config::{Config, DEFAULT_DATABASE};
-use crate::{App, Clock, Ids, Metrics};
+use crate::{App, Clock, Ids, Metrics, keys};
 pub use failure::Failure;
 pub use output::Output;
 
@@ -170,7 +170,9 @@ pub async fn open(database: &str, config: Config) -> Result<App, Failure> {
     let options = StoreOptions { readers: READERS, ..StoreOptions::default() };
     let store = Store::open_with(database, &options).await?;
     store.migrate().await?;
-    Ok(App::new(store, Clock::System, Ids::from_system()?, config, Metrics::default()))
+    let app = App::new(store, Clock::System, Ids::from_system()?, config, Metrics::default());
+    keys::complete(&app).await?;
+    Ok(app)
 }
 
 #[cfg(test)]

@@ -63,6 +63,9 @@ fn answer(enrolled: Enrolled, server_ms: i64) -> Result<EnrolAnswer, ApiError> {
         number: u32::try_from(enrolled.number).map_err(ApiError::internal)?,
         label: enrolled.label,
         server_key: URL_SAFE_NO_PAD.encode(enrolled.server_key),
+        sealing_key: enrolled
+            .sealing_key
+            .map(|(key, signature)| URL_SAFE_NO_PAD.encode([key.as_slice(), &signature].concat())),
         root_area: enrolled.project.root_area,
         server_ms,
     })

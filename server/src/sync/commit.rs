@@ -10,7 +10,8 @@ use fieldmerge_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::push::frames::{Checked, check_first};
-use super::push::{self, Arrival, Push, Pushed};
+use super::push::{self, Arrival, Push, Pushed, sealed};
+use crate::directory::Directory;
 use crate::failpoint::failpoint;
 use crate::http::ApiError;
 use crate::state::App;
@@ -52,7 +53,7 @@ impl Job {
 
     /// Whose frames it may bring, and who sends it.
     fn devices(&self) -> impl Iterator<Item = DeviceId> {
-        self.arrival.authors.keys.keys().chain([&self.arrival.sender]).copied()
+        self.arrival.authors.keys.keys().chain(&self.arrival.sender).copied()
     }
 }
 
@@ -127,18 +128,34 @@ impl Commits {
         arrival: Arrival,
     ) -> Result<(Arrival, Vec<Checked>, OwnedSemaphorePermit), ApiError> {
         let decoding = self.decoders.acquire().await.map_err(ApiError::internal)?;
-        let work = tokio::task::spawn_blocking(move || {
+        let (arrival, checked) = off_threads(move || {
             let checked = check_first(project, &arrival);
             (arrival, checked)
-        });
-        // What a panic says may hold what a person typed.
-        let panicked = |_| ApiError::internal(std::io::Error::other("the frames could not be decoded"));
-        let (arrival, checked) = work.await.map_err(panicked)?;
+        })
+        .await?;
         let operations: usize = checked.iter().map(Checked::operations).sum();
         let permits = u32::try_from(operations.min(ROOM)).map_err(ApiError::internal)?;
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(ApiError::internal)?;
         drop(decoding);
         Ok((arrival, checked, room))
+    }
+
+    /// Opens the sealed ones among the frames, where it holds up nobody.
+    pub async fn open(
+        &self,
+        directory: &Arc<Directory>,
+        mut frames: Vec<Vec<u8>>,
+    ) -> Result<Vec<Vec<u8>>, ApiError> {
+        if !frames.iter().any(|payload| sealed::is_sealed(payload)) {
+            return Ok(frames);
+        }
+        let _decoding = self.decoders.acquire().await.map_err(ApiError::internal)?;
+        let directory = Arc::clone(directory);
+        off_threads(move || {
+            sealed::open_all(&directory, &mut frames);
+            frames
+        })
+        .await
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<Job>> {
@@ -170,6 +187,13 @@ impl Commits {
         *queue = left;
         group
     }
+}
+
+/// Does what takes long beside the threads that serve.
+async fn off_threads<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    // What a panic says may hold what a person typed.
+    let panicked = |_| ApiError::internal(std::io::Error::other("the frames could not be decoded"));
+    tokio::task::spawn_blocking(work).await.map_err(panicked)
 }
 
 /// Writes a group and tells everybody. Where the whole fails each request is written alone, so that what stops one does

@@ -12,6 +12,8 @@ pub mod seen;
 pub mod tail;
 mod writer;
 
+pub use self::writer::put_receipts;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -78,7 +80,7 @@ async fn take(
 ) -> Result<Prepared, ApiError> {
     let (hello_bytes, hello) = intake.hello().await?;
     failpoint("request-parsed");
-    let batch = intake.batch().await?;
+    let batch = opened(app, &authed.directory, intake.batch().await?).await?;
     let device = authed.device;
     let mut tx = app.store().read().await?;
     let (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
@@ -110,7 +112,8 @@ async fn take(
     }
 
     let (log, now_ms) = (project.log_id, app.now_ms());
-    let welcome = Welcome { log, now_ms, committed, stale, roster, lost: lost.then_some(true) };
+    let (lost, backed_up_ms) = (lost.then_some(true), project.backed_up_ms);
+    let welcome = Welcome { log, now_ms, committed, stale, roster, lost, backed_up_ms };
     let mut feeds = cursors(&hello, log, readable);
     // Most feeds have nothing new: they are not even looked into.
     feeds.retain(|cursor| cursor.position < head(&heads, cursor.feed));
@@ -143,11 +146,11 @@ impl Known {
     async fn of(
         app: &App,
         tx: &mut Tx,
-        authed: &AuthedDevice,
+        project: ProjectId,
+        sender: Option<DeviceId>,
         frames: &[Vec<u8>],
     ) -> Result<Self, StoreError> {
-        let project = authed.directory.project.id;
-        let taken = push::taken(tx, project, authed.device, frames).await?;
+        let taken = push::taken(tx, project, sender, frames).await?;
         let mut dictionaries = BTreeMap::new();
         for number in push::frames::dictionaries(frames) {
             let found = app.dictionaries().find(tx, project, number).await?;
@@ -179,10 +182,7 @@ async fn push(
     let mut all = Committed::default();
     loop {
         let frames = if takes { std::mem::take(&mut batch.frames) } else { Vec::new() };
-        let authors = Authors::of(&directory, push::frames::authors(&frames));
-        let sender = authed.device;
-        let (Known { taken, dictionaries }, received_ms) = (known, app.now_ms());
-        let arrival = Arrival { sender, authors, frames, taken, dictionaries, received_ms };
+        let arrival = arrival(app, &directory, Some(authed.device), frames, known);
         let writing = app.commits().commit(app, directory.project.id, arrival);
         let written = match batch.then {
             Following::End => {
@@ -198,7 +198,7 @@ async fn push(
             Following::Cut(error) => return Err(error),
             Following::More => {}
         }
-        batch = intake.batch().await?;
+        batch = opened(app, &directory, intake.batch().await?).await?;
         let mut tx = app.store().read().await?;
         (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
         let committed =
@@ -212,6 +212,40 @@ async fn push(
     }
 }
 
+/// A batch with its sealed frames opened, as far as they open.
+async fn opened(app: &App, directory: &Arc<Directory>, mut batch: Batch) -> Result<Batch, ApiError> {
+    batch.frames = app.commits().open(directory, batch.frames).await?;
+    Ok(batch)
+}
+
+fn arrival(
+    app: &App,
+    directory: &Directory,
+    sender: Option<DeviceId>,
+    frames: Vec<Vec<u8>>,
+    Known { taken, dictionaries }: Known,
+) -> Arrival {
+    let (authors, sealing) =
+        (Authors::of(directory, push::frames::authors(&frames)), directory.sealing.clone());
+    Arrival { sender, authors, frames, taken, dictionaries, sealing, received_ms: app.now_ms() }
+}
+
+/// Takes frames that came by file, as if a carrier had brought them.
+pub async fn take_frames(
+    app: &App,
+    project: ProjectId,
+    frames: Vec<Vec<u8>>,
+) -> Result<(Receipted, Arc<Directory>), ApiError> {
+    let mut tx = app.store().read().await?;
+    let directory = app.directories().get(&mut tx, project).await?;
+    let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
+    let frames = app.commits().open(&directory, frames).await?;
+    let known = Known::of(app, &mut tx, project, None, &frames).await?;
+    tx.rollback().await?;
+    let arrival = arrival(app, &directory, None, frames, known);
+    Ok((app.commits().commit(app, project, arrival).await?.receipts, directory))
+}
+
 /// The directory as it is now, and what is known of these frames. A body may take long to arrive, and the
 /// device may have been revoked meanwhile.
 async fn look_again(
@@ -221,7 +255,7 @@ async fn look_again(
     frames: &[Vec<u8>],
 ) -> Result<(Arc<Directory>, Known), ApiError> {
     let directory = app.directories().get(tx, authed.directory.project.id).await?;
-    let known = Known::of(app, tx, authed, frames).await?;
+    let known = Known::of(app, tx, authed.directory.project.id, Some(authed.device), frames).await?;
     let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
     match directory.devices.get(&authed.device) {
         Some(member) if !member.revoked => Ok((directory, known)),

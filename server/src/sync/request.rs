@@ -126,7 +126,7 @@ impl Intake {
         let then = loop {
             match self.next_part()? {
                 Some(Part { tag: tag::END, .. }) => break Following::End,
-                Some(Part { tag: tag::FRAME, payload }) => {
+                Some(Part { tag: tag::FRAME | tag::SEALED_FRAME, payload }) => {
                     self.frames += 1;
                     if self.frames > MAX_REQUEST_FRAMES {
                         return Err(RequestError::Parts("the request holds too many frames").into());

@@ -39,5 +39,6 @@ pub async fn of_device(tx: &mut Tx, directory: &Directory, device: DeviceId) -> 
             .iter()
             .map(|grant| RosterGrant { area: grant.area, role: grant.role.name().to_owned() })
             .collect(),
+        sealing_key: directory.sealing.public_key(),
     })
 }

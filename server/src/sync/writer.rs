@@ -8,10 +8,11 @@ use fieldmerge_protocol::bundle::{BundleError, BundleWriter};
 use fieldmerge_protocol::sync::{
     self, Dictionary, FeedFrame, Finish, FrameReceipt, Partial, ReceiptList, Receipts, Welcome, tag,
 };
-use fieldmerge_protocol::{DeviceId, ProjectId};
+use fieldmerge_protocol::{DeviceId, LogId, ProjectId};
 use futures_util::stream;
 use tokio::sync::{mpsc, oneshot};
 
+use super::commit::Receipted;
 use super::pull::Pull;
 use crate::dictionary;
 use crate::failpoint::failpoint;
@@ -59,6 +60,25 @@ pub struct Holds {
 /// The device does not listen any more.
 pub struct Gone;
 
+/// Writes receipts, grouped by author and signed for each.
+pub fn put_receipts(
+    writer: &mut BundleWriter,
+    project: ProjectId,
+    signer: &ServerSigner,
+    log: LogId,
+    receipts: Receipted,
+) {
+    let mut by_author: BTreeMap<DeviceId, Vec<FrameReceipt>> = BTreeMap::new();
+    for (device, receipt) in receipts {
+        by_author.entry(device).or_default().push(receipt);
+    }
+    for (device, receipts) in by_author {
+        let list = sync::encode(&ReceiptList { device, receipts, log });
+        let signature = signer.sign(&sync::receipts_text(project, &list)).to_vec();
+        writer.part(tag::RECEIPTS, &sync::encode(&Receipts { list, signature }));
+    }
+}
+
 impl Answer {
     /// An answer, and the end at which it is waited for.
     pub fn new(app: App) -> (Self, Opening) {
@@ -74,18 +94,10 @@ impl Answer {
         project: ProjectId,
         signer: &ServerSigner,
         welcome: &Welcome,
-        receipts: Vec<(DeviceId, FrameReceipt)>,
+        receipts: Receipted,
     ) {
         self.writer.part(tag::WELCOME, &sync::encode(welcome));
-        let mut by_author: BTreeMap<DeviceId, Vec<FrameReceipt>> = BTreeMap::new();
-        for (device, receipt) in receipts {
-            by_author.entry(device).or_default().push(receipt);
-        }
-        for (device, receipts) in by_author {
-            let list = sync::encode(&ReceiptList { device, receipts, log: welcome.log });
-            let signature = signer.sign(&sync::receipts_text(project, &list)).to_vec();
-            self.writer.part(tag::RECEIPTS, &sync::encode(&Receipts { list, signature }));
-        }
+        put_receipts(&mut self.writer, project, signer, welcome.log, receipts);
         failpoint("answer-begun");
     }
 

@@ -27,7 +27,8 @@ fn steps() -> impl Iterator<Item = Step> {
         "0004_records",
         "0005_api_keys",
         "0006_device_frames",
-        "0007_dictionaries"
+        "0007_dictionaries",
+        "0009_backups"
     ]
     .into_iter()
 }

@@ -13,6 +13,7 @@ crate::sql::declare! {
     FIND_BY_CODE = "SELECT * FROM projects WHERE code = $1";
     LIST = "SELECT * FROM projects ORDER BY code";
     SET_LOG = "UPDATE projects SET log_id = $2 WHERE id = $1";
+    SET_BACKED_UP = "UPDATE projects SET backed_up_ms = $2 WHERE id = $1 AND (backed_up_ms IS NULL OR backed_up_ms < $2)";
     TOUCH_ROSTER = "UPDATE projects SET roster_version = roster_version + 1 WHERE id = $1 RETURNING roster_version AS number";
     NEXT_DEVICE = "UPDATE projects SET last_device_number = last_device_number + 1 WHERE id = $1
         RETURNING last_device_number AS number";
@@ -41,6 +42,8 @@ pub struct Project {
     pub settings: String,
     /// When it was made.
     pub created_ms: i64,
+    /// A backup that was verified holds all that was received until then.
+    pub backed_up_ms: Option<i64>,
 }
 
 impl FromRow for Project {
@@ -54,6 +57,7 @@ impl FromRow for Project {
             roster_version: row.get("roster_version")?,
             settings: row.get::<JsonText<_>>("settings")?.0,
             created_ms: row.get("created_ms")?,
+            backed_up_ms: row.get("backed_up_ms")?,
         })
     }
 }
@@ -94,7 +98,7 @@ impl FromRow for Number {
     }
 }
 
-/// Adds a project. Its roster version begins at 1, whatever the value says.
+/// Adds a project. Its roster version begins at 1, and it has no backup, whatever the value says.
 pub async fn insert(tx: &mut Tx, project: &Project) -> Result<()> {
     tx.query(&INSERT)
         .bind(project.id)
@@ -130,7 +134,13 @@ pub async fn set_log(tx: &mut Tx, project: ProjectId, log: LogId) -> Result<()> 
     Ok(())
 }
 
-/// Notes that an area, a device or a grant changed, so that devices fetch the roster; gives the new version, or `None`
+/// Notes that a backup which was verified holds all that was received until a time; an earlier time changes nothing.
+pub async fn set_backed_up(tx: &mut Tx, project: ProjectId, up_to_ms: i64) -> Result<()> {
+    tx.query(&SET_BACKED_UP).bind(project).bind(up_to_ms).execute().await?;
+    Ok(())
+}
+
+/// Notes that an area, a device, a grant or the sealing key changed, so that devices fetch the roster; gives the new version, or `None`
 /// if there is no such project.
 pub async fn touch_roster(tx: &mut Tx, project: ProjectId) -> Result<Option<u64>> {
     Ok(tx.query(&TOUCH_ROSTER).bind(project).fetch_optional::<Number>().await?.map(|number| number.0))

@@ -104,6 +104,7 @@ impl Site {
             number: u32::try_from(enrolled.number).expect("a few devices"),
             label: enrolled.label,
             server_key: enrolled.server_key,
+            sealing_key: enrolled.sealing_key.map(|(key, _)| key),
             root_area: enrolled.project.root_area,
             address: self.address.clone(),
             server_ms: self.app.now_ms(),

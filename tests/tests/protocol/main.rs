@@ -149,6 +149,7 @@ fn the_messages_of_a_sync() {
         stale: false,
         roster: None,
         lost: None,
+        backed_up_ms: None,
     };
     let frame = FrameRef { incarnation: INCARNATION, number: 7 };
     let exceptions =
@@ -184,6 +185,7 @@ fn a_message_with_keys_of_a_later_version_is_read() {
         stale: true,
         roster: None,
         lost: None,
+        backed_up_ms: None,
     });
     // A definite map: one entry more, with a key that nobody knows yet.
     later[0] += 1;

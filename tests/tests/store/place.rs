@@ -123,6 +123,7 @@ pub fn project() -> Project {
         roster_version: 1,
         settings: r#"{"country": "MG"}"#.to_owned(),
         created_ms: 100,
+        backed_up_ms: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changes that reach the server by another phone's hands.
 
-use fieldmerge_engine::{Input, Outcome, SyncEnd};
+use fieldmerge_engine::{Imported, Input, Outcome, SyncEnd};
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::work::{Ledger, Work};
 
@@ -22,7 +22,7 @@ fn import(phone: &mut Phone, bytes: Vec<u8>) -> (usize, usize, usize) {
         .expect("phones do not die here")
         .expect("it imports")
     {
-        Outcome::Imported { frames, receipts, skipped } => (frames, receipts, skipped),
+        Outcome::Imported(Imported { frames, receipts, skipped, .. }) => (frames, receipts, skipped),
         other => panic!("{other:?}"),
     }
 }

@@ -68,6 +68,7 @@ impl Phone {
             number: 3,
             label: "A".to_owned(),
             server_key: SigningKey::from_bytes(&[4; 32]).verifying_key().to_bytes(),
+            sealing_key: None,
             root_area: area,
             address: String::new(),
             server_ms: self.now_ms,

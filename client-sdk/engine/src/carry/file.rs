@@ -1,20 +1,30 @@
-//! Writes the bundle file.
+//! Writes the bundle file. Every frame in it is sealed: whoever finds the file learns who wrote how much, and nothing more.
 
-use fieldmerge_protocol::bundle::BundleWriter;
+use fieldmerge_protocol::bundle::sealed::SEALED_VERSION;
+use fieldmerge_protocol::bundle::{BundleWriter, SealedDraft};
 use fieldmerge_protocol::sync::tag;
 
-use crate::engine::{Engine, Then, Turn};
+use crate::engine::{Engine, Then, Turn, random};
 use crate::memory::rows::FrameStanding;
 use crate::stage::Stage;
 use crate::sync::pack::{self, Draft, Room};
 use crate::{Effect, Failure, Outcome, SignRequest, Ticket};
 
-/// An export whose frames are being signed and stored.
+/// An export on its way.
 #[derive(Debug)]
 pub(crate) struct Export {
     ticket: Ticket,
     id: u64,
-    drafts: Vec<Draft>,
+    signing: Signing,
+}
+
+/// What of an export is being signed.
+#[derive(Debug)]
+enum Signing {
+    /// What was packed for it; then it is stored.
+    Frames(Vec<Draft>),
+    /// Every own frame, sealed.
+    Sealed(Vec<SealedDraft>),
 }
 
 impl Export {
@@ -38,16 +48,19 @@ impl Engine {
             nothing_else: true,
             full_hashes: true,
         };
-        let planned = Stage::new(&self.memory).and_then(|stage| pack::plan(&stage, room));
+        let planned = Stage::new(&self.memory).and_then(|stage| {
+            stage.sealing_key().ok_or(Failure::NoSealingKey)?;
+            pack::plan(&stage, room)
+        });
         let drafts = match planned {
             Ok(plan) => plan.drafts,
             Err(failure) => return turn.done(ticket, Err(failure)),
         };
-        let id = self.next_id();
         let messages: Vec<Vec<u8>> = drafts.iter().map(|draft| draft.frame.signing_bytes()).collect();
-        self.export = Some(Export { ticket, id, drafts });
+        let id = self.next_id();
+        self.export = Some(Export { ticket, id, signing: Signing::Frames(drafts) });
         if messages.is_empty() {
-            self.finish_export(turn);
+            self.seal_export(turn);
         } else {
             turn.effects.push(Effect::Sign(SignRequest { id, messages }));
         }
@@ -55,15 +68,22 @@ impl Engine {
 
     pub(crate) fn sign_export(&mut self, signatures: Option<Vec<[u8; 64]>>, turn: &mut Turn<'_>) {
         let Some(export) = &mut self.export else { return };
-        let drafts = std::mem::take(&mut export.drafts);
-        let sealed = signatures.ok_or(Failure::SignFailed).and_then(|signatures| {
-            let mut stage = Stage::new(&self.memory)?;
-            pack::seal(&mut stage, drafts, &signatures)?;
-            stage.finish()
-        });
-        match sealed {
-            Ok(staged) => self.write(staged, Then::Exported, turn),
-            Err(failure) => self.fail_export(failure, turn),
+        let Some(signatures) = signatures else { return self.fail_export(Failure::SignFailed, turn) };
+        match std::mem::replace(&mut export.signing, Signing::Frames(Vec::new())) {
+            Signing::Frames(drafts) => {
+                let sealed = Stage::new(&self.memory).and_then(|mut stage| {
+                    pack::seal(&mut stage, drafts, &signatures)?;
+                    stage.finish()
+                });
+                match sealed {
+                    Ok(staged) => self.write(staged, Then::Exported, turn),
+                    Err(failure) => self.fail_export(failure, turn),
+                }
+            }
+            Signing::Sealed(drafts) if drafts.len() == signatures.len() => {
+                self.finish_export(&drafts, &signatures, turn);
+            }
+            Signing::Sealed(_) => self.fail_export(Failure::SignFailed, turn),
         }
     }
 
@@ -73,23 +93,50 @@ impl Engine {
         }
     }
 
-    /// Writes the file: every own frame without a receipt, every carried frame, every carried receipt.
-    pub(crate) fn finish_export(&mut self, turn: &mut Turn<'_>) {
+    /// Seals every own frame without a receipt, and has the seals signed.
+    pub(crate) fn seal_export(&mut self, turn: &mut Turn<'_>) {
+        let id = self.next_id();
+        let sealed = Stage::new(&self.memory).and_then(|stage| {
+            let key = stage.sealing_key().ok_or(Failure::NoSealingKey)?;
+            let own = self.memory.frames.values().filter(|frame| frame.standing == FrameStanding::Sent);
+            let seal = |frame: &[u8], turn: &mut Turn<'_>| {
+                SealedDraft::seal(frame, &key, random(turn.rng))
+                    .map_err(|_| Failure::Bug("an own frame cannot be sealed"))
+            };
+            own.map(|frame| seal(&frame.bytes, turn)).collect::<Result<Vec<_>, _>>()
+        });
+        let drafts = match sealed {
+            Ok(drafts) => drafts,
+            Err(failure) => return self.fail_export(failure, turn),
+        };
+        if drafts.is_empty() {
+            return self.finish_export(&[], &[], turn);
+        }
+        let messages = drafts.iter().map(SealedDraft::signing_bytes).collect();
+        if let Some(export) = &mut self.export {
+            (export.id, export.signing) = (id, Signing::Sealed(drafts));
+            turn.effects.push(Effect::Sign(SignRequest { id, messages }));
+        }
+    }
+
+    /// Writes the file: the sealed own frames, every carried frame that is sealed, every carried receipt.
+    fn finish_export(&mut self, drafts: &[SealedDraft], signatures: &[[u8; 64]], turn: &mut Turn<'_>) {
         let Some(export) = self.export.take() else { return };
         let mut writer = BundleWriter::new();
-        let own = self.memory.frames.values().filter(|frame| frame.standing == FrameStanding::Sent);
-        let own = own.map(|frame| &frame.bytes[..]);
-        let carried = self.memory.carried.values().map(|frame| &frame[..]);
-        let mut frames = 0;
-        for frame in own.chain(carried) {
-            writer.part(tag::FRAME, frame);
-            frames += 1;
+        for (draft, signature) in drafts.iter().zip(signatures) {
+            writer.part(tag::SEALED_FRAME, &draft.finish(*signature));
+        }
+        let carried = self.memory.carried.values().map(|row| &row.payload);
+        let carried: Vec<&Vec<u8>> =
+            carried.filter(|payload| payload.first() == Some(&SEALED_VERSION)).collect();
+        for payload in &carried {
+            writer.part(tag::SEALED_FRAME, payload);
         }
         for receipts in self.memory.receipts.values() {
             writer.part(tag::RECEIPTS, receipts);
         }
         writer.part(tag::END, &[]);
-        let receipts = self.memory.receipts.len();
+        let (frames, receipts) = (drafts.len() + carried.len(), self.memory.receipts.len());
         turn.done(export.ticket, Ok(Outcome::Exported { bytes: writer.into_bytes(), frames, receipts }));
     }
 }

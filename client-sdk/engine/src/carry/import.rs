@@ -1,83 +1,148 @@
-//! Takes a bundle file.
+//! Takes a bundle file. Whatever stands in it, the work is bounded, and so is what is kept.
+
+use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_protocol::DeviceId;
-use fieldmerge_protocol::bundle::{Frame, PartReader};
+use fieldmerge_protocol::bundle::{PartReader, PassedFrame};
 use fieldmerge_protocol::limits::{MAX_PART_BYTES, MAX_REQUEST_BYTES};
-use fieldmerge_protocol::sync::{self, Receipts, tag};
+use fieldmerge_protocol::sync::{self, FrameReceipt, Receipts, tag};
 
-use super::keep::{carried_key, keep_receipts};
+use super::keep::{carried_key, carried_prefix, carry, keep_receipts};
+use super::{MAX_CARRIED_BYTES, MAX_CARRIED_FRAMES, MAX_CARRIED_OF_AUTHOR_BYTES, expire};
 use crate::engine::{Engine, Staged, Turn};
+use crate::memory::Memory;
 use crate::stage::Stage;
-use crate::store::Table;
 use crate::sync::receipts::{Applied, verified};
-use crate::{Failure, Outcome, SyncReport};
+use crate::{Failure, Imported, Outcome, SyncReport};
 
-/// The most bytes of frames that a device carries for others.
-const MAX_CARRIED_BYTES: usize = 64 << 20;
+/// The most bytes of a file: as much as may be carried, and receipts beside it.
+const MAX_FILE_BYTES: usize = MAX_CARRIED_BYTES + (16 << 20);
+/// So many parts of a file are looked into; each costs a signature.
+const MAX_FILE_PARTS: usize = 2 * MAX_CARRIED_FRAMES;
+/// What a request holds beside a frame.
+const REQUEST_HEAD_BYTES: usize = 128 << 10;
 
 impl Engine {
     /// Takes a file of another device.
     pub(crate) fn import(&self, bytes: &[u8], turn: &mut Turn<'_>) -> Result<(Staged, Outcome), Failure> {
-        let mut import = Import {
-            stage: Stage::new(&self.memory)?,
-            carried: self.memory.carried.values().map(|frame| frame.len()).sum(),
-            frames: 0,
-            receipts: 0,
-            skipped: 0,
-        };
+        if bytes.len() > MAX_FILE_BYTES {
+            return Err(Failure::BadFile("it is larger than any file of a device"));
+        }
+        let mut stage = Stage::new(&self.memory)?;
+        expire::expire(&mut stage, turn.now_ms);
+        let mut import =
+            Import { stage, load: Load::of(&self.memory), taken: Imported::default(), now_ms: turn.now_ms };
         let mut reader = PartReader::new(MAX_PART_BYTES);
         reader.feed(bytes);
-        let mut whole = false;
+        let (mut whole, mut parts) = (false, 0);
         while let Some(part) =
             reader.next_part().map_err(|_| Failure::BadFile("it is not a bundle, or is damaged"))?
         {
+            parts += 1;
             match part.tag {
-                tag::FRAME => import.frame(&part.payload)?,
+                tag::END => {
+                    whole = true;
+                    break;
+                }
+                tag::FRAME | tag::SEALED_FRAME | tag::RECEIPTS if parts > MAX_FILE_PARTS => {
+                    import.taken.full += 1;
+                }
+                tag::FRAME | tag::SEALED_FRAME => import.frame(part.payload)?,
                 tag::RECEIPTS => import.receipts(&part.payload, turn)?,
-                tag::END => whole = true,
                 _ => {}
             }
         }
         if !whole {
             return Err(Failure::BadFile("it ends early"));
         }
-        let Import { stage, frames, receipts, skipped, .. } = import;
-        Ok((stage.finish()?, Outcome::Imported { frames, receipts, skipped }))
+        Ok((import.stage.finish()?, Outcome::Imported(import.taken)))
+    }
+}
+
+/// How much is carried.
+struct Load {
+    bytes: usize,
+    frames: usize,
+    of_author: BTreeMap<DeviceId, usize>,
+}
+
+impl Load {
+    fn of(memory: &Memory) -> Self {
+        let mut load = Self { bytes: 0, frames: 0, of_author: BTreeMap::new() };
+        for row in memory.carried.values() {
+            if let Ok(frame) = PassedFrame::parse(&row.payload) {
+                load.add(frame.header().device, row.payload.len());
+            }
+        }
+        load
+    }
+
+    fn add(&mut self, author: DeviceId, bytes: usize) {
+        self.bytes += bytes;
+        self.frames += 1;
+        *self.of_author.entry(author).or_default() += bytes;
+    }
+
+    fn has_room(&self, author: DeviceId, bytes: usize) -> bool {
+        self.bytes + bytes <= MAX_CARRIED_BYTES
+            && self.frames < MAX_CARRIED_FRAMES
+            && self.of_author.get(&author).copied().unwrap_or_default() + bytes <= MAX_CARRIED_OF_AUTHOR_BYTES
     }
 }
 
 /// A file on its way in.
 struct Import<'m> {
     stage: Stage<'m>,
-    /// Bytes of carried frames.
-    carried: usize,
-    frames: usize,
-    receipts: usize,
-    skipped: usize,
+    load: Load,
+    taken: Imported,
+    now_ms: i64,
 }
 
 impl Import<'_> {
-    fn frame(&mut self, payload: &[u8]) -> Result<(), Failure> {
+    fn frame(&mut self, payload: Vec<u8>) -> Result<(), Failure> {
         let enrolment = self.stage.enrolment()?;
-        let taken = Frame::parse(payload).ok().filter(|frame| {
-            let origin = &frame.header.origin;
-            let ours = origin.project == enrolment.project && origin.device != enrolment.device;
-            // An author that the roster does not name may be new; the server will know.
-            let genuine = author_key(&self.stage, origin.device).is_none_or(|key| frame.verify(&key).is_ok());
-            ours && genuine && payload.len() < MAX_REQUEST_BYTES - (128 << 10)
-        });
-        let Some(frame) = taken.filter(|_| self.carried + payload.len() <= MAX_CARRIED_BYTES) else {
-            self.skipped += 1;
+        let Ok(frame) = PassedFrame::parse(&payload) else {
+            self.taken.skipped += 1;
             return Ok(());
         };
-        let key = carried_key(&frame, payload);
-        if !self.stage.memory.carried.contains_key(&key) {
-            self.carried += payload.len();
-            self.frames += 1;
-            self.stage.put(Table::Carried, key, Some(payload.into()));
+        let header = frame.header();
+        let ours = header.project == enrolment.project && header.device != enrolment.device;
+        let key = carried_key(&header, &payload);
+        if ours && self.stage.carries(&key) {
+            return Ok(());
+        }
+        // An author that the roster does not name may be new; the server will know.
+        let author = author_key(&self.stage, header.device);
+        if !ours || author.is_some_and(|key| frame.verify(&key).is_err()) {
+            self.taken.skipped += 1;
+            return Ok(());
+        }
+        // The same frame, sealed once more, is the same frame; what is not proven may not stand in its way.
+        if author.is_some_and(|key| self.holds(&carried_prefix(&header), header.digest, &key)) {
+            return Ok(());
+        }
+        if payload.len() > MAX_REQUEST_BYTES - REQUEST_HEAD_BYTES {
+            self.taken.too_large += 1;
+        } else if self.load.has_room(header.device, payload.len()) {
+            self.load.add(header.device, payload.len());
+            self.taken.frames += 1;
+            let since_ms = self.now_ms.saturating_add(self.stage.state.offset_ms);
+            carry(&mut self.stage, key, payload, since_ms);
+        } else {
+            self.taken.full += 1;
         }
         Ok(())
+    }
+
+    /// Whether a frame of this author, number and content is carried that she signed.
+    fn holds(&self, prefix: &[u8], digest: [u8; 8], key: &VerifyingKey) -> bool {
+        let carried = self.stage.memory.carried.range(prefix.to_vec()..);
+        let mut same = carried.take_while(|(key, _)| key.starts_with(prefix));
+        same.any(|(_, row)| {
+            PassedFrame::parse(&row.payload)
+                .is_ok_and(|frame| frame.header().digest == digest && frame.verify(key).is_ok())
+        })
     }
 
     fn receipts(&mut self, payload: &[u8], turn: &mut Turn<'_>) -> Result<(), Failure> {
@@ -85,9 +150,10 @@ impl Import<'_> {
         let list = sync::decode::<Receipts>(payload).ok().and_then(|receipts| verified(enrolment, &receipts));
         match list {
             // A server that was restored since may lack what the receipts of its former log acknowledge.
-            Some(list) if self.stage.state.log.is_some_and(|log| log != list.log) => self.skipped += 1,
-            Some(list) if list.device == enrolment.device => {
-                self.receipts += list.receipts.len();
+            Some(list) if self.stage.state.log.is_some_and(|log| log != list.log) => self.taken.skipped += 1,
+            Some(mut list) if list.device == enrolment.device => {
+                list.receipts.retain(is_of_the_author);
+                self.taken.receipts += list.receipts.len();
                 let mut report = SyncReport::default();
                 let copied = Applied { stage: &mut self.stage, report: &mut report, turn }.all(&list);
                 if copied {
@@ -95,10 +161,17 @@ impl Import<'_> {
                 }
             }
             Some(list) => keep_receipts(&mut self.stage, &list, payload),
-            None => self.skipped += 1,
+            None => self.taken.skipped += 1,
         }
         Ok(())
     }
+}
+
+/// Whether a receipt that came by file tells of a frame that its author did sign. Anybody may bring a server bytes in her
+/// name; what became of those says nothing about her own frame, which goes by itself with her next sync.
+fn is_of_the_author(receipt: &FrameReceipt) -> bool {
+    let unproven = ["bad-signature", "unknown-device", "device-revoked", "wrong-project"];
+    !receipt.code.as_deref().is_some_and(|code| unproven.contains(&code))
 }
 
 /// The key that the roster gives for a device.

@@ -1,42 +1,46 @@
 //! What is kept of others: their frames until somebody acknowledges them, their receipts until the way back.
 
-use fieldmerge_protocol::bundle::Frame;
-use fieldmerge_protocol::sync::{FrameRef, ReceiptList, short_digest};
-use fieldmerge_protocol::{DeviceId, Incarnation};
+use fieldmerge_protocol::bundle::{PassedFrame, SealedHeader};
+use fieldmerge_protocol::sync::ReceiptList;
 use sha2::{Digest, Sha256};
 
+use super::MAX_CARRIED_RECEIPTS;
+use crate::memory::rows::{self, CarriedRow};
 use crate::stage::Stage;
 use crate::store::Table;
 
-/// The most receipt parts that a device carries back; the oldest give way.
-const MAX_CARRIED_RECEIPTS: usize = 1_000;
-
 /// Author, incarnation, number, and eight bytes of a digest: two frames of one number are both carried.
-pub(super) fn carried_key(frame: &Frame<'_>, payload: &[u8]) -> Vec<u8> {
-    let origin = &frame.header.origin;
+pub(super) fn carried_key(header: &SealedHeader, payload: &[u8]) -> Vec<u8> {
     let digest: [u8; 32] = Sha256::digest(payload).into();
-    [&carried_prefix(origin.device, origin.incarnation, origin.number)[..], &digest[..8]].concat()
+    [&carried_prefix(header)[..], &digest[..8]].concat()
 }
 
-fn carried_prefix(device: DeviceId, incarnation: Incarnation, number: u64) -> Vec<u8> {
-    [&device.0[..], &incarnation.0, &number.to_be_bytes()].concat()
+/// What the keys of all frames of an author's number begin with.
+pub(super) fn carried_prefix(header: &SealedHeader) -> Vec<u8> {
+    [&header.device.0[..], &header.frame.incarnation.0, &header.frame.number.to_be_bytes()].concat()
+}
+
+/// Carries a frame from now on; `since_ms` by the server's clock, as far as it is known.
+pub(super) fn carry(stage: &mut Stage<'_>, key: Vec<u8>, payload: Vec<u8>, since_ms: i64) {
+    let row = CarriedRow { payload, since_ms: Some(since_ms) };
+    stage.put(Table::Carried, key, Some(rows::bytes(&row)));
 }
 
 /// Keeps receipts of another device, to be carried back, and drops the frames that they acknowledge.
 pub(crate) fn keep_receipts(stage: &mut Stage<'_>, list: &ReceiptList, payload: &[u8]) {
     for receipt in &list.receipts {
-        let FrameRef { incarnation, number } = receipt.frame;
-        let prefix = carried_prefix(list.device, incarnation, number);
-        let is_meant = |payload: &[u8]| {
-            Frame::parse(payload)
-                .is_ok_and(|frame| short_digest(&frame.header.changes_digest) == receipt.digest)
-        };
-        let carried = stage
-            .memory
-            .carried
-            .iter()
-            .filter(|(key, payload)| key.starts_with(&prefix) && is_meant(payload));
-        for key in carried.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+        let named = |header: &SealedHeader| (header.device, header.frame) == (list.device, receipt.frame);
+        let prefix = [&list.device.0[..], &receipt.frame.incarnation.0, &receipt.frame.number.to_be_bytes()];
+        let carried = stage.memory.carried.range(prefix.concat()..);
+        let keys: Vec<Vec<u8>> = carried
+            .map_while(|(key, row)| {
+                let header = PassedFrame::parse(&row.payload).ok()?.header();
+                named(&header).then(|| (key.clone(), header.digest))
+            })
+            .filter(|(_, digest)| *digest == receipt.digest)
+            .map(|(key, _)| key)
+            .collect();
+        for key in keys {
             stage.put(Table::Carried, key, None);
         }
     }
@@ -47,8 +51,13 @@ pub(crate) fn keep_receipts(stage: &mut Stage<'_>, list: &ReceiptList, payload: 
     let number = stage.state.next_receipt;
     stage.state.next_receipt += 1;
     stage.put(Table::Receipts, number.to_be_bytes().to_vec(), Some(payload.into()));
-    let surplus = (stage.memory.receipts.len() + 1).saturating_sub(MAX_CARRIED_RECEIPTS);
-    for key in stage.memory.receipts.keys().take(surplus).cloned().collect::<Vec<_>>() {
+    // Numbers grow, so those below the newest thousand give way, whether they are stored or staged.
+    let oldest = stage.state.next_receipt.saturating_sub(MAX_CARRIED_RECEIPTS);
+    let stored = stage.memory.receipts.range(..oldest.to_be_bytes().to_vec());
+    for key in stored.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
         stage.put(Table::Receipts, key, None);
+    }
+    if let Some(staged) = oldest.checked_sub(1) {
+        stage.put(Table::Receipts, staged.to_be_bytes().to_vec(), None);
     }
 }

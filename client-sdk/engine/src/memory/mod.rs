@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 use crate::store::{Snapshot, Table, Write};
 use crate::{Enrolment, OpenError};
 use record_row::RecordRow;
-use rows::{EnrolmentRow, FrameKey, FrameRow, NoticeRow, OutboxRow, State};
+use rows::{CarriedRow, EnrolmentRow, FrameKey, FrameRow, KeptRow, NoticeRow, OutboxRow, State};
 
 /// The rows of `meta`.
 pub(crate) const ENROLMENT: &[u8] = b"enrolment";
@@ -45,10 +45,11 @@ pub(crate) struct Memory {
     pub(crate) outgoing: HashMap<RecordId, BTreeSet<u64>>,
     pub(crate) frames: BTreeMap<FrameKey, FrameRow>,
     pub(crate) cursors: BTreeMap<Feed, u64>,
-    pub(crate) carried: BTreeMap<Vec<u8>, Arc<[u8]>>,
+    pub(crate) carried: BTreeMap<Vec<u8>, CarriedRow>,
     pub(crate) receipts: BTreeMap<Vec<u8>, Arc<[u8]>>,
     pub(crate) notices: BTreeMap<u64, NoticeRow>,
     pub(crate) dictionaries: BTreeMap<u32, Arc<[u8]>>,
+    pub(crate) kept: BTreeMap<FrameKey, KeptRow>,
     /// The beginning of the feed frame in which the last answer was cut.
     pub(crate) partial: Option<Arc<[u8]>>,
 }
@@ -96,7 +97,14 @@ impl Memory {
                 let position = value.map(|value| number(value).ok_or_else(corrupt)).transpose()?;
                 put(&mut self.cursors, feed, position);
             }
-            Table::Carried => put(&mut self.carried, key.to_vec(), value.map(Arc::clone)),
+            Table::Carried => {
+                let row = value.map(|value| CarriedRow::read(value)).transpose()?;
+                put(&mut self.carried, key.to_vec(), row);
+            }
+            Table::Kept => {
+                let key = rows::read_frame_key(key).ok_or_else(corrupt)?;
+                put(&mut self.kept, key, value.map(|value| rows::read(table.name(), value)).transpose()?);
+            }
             Table::Receipts => put(&mut self.receipts, key.to_vec(), value.map(Arc::clone)),
             Table::Dictionaries => {
                 let number = key.try_into().map(u32::from_be_bytes).map_err(|_| corrupt())?;

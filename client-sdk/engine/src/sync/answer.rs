@@ -7,7 +7,7 @@ use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::problem::Problem;
 use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Roster, Welcome, tag};
 
-use super::Phase;
+use super::{Phase, kept};
 use super::partial::Begun;
 use super::receipts::is_signed;
 use super::request::Body;
@@ -53,6 +53,9 @@ pub(crate) struct Answer {
     pub(crate) reread: bool,
     /// A roster that counts once the answer is known to be the server's.
     pub(crate) roster: Option<Roster>,
+    /// The server's clock, and until when a backup holds what it received; they count once the server has signed for them.
+    pub(crate) server_ms: Option<i64>,
+    pub(crate) backed_up_ms: Option<i64>,
     /// How many receipts of own frames it held.
     pub(crate) receipts: usize,
     /// The highest frame of this incarnation that the server had.
@@ -80,6 +83,8 @@ impl Answer {
             progress: false,
             reread: false,
             roster: None,
+            server_ms: None,
+            backed_up_ms: None,
             receipts: 0,
             committed: None,
             begun: body.begun,
@@ -274,8 +279,12 @@ impl Reading<'_, '_, '_> {
         }
         if let Some(roster) = self.answer.roster.take() {
             self.stage.set_roster(roster)?;
+            kept::offer_refused(&mut self.stage);
         }
         self.stage.state.roster_unsigned = false;
+        if let Some(server_ms) = self.answer.server_ms {
+            kept::settle(&mut self.stage, server_ms, self.answer.backed_up_ms);
+        }
         self.answer.finished = Some(finish.more);
         Ok(AfterAnswer::ReadOn)
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod dictionary;
 mod feed;
+pub(crate) mod kept;
 mod link;
 pub(crate) mod pack;
 mod partial;
@@ -12,9 +13,10 @@ mod restored;
 mod round;
 mod token;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_protocol::api::BUNDLE_MEDIA_TYPE;
+use fieldmerge_protocol::bundle::SealedDraft;
 use fieldmerge_protocol::limits::MAX_REQUEST_FRAMES;
 use fieldmerge_protocol::problem::ProblemCode;
 
@@ -46,6 +48,9 @@ pub(crate) struct Session {
     pub(crate) fresh: BTreeSet<FrameKey>,
     /// Carried frames that were sent in this session.
     pub(crate) carried: BTreeSet<Vec<u8>>,
+    /// Kept frames that a restored server is offered again, signed, and those of them that were sent in this session.
+    pub(crate) offers: BTreeMap<FrameKey, Vec<u8>>,
+    pub(crate) offered: BTreeSet<FrameKey>,
     /// Own frames of earlier sessions that the server was asked about.
     pub(crate) asked: BTreeSet<FrameKey>,
     /// A request of this session was answered: the link works.
@@ -65,7 +70,7 @@ enum Phase {
     /// The next round is to be packed.
     Pack,
     /// New frames are being signed.
-    SignFrames { id: u64, drafts: Vec<Draft> },
+    SignFrames { id: u64, drafts: Vec<Draft>, offers: Vec<(FrameKey, SealedDraft)> },
     /// New frames are being stored.
     Store,
     /// The token is being signed.
@@ -103,6 +108,8 @@ impl Engine {
             sent: BTreeSet::new(),
             fresh: BTreeSet::new(),
             carried: BTreeSet::new(),
+            offers: BTreeMap::new(),
+            offered: BTreeSet::new(),
             asked: BTreeSet::new(),
             proven: false,
             committed: None,
@@ -159,8 +166,18 @@ impl Engine {
         }
         let bytes = request::room(&self.memory, session, room);
         let frames = MAX_REQUEST_FRAMES.saturating_sub(unsent);
+        let offers = kept::to_offer(&self.memory, &session.offers, bytes, frames, unsent == 0);
+        let bytes = bytes
+            .saturating_sub(offers.iter().map(|(_, frame)| frame.wire_len() + request::PART_BYTES).sum());
+        let frames = frames - offers.len();
         let frame_bytes = self.link.frame_bytes();
-        let room = Room { bytes, frame_bytes, frames, nothing_else: unsent == 0, full_hashes: false };
+        let room = Room {
+            bytes,
+            frame_bytes,
+            frames,
+            nothing_else: unsent == 0 && offers.is_empty(),
+            full_hashes: false,
+        };
         let mut stage = Stage::new(&self.memory)?;
         let plan = pack::plan(&stage, room)?;
         if !plan.unpackable.is_empty() {
@@ -171,14 +188,15 @@ impl Engine {
             self.write(staged, Then::Again, turn);
             return Ok(());
         }
-        if plan.drafts.is_empty() {
+        if plan.drafts.is_empty() && offers.is_empty() {
             self.request_token(turn);
             return Ok(());
         }
         let id = self.next_id();
-        let messages = plan.drafts.iter().map(|draft| draft.frame.signing_bytes()).collect();
+        let frames = plan.drafts.iter().map(|draft| draft.frame.signing_bytes());
+        let messages = frames.chain(offers.iter().map(|(_, frame)| frame.signing_bytes())).collect();
         if let Some(session) = &mut self.session {
-            session.phase = Phase::SignFrames { id, drafts: plan.drafts };
+            session.phase = Phase::SignFrames { id, drafts: plan.drafts, offers };
         }
         turn.effects.push(Effect::Sign(SignRequest { id, messages }));
         Ok(())
@@ -209,7 +227,11 @@ impl Engine {
     fn use_signatures(&mut self, signatures: &[[u8; 64]], turn: &mut Turn<'_>) -> Result<(), Failure> {
         let Some(session) = &mut self.session else { return Ok(()) };
         match std::mem::replace(&mut session.phase, Phase::Store) {
-            Phase::SignFrames { drafts, .. } => {
+            Phase::SignFrames { drafts, offers, .. } => {
+                let (signatures, of_offers) =
+                    signatures.split_at_checked(drafts.len()).ok_or(Failure::SignFailed)?;
+                let signed = offers.into_iter().zip(of_offers);
+                session.offers.extend(signed.map(|((key, frame), with)| (key, frame.finish(*with))));
                 let mut stage = Stage::new(&self.memory)?;
                 session.fresh.extend(drafts.iter().map(|draft| draft.key));
                 pack::seal(&mut stage, drafts, signatures)?;
@@ -257,6 +279,7 @@ impl Engine {
         session.sent.extend(body.frames.iter().copied());
         session.asked.extend(body.asked.iter().copied());
         session.carried.extend(std::mem::take(&mut body.carried));
+        session.offered.extend(body.offered.iter().copied());
         let bytes = std::mem::take(&mut body.bytes);
         session.phase = Phase::Answer(Box::new(Answer::new(request, body)));
         turn.effects.push(Effect::Send(Request {
@@ -298,6 +321,7 @@ impl Engine {
         }
         session.sent.clear();
         session.carried.clear();
+        session.offered.clear();
         session.asked.clear();
         session.phase = Phase::Pack;
         if too_large {
@@ -319,7 +343,8 @@ impl Engine {
         let Some(session) = &self.session else { return false };
         let waiting = self.memory.outbox.values().any(|row| row.standing == Standing::Waiting);
         let carried = self.memory.carried.keys().any(|key| !session.carried.contains(key));
-        waiting || carried || !request::unsent(&self.memory, session).is_empty()
+        let offered = kept::offered(&self.memory).any(|(key, _)| !session.offered.contains(key));
+        waiting || carried || offered || !request::unsent(&self.memory, session).is_empty()
     }
 
     /// Ends the sync; `None` if everything was sent and read.

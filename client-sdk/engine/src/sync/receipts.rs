@@ -11,6 +11,7 @@ use fieldmerge_protocol::sync::{
 };
 
 use super::answer::{AfterAnswer, Reading};
+use super::kept;
 use crate::engine::Turn;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, Standing};
 use crate::stage::Stage;
@@ -76,6 +77,7 @@ impl Applied<'_, '_, '_> {
         let Some(frame) =
             self.stage.frame(key).filter(|frame| frame.standing != FrameStanding::Kept).cloned()
         else {
+            kept::receipt(self.stage, receipt);
             return false;
         };
         let parsed = Frame::parse(&frame.bytes);
@@ -184,8 +186,11 @@ impl Applied<'_, '_, '_> {
             };
             self.stage.set_outgoing(*number, Some(row));
         }
-        // What may not be read back is not kept in a frame either.
+        // What may not be read back is not kept in a frame either, unless nobody here can read it.
         let forget = secret && open.is_none();
+        if forget {
+            kept::keep(self.stage, self.turn, key, &frame.bytes);
+        }
         if let Some(feed) = open {
             frame.standing = FrameStanding::Unsettled;
             frame.since = frame.since.or(Some(self.stage.cursor(feed)));

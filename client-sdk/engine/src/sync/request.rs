@@ -1,7 +1,7 @@
 //! The body of a request: what the device says of itself, and the frames that it brings.
 
 use fieldmerge_protocol::RecordClass;
-use fieldmerge_protocol::bundle::{BundleWriter, Frame};
+use fieldmerge_protocol::bundle::{BundleWriter, Frame, PassedFrame};
 use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_DICTIONARIES, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
 use fieldmerge_protocol::sync::{self, Cursor, FrameRef, Hello, Telemetry, tag};
 
@@ -15,7 +15,7 @@ use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, State};
 /// costs about half of it, and the time there and back.
 const PROBE_BYTES: usize = 2 << 10;
 /// Tag and length of a part.
-const PART_BYTES: usize = 6;
+pub(super) const PART_BYTES: usize = 6;
 
 /// A body, and what of it has to be remembered.
 pub(crate) struct Body {
@@ -27,6 +27,8 @@ pub(crate) struct Body {
     /// Frames that it asks about.
     pub(crate) asked: Vec<FrameKey>,
     pub(crate) carried: Vec<Vec<u8>>,
+    /// Kept frames that it offers again.
+    pub(crate) offered: Vec<FrameKey>,
     /// Own changes in the frames.
     pub(crate) changes: u64,
     /// A frame's beginning that the request offers.
@@ -38,6 +40,13 @@ impl Body {
         writer.part(tag::FRAME, &row.bytes);
         self.changes += row.changes.len() as u64;
         self.frames.push(key);
+    }
+
+    /// Whether one more frame goes. As with own frames, the first goes in any case.
+    fn takes_more(&self, writer: &BundleWriter, frame: &[u8], room: usize) -> bool {
+        let frames = self.frames.len() + self.offered.len() + self.carried.len();
+        let fits = writer.bytes().len() + frame.len() + 2 * PART_BYTES <= room;
+        frames < MAX_REQUEST_FRAMES && (fits || frames == 0)
     }
 }
 
@@ -119,6 +128,7 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
         frames: Vec::new(),
         asked,
         carried: Vec::new(),
+        offered: Vec::new(),
         changes: 0,
         begun,
     };
@@ -141,14 +151,19 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
         if let (true, Some(key)) = (body.frames.is_empty(), first) {
             body.frame(&mut writer, key, &memory.frames[&key]);
         }
-        for (key, frame) in memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key)) {
-            let full = body.frames.len() + body.carried.len() == MAX_REQUEST_FRAMES;
-            let fits = writer.bytes().len() + frame.len() + 2 * PART_BYTES <= room;
-            // As with own frames, the first goes in any case.
-            if full || !(fits || body.frames.is_empty() && body.carried.is_empty()) {
+        for (key, frame) in session.offers.iter().filter(|(key, _)| !session.offered.contains(key)) {
+            if !body.takes_more(&writer, frame, room) {
                 break;
             }
-            writer.part(tag::FRAME, frame);
+            writer.part(tag::SEALED_FRAME, frame);
+            body.offered.push(*key);
+        }
+        for (key, row) in memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key)) {
+            if !body.takes_more(&writer, &row.payload, room) {
+                break;
+            }
+            let tag = PassedFrame::parse(&row.payload).map_or(tag::FRAME, |frame| frame.tag());
+            writer.part(tag, &row.payload);
             body.carried.push(key.clone());
         }
     }

@@ -7,6 +7,7 @@ use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, changes_digest, decode_b
 use fieldmerge_protocol::sync::{Feed, Welcome};
 
 use super::answer::{AfterAnswer, Reading};
+use super::kept;
 use crate::engine::Turn;
 use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
@@ -33,6 +34,8 @@ impl Reading<'_, '_, '_> {
         }
         state.log = Some(welcome.log);
         self.answer.committed = Some(welcome.committed);
+        self.answer.server_ms = Some(welcome.now_ms);
+        self.answer.backed_up_ms = welcome.backed_up_ms;
         if welcome.lost == Some(true) {
             restored(&mut self.stage, welcome.committed, now_ms)?;
             return Ok(AfterAnswer::Restart);
@@ -56,6 +59,7 @@ impl Reading<'_, '_, '_> {
 /// holds, so every dependency is named by its whole hash until the outbox is empty.
 fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Failure> {
     stage.forget_cursors();
+    kept::offer_all(stage);
     let mut offered = Vec::new();
     for key in stage.frame_keys() {
         let Some(frame) = stage.frame(key).filter(|frame| frame.standing != FrameStanding::Sent).cloned()

@@ -1,7 +1,7 @@
 //! What follows an answer: the next round, a round anew, or the end.
 
 use super::answer::AfterAnswer;
-use super::{MAX_RESTARTS, Phase};
+use super::{MAX_RESTARTS, Phase, kept};
 use crate::engine::{Engine, Then, Turn};
 use crate::stage::Stage;
 use crate::{Effect, Failure, SyncEnd, SyncProblem, carry, repair};
@@ -36,6 +36,7 @@ impl Engine {
         session.proven = true;
         session.sent.clear();
         session.carried.clear();
+        session.offered.clear();
         session.asked.clear();
         session.committed = None;
         session.phase = Phase::Pack;
@@ -95,6 +96,8 @@ impl Engine {
             stage.state.full_hashes = false;
         }
         super::restored::purge(&mut stage, turn)?;
+        carry::expire(&mut stage, turn.now_ms);
+        kept::bound(&mut stage, turn.now_ms);
         stage.set_partial(None);
         if let Some(session) = &mut self.session {
             session.phase = Phase::Store;

@@ -1,6 +1,6 @@
 //! Bundle files: one phone carries what another could not deliver.
 
-use fieldmerge_engine::{Outcome, SyncEnd};
+use fieldmerge_engine::{Imported, Outcome, SyncEnd};
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::RecordClass;
 
@@ -17,18 +17,18 @@ fn pair() -> (Server, Phone, Phone) {
     (server, a, b)
 }
 
+fn imported(frames: usize, receipts: usize, skipped: usize) -> Outcome {
+    Outcome::Imported(Imported { frames, receipts, skipped, ..Imported::default() })
+}
+
 #[test]
 fn frames_are_carried_and_receipts_come_back() {
     let (mut server, mut a, mut b) = pair();
     let worker = a.create(server.site, "Rakoto");
     a.append(server.site, vec![present(worker, "2026-03-02")]).expect("saved");
     let file = a.export();
-    assert_eq!(b.import(&file), Ok(Outcome::Imported { frames: 2, receipts: 0, skipped: 0 }));
-    assert_eq!(
-        b.import(&file),
-        Ok(Outcome::Imported { frames: 0, receipts: 0, skipped: 0 }),
-        "once is enough"
-    );
+    assert_eq!(b.import(&file), Ok(imported(2, 0, 0)));
+    assert_eq!(b.import(&file), Ok(imported(0, 0, 0)), "once is enough");
     b.reopen();
     assert_eq!(b.engine.outbox().carried_frames, 2);
     let report = b.sync_well(&mut server);
@@ -38,7 +38,7 @@ fn frames_are_carried_and_receipts_come_back() {
     assert_eq!((outbox.carried_frames, outbox.carried_receipts), (0, 1));
     let back = b.export();
     assert_eq!(a.engine.outbox().changes.len(), 2);
-    assert_eq!(a.import(&back), Ok(Outcome::Imported { frames: 0, receipts: 2, skipped: 0 }));
+    assert_eq!(a.import(&back), Ok(imported(0, 2, 0)));
     assert!(a.engine.outbox().changes.is_empty());
     // What was carried is not sent again, and what comes later builds on it.
     a.set(worker, "birth_year", 1990).expect("saved");
@@ -69,8 +69,8 @@ fn files_that_are_damaged_cut_or_of_others_are_refused() {
     let mut damaged = file.clone();
     let last = damaged.len() - 10;
     damaged[last] ^= 1;
-    assert_eq!(b.import(&damaged), Ok(Outcome::Imported { frames: 0, receipts: 0, skipped: 1 }));
-    assert_eq!(a.import(&file), Ok(Outcome::Imported { frames: 0, receipts: 0, skipped: 1 }), "own frames");
+    assert_eq!(b.import(&damaged), Ok(imported(0, 0, 1)));
+    assert_eq!(a.import(&file), Ok(imported(0, 0, 1)), "own frames");
     let report = b.sync(&mut server);
     assert_eq!((report.end, report.delivered), (SyncEnd::Complete, 0));
 }

@@ -3,6 +3,7 @@
 mod feeds;
 mod inspect;
 mod regroup;
+mod sealed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,10 @@ use fieldmerge_model::access::{self, Grant, Role};
 use fieldmerge_model::log::LogState;
 use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
 use fieldmerge_model::types;
-use fieldmerge_protocol::bundle::{BundleWriter, Frame, PartReader, changes_digest, decode_body, resolve};
+use fieldmerge_protocol::bundle::{
+    BundleWriter, Frame, PartReader, PassedFrame, changes_digest, decode_body, resolve,
+};
+use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
     self, Dictionary, Exception, Feed, Finish, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome,
     ReceiptList, Receipts, Roster, RosterArea, RosterDevice, RosterGrant, Welcome, tag,
@@ -69,6 +73,10 @@ pub(crate) struct Server {
     pub(crate) frame_changes: usize,
     /// How often the rest of a frame was enough.
     pub(crate) resumed: std::cell::Cell<usize>,
+    /// The keys that files are sealed to, the newest last.
+    pub(crate) sealing: Vec<SealingPair>,
+    /// Until when a backup holds everything.
+    pub(crate) backed_up_ms: Option<i64>,
     /// Sends frames grouped anew at each request, drawn from this seed.
     pub(crate) regroups: Option<u64>,
 }
@@ -94,6 +102,8 @@ impl Server {
             requests: 0,
             frame_changes: 3,
             resumed: std::cell::Cell::default(),
+            sealing: vec![SealingPair::derive(&[77; 32])],
+            backed_up_ms: None,
             regroups: None,
         }
     }
@@ -110,6 +120,7 @@ impl Server {
             number: device.into(),
             label: format!("phone {device}"),
             server_key: self.key.verifying_key().to_bytes(),
+            sealing_key: self.sealing.last().map(|pair| pair.public),
             root_area: self.root,
             address: "http://127.0.0.1".to_owned(),
             server_ms: crate::phone::NOW_MS,
@@ -147,7 +158,7 @@ impl Server {
         while let Some(part) = reader.next_part().expect("a request is a bundle") {
             match part.tag {
                 tag::HELLO => hello = Some(part.payload),
-                tag::FRAME => frames.push(part.payload),
+                tag::FRAME | tag::SEALED_FRAME => frames.push(part.payload),
                 tag::END => whole = true,
                 _ => {}
             }
@@ -175,7 +186,15 @@ impl Server {
         }
         let roster = (hello.roster != self.roster).then(|| self.roster_of(device));
         let lost = lost.then_some(true);
-        let welcome = Welcome { log: self.log, now_ms, committed, stale, roster, lost };
+        let welcome = Welcome {
+            log: self.log,
+            now_ms,
+            committed,
+            stale,
+            roster,
+            lost,
+            backed_up_ms: self.backed_up_ms,
+        };
         Some(self.compose(device, &hello, &hello_bytes, receipts, &welcome))
     }
 
@@ -246,10 +265,14 @@ impl Server {
             areas: vec![area(self.root, "ROOT"), area(self.site, "S1")],
             devices: known.collect(),
             grants: grants.map(|g| RosterGrant { area: g.area, role: g.role.name().to_owned() }).collect(),
+            sealing_key: self.sealing.last().map(|pair| pair.public),
         }
     }
 
     fn frame(&mut self, payload: &[u8]) -> Option<(DeviceId, FrameReceipt)> {
+        if let Ok(PassedFrame::Sealed(sealed)) = PassedFrame::parse(payload) {
+            return self.sealed(&sealed);
+        }
         let frame = Frame::parse(payload).expect("a frame");
         let origin = frame.header.origin;
         let reference = FrameRef { incarnation: origin.incarnation, number: origin.number };

@@ -226,13 +226,21 @@ pub struct Pay {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Carry {
     /// Write what this device has for the server into a file; an older bundle of that name gives way.
+    #[command(after_help = "\
+Example:
+  fieldmerge-device --folder hery carry export /media/stick/hery.fmb
+
+Everything in the file is sealed: who finds it learns which devices wrote how much, and nothing of whom or what. Hand it
+to anybody with a device of this project, or to the server itself: `fieldmerge admin bundle take`.")]
     Export {
         /// The file.
         file: PathBuf,
     },
-    /// Take another device's file: its frames go along with the next sync.
+    /// Take another device's file: its frames go along with the next sync, and receipts for this device are applied.
     Import {
         /// The file.
         file: PathBuf,
     },
+    /// Show for whom this device carries how much, since when, and what became of what it carried.
+    List,
 }

@@ -1,6 +1,8 @@
 //! `fieldmerge admin`.
 
 mod area;
+mod backup;
+mod bundle;
 mod compact;
 mod device;
 mod grant;
@@ -41,6 +43,11 @@ pub enum Admin {
     /// See what was put aside.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Take bundle files, and change the key that they are sealed to.
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
+    /// Say that a backup was verified: phones need not keep for a restored server what it holds.
+    BackupVerified(backup::BackupVerified),
     /// Join small stored segments into large ones now.
     Compact(compact::Compact),
 }
@@ -61,6 +68,8 @@ impl Admin {
             Self::Grant(command) => command.run(app, output).await?,
             Self::Key(command) => command.run(app, output).await?,
             Self::Quarantine(command) => command.run(app, output).await?,
+            Self::Bundle(command) => command.run(app, output).await?,
+            Self::BackupVerified(command) => command.run(app, output).await?,
             Self::Compact(command) => command.run(app, output).await?,
         }
         Ok(ExitCode::SUCCESS)

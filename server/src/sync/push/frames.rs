@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use fieldmerge_protocol::bundle::{BundleError, Frame, PackedChange, Proof, decode_body};
+use fieldmerge_protocol::bundle::{BundleError, Frame, PackedChange, PassedFrame, Proof, decode_body};
 use fieldmerge_protocol::limits::{MAX_DICTIONARIES, MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES};
 use fieldmerge_protocol::sync::FrameRef;
 use fieldmerge_protocol::{DeviceId, ProjectId};
 
-use super::Arrival;
 use super::merge::{Incoming, Source};
+use super::{Arrival, sealed};
 
 /// So many operations of a request are opened at a time: a frame of few bytes may hold more than that.
 const MAX_OPERATIONS: usize = 100_000;
@@ -45,6 +45,9 @@ pub enum Checked {
     /// Signed by its author, and compressed with a dictionary that this server does not have: it is not taken, and its
     /// author packs the changes again.
     Unread(Source, [u8; 32]),
+    /// Sealed, and not opened: quarantined with a code, its number unspent. Its author is proven only where the code is
+    /// [`sealed::UNKNOWN_KEY`] or [`sealed::DOES_NOT_OPEN`]; then she sends the changes again.
+    Unopened(Source, [u8; 8], &'static str),
     /// The sender's own, and taken before with this digest: it has its receipt, and is not looked into again.
     Seen(Source, [u8; 32]),
 }
@@ -76,7 +79,7 @@ pub fn check_first(project: ProjectId, arrival: &Arrival) -> Vec<Checked> {
 }
 
 fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
-    let Ok(frame) = Frame::parse(payload) else { return Checked::Unproven(None, "malformed-frame") };
+    let Ok(frame) = Frame::parse(payload) else { return sealed::unopened(payload, project, arrival) };
     let origin = &frame.header.origin;
     let source = Source {
         device: origin.device,
@@ -138,8 +141,8 @@ fn open(frame: &Frame<'_>, dictionary: &[u8]) -> Result<Vec<PackedChange>, Bundl
 /// The authors and numbers that the frames of a request name, without looking into their bodies.
 pub fn named(frames: &[Vec<u8>]) -> impl Iterator<Item = (DeviceId, FrameRef)> {
     frames.iter().filter_map(|payload| {
-        let origin = Frame::parse(payload).ok()?.header.origin;
-        Some((origin.device, FrameRef { incarnation: origin.incarnation, number: origin.number }))
+        let header = PassedFrame::parse(payload).ok()?.header();
+        Some((header.device, header.frame))
     })
 }
 

@@ -14,7 +14,7 @@ use fieldmerge_store::{StoreError, Tx, held, proofs as store_proofs, records};
 
 use super::frames::{self, Checked, Envelope};
 use super::merge::{Incoming, Item, Merge, Slot, Source, Working};
-use super::{At, Push};
+use super::{At, Push, sealed};
 
 /// Proofs by author and number.
 pub type Proofs = BTreeMap<(DeviceId, FrameRef), Proof>;
@@ -28,6 +28,7 @@ pub async fn proofs(
     let signed = checked.filter_map(|frame| match frame {
         Checked::Good(envelope, _) | Checked::Bad(envelope, _) => Some(envelope.source),
         Checked::Seen(source, _) | Checked::Unread(source, _) => Some(*source),
+        Checked::Unopened(source, _, code) => sealed::is_proven(code).then_some(*source),
         Checked::Unproven(..) => None,
     });
     between(tx, project, signed.map(|source| (source.device, source.frame))).await
@@ -38,10 +39,10 @@ pub async fn proofs(
 pub async fn taken(
     tx: &mut Tx,
     project: ProjectId,
-    sender: DeviceId,
+    sender: Option<DeviceId>,
     frames: &[Vec<u8>],
 ) -> Result<Proofs, StoreError> {
-    let own = frames::named(frames).filter(|(device, _)| *device == sender);
+    let own = frames::named(frames).filter(|(device, _)| Some(*device) == sender);
     between(tx, project, own).await
 }
 

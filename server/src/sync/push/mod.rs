@@ -10,6 +10,7 @@ mod load;
 pub mod merge;
 pub mod replay;
 mod rows;
+pub mod sealed;
 mod write;
 
 pub use load::{Proofs, taken};
@@ -32,6 +33,7 @@ use crate::dictionary::DictionaryBytes;
 use crate::directory::{Directories, Directory};
 use crate::failpoint::failpoint;
 use crate::ids::Ids;
+use crate::keys::SealingKeys;
 
 /// The authors that the frames of a request name.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +62,8 @@ impl Authors {
 /// What one request brings.
 #[derive(Debug, Clone)]
 pub struct Arrival {
-    /// Who sends the request: the author of its own frames, the carrier of the others.
-    pub sender: DeviceId,
+    /// Who sends the request: the author of its own frames, the carrier of the others; nobody where they came by file.
+    pub sender: Option<DeviceId>,
     /// Who wrote the frames.
     pub authors: Authors,
     /// The payloads of the frames.
@@ -70,6 +72,8 @@ pub struct Arrival {
     pub taken: Proofs,
     /// The dictionaries that the frames name, as far as this server has them.
     pub dictionaries: BTreeMap<u32, DictionaryBytes>,
+    /// The keys that open sealed frames.
+    pub sealing: SealingKeys,
     /// When the request was received.
     pub received_ms: i64,
 }
@@ -84,6 +88,7 @@ impl Arrival {
             frames: Vec::new(),
             taken: self.taken.clone(),
             dictionaries: self.dictionaries.clone(),
+            sealing: self.sealing.clone(),
             received_ms: self.received_ms,
         }
     }
@@ -140,7 +145,7 @@ impl Push<'_> {
     /// Merges and writes. `checked` holds the frames of each request.
     pub async fn run(&self, tx: &mut Tx, checked: Vec<Vec<Checked>>) -> Result<Pushed, StoreError> {
         let authors =
-            self.arrivals.iter().flat_map(|arrival| arrival.authors.keys.keys().chain([&arrival.sender]));
+            self.arrivals.iter().flat_map(|arrival| arrival.authors.keys.keys().chain(&arrival.sender));
         let authors: BTreeSet<DeviceId> = authors.copied().collect();
         let authors: Vec<DeviceId> = authors.into_iter().collect();
         devices::lock(tx, self.project, &authors).await?;
@@ -197,6 +202,11 @@ impl Push<'_> {
                 }
                 Checked::Unproven(source, code) => {
                     plan.unproven(at, source, code);
+                    continue;
+                }
+                Checked::Unopened(source, digest, code) => {
+                    let proof = known.get(&(source.device, source.frame));
+                    plan.unopened(at, source, digest, code, proof);
                     continue;
                 }
             };
@@ -277,6 +287,26 @@ impl Plan {
     fn unread(&mut self, at: At, source: Source, digest: &[u8; 32]) {
         let receipt = whole(source.frame, digest, FrameStatus::Unresolved, Some("unknown-dictionary"));
         self.judge(at, source, receipt);
+    }
+
+    /// Sets a frame aside that was not opened. Where its author did seal it and it was taken before, its receipt stands;
+    /// where it cannot be read she sends the changes again.
+    fn unopened(
+        &mut self,
+        at: At,
+        source: Source,
+        digest: [u8; 8],
+        code: &'static str,
+        proof: Option<&Proof>,
+    ) {
+        let proven = sealed::is_proven(code);
+        if let Some(proof) = proof.filter(|proof| proven && short_digest(&proof.digest) == digest) {
+            return self.repeat(at, source, proof);
+        }
+        self.quarantine.push((Some(source), code, at));
+        let status = if proven { FrameStatus::Unresolved } else { FrameStatus::Quarantined };
+        let (frame, code) = (source.frame, Some(code.to_owned()));
+        self.judge(at, source, FrameReceipt { frame, status, exceptions: Vec::new(), code, digest });
     }
 
     /// Gives the receipt of a frame that was taken before. Where its proof is gone meanwhile, its author sends it anew.

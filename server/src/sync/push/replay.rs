@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fieldmerge_protocol::bundle::{Frame, decode_body, resolve};
+use fieldmerge_protocol::bundle::{Frame, SealedFrame, decode_body, resolve};
 use fieldmerge_protocol::sync::{self, FrameReceipt, FrameRef, FrameStatus, Outcome};
 use fieldmerge_store::quarantine::{self, Quarantined};
 use fieldmerge_store::segments::Source as StoredSource;
@@ -11,7 +11,7 @@ use fieldmerge_store::{StoreError, Tx, devices, proofs};
 
 use super::frames::check_first;
 use super::merge::{Item, Source};
-use super::{Arrival, Authors, Plan, Proofs, Push, load, write};
+use super::{Arrival, Authors, Plan, Proofs, Push, load, sealed, write};
 use crate::dictionary::Dictionaries;
 
 /// What became of an item that was offered again.
@@ -71,8 +71,16 @@ impl Push<'_> {
         dictionaries: &Dictionaries,
         payload: &[u8],
     ) -> Result<Replayed, StoreError> {
-        let Ok(frame) = Frame::parse(payload) else {
-            return Ok(Replayed::Aside("malformed-frame".to_owned()));
+        let directory = self.directory(tx).await?;
+        let mut frames = vec![payload.to_vec()];
+        sealed::open_all(&directory, &mut frames);
+        let Ok(frame) = Frame::parse(&frames[0]) else {
+            let Ok(sealed) = SealedFrame::parse(payload) else {
+                return Ok(Replayed::Aside("malformed-frame".to_owned()));
+            };
+            let authors = Authors::of(&directory, [sealed.header.device]);
+            let code = sealed::why(&sealed, self.project, &authors, &directory.sealing);
+            return Ok(Replayed::Aside(code.to_owned()));
         };
         let origin = frame.header.origin;
         devices::lock(tx, self.project, &[origin.device]).await?;
@@ -86,11 +94,12 @@ impl Push<'_> {
             proofs::remove(tx, self.project, source).await?;
         }
         let mut arrival = Arrival {
-            sender: origin.device,
-            authors: Authors::of(&*self.directory(tx).await?, [origin.device]),
-            frames: vec![payload.to_vec()],
+            sender: Some(origin.device),
+            authors: Authors::of(&directory, [origin.device]),
+            frames: frames.clone(),
             taken: Proofs::new(),
             dictionaries: BTreeMap::new(),
+            sealing: directory.sealing.clone(),
             received_ms: self.now_ms,
         };
         let number = frame.header.dictionary;

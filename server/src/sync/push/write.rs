@@ -351,7 +351,7 @@ async fn write_proofs(
                 signature: proof.signature.into_iter().chain(cosigned).collect(),
                 header: [proof.header.as_slice(), &proof.body_hash].concat(),
                 receipt: sync::encode(&receipt),
-                carrier: (source.device != sender).then_some(sender),
+                carrier: sender.filter(|sender| source.device != *sender),
                 received_ms: source.received_ms,
             });
         }

@@ -96,15 +96,15 @@ pub(crate) struct EnrolmentRow {
     #[n(5)]
     #[cbor(with = "minicbor::bytes")]
     server_key: [u8; 32],
+    #[n(9)]
+    #[cbor(with = "minicbor::bytes")]
+    sealing_key: Option<[u8; 32]>,
     #[n(6)]
     root_area: AreaId,
     #[n(7)]
     address: String,
     #[n(8)]
     server_ms: i64,
-    #[n(9)]
-    #[cbor(with = "minicbor::bytes")]
-    sealing_key: Option<[u8; 32]>,
 }
 
 impl From<&Enrolment> for EnrolmentRow {
@@ -116,10 +116,10 @@ impl From<&Enrolment> for EnrolmentRow {
             number,
             label,
             server_key,
+            sealing_key,
             root_area,
             address,
             server_ms,
-            sealing_key,
         } = enrolment.clone();
         Self {
             project,
@@ -128,10 +128,10 @@ impl From<&Enrolment> for EnrolmentRow {
             number,
             label,
             server_key,
+            sealing_key,
             root_area,
             address,
             server_ms,
-            sealing_key,
         }
     }
 }
@@ -145,10 +145,10 @@ impl From<EnrolmentRow> for Enrolment {
             number,
             label,
             server_key,
+            sealing_key,
             root_area,
             address,
             server_ms,
-            sealing_key,
         } = row;
         Self {
             project,
@@ -157,10 +157,10 @@ impl From<EnrolmentRow> for Enrolment {
             number,
             label,
             server_key,
+            sealing_key,
             root_area,
             address,
             server_ms,
-            sealing_key,
         }
     }
 }

@@ -37,9 +37,9 @@ pub use device::{Device, Options};
 pub use draft::{IntoValue, NewRecord, RecordEdit};
 pub use error::{ClientError, ErrorKind};
 pub use fieldmerge_engine::{
-    Advice, CandidateView, CarriedView, CaseView, Edit, Enrolment, EntryView, Hit, Imported, ListQuery, LogEntry,
-    Notice, OutboxState, OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd,
-    SyncOptions, SyncReport, ValueView,
+    Advice, CandidateView, CarriedView, CaseView, Edit, Enrolment, EntryView, Hit, Imported, ListQuery,
+    LogEntry, Notice, OutboxState, OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary,
+    SyncEnd, SyncOptions, SyncReport, ValueView,
 };
 pub use fieldmerge_model::types;
 pub use fieldmerge_protocol::{AreaId, DeviceId, Path, RecordClass, RecordId, Value};

@@ -15,6 +15,7 @@ const ENROLLED: &str = r#"{
     "project": "11111111-1111-1111-1111-111111111111", "project_code": "TEST",
     "device": "0102030405060708090a", "number": 12, "label": "Hery",
     "server_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "sealing_key": "QxDul9iMwfCIpVdsd6sM9cOseX89lROcbIS1QpxZZiqe4PccqB3PSP4zqkMYcA1Ctmua_pYLSV0wchLyiq63qNOO4ZajOh0E0Vt72opcEdsmKTh5KE87yjFUlD9zakoB",
     "root_area": "22222222-2222-2222-2222-222222222222", "server_ms": 1772000000000
 }"#;
 
@@ -168,4 +169,46 @@ async fn refusals_keep_their_code() {
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let error = device.enrol(&format!("http://{nobody}"), "CODE").await.expect_err("nobody there");
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Offline, "offline"));
+}
+
+#[tokio::test]
+async fn a_file_is_sealed_to_the_key_that_the_server_has_signed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = enrolled(folder.path()).await;
+    device.records().create(worker("Rakotoarisoa")).await.expect("saved");
+    let file = device.export_bundle().await.expect("exported");
+    assert!(file.starts_with(b"FMB") && !file.windows(12).any(|bytes| bytes == b"Rakotoarisoa"));
+    assert_eq!(device.carried().await, [], "its own frames are nobody else's");
+
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let device = open(elsewhere.path()).await.expect("opens");
+    // Somebody on the way puts a key of his own there.
+    let other = ENROLLED.replace("QxDul9iM", "QxDul9iN");
+    let error = device.enrol(&format!("http://{}", serve("200 OK", other.leak())), "CODE").await;
+    assert_eq!(error.expect_err("refused").code, "other-server");
+    let none = ENROLLED.replace("sealing_key", "other_key");
+    device.enrol(&format!("http://{}", serve("200 OK", none.leak())), "CODE").await.expect("an older server");
+    device.records().create(worker("Rakoto")).await.expect("saved");
+    let error = device.export_bundle().await.expect_err("nothing leaves the device unsealed");
+    assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Refused, "no-sealing-key"));
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_in_no_file_after_a_sync() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let device = enrolled(folder.path()).await;
+    let record = device.records().create(worker("Rakotoarisoa")).await.expect("saved");
+    let found = || {
+        let files = std::fs::read_dir(folder.path()).expect("our own folder");
+        let bytes = files.flat_map(|file| std::fs::read(file.expect("a file").path()).expect("it reads"));
+        let bytes: Vec<u8> = bytes.collect();
+        bytes.windows(12).any(|bytes| bytes == b"Rakotoarisoa")
+    };
+    assert!(found());
+    device.try_sync(SyncOptions::default()).await.expect("a report");
+    let number = device.outbox().await.changes[0].number;
+    assert_eq!(device.outbox().await.changes[0].record, record);
+    // Nothing is dismissed that the server has not refused, so the folder keeps it.
+    assert!(device.settle(number, fieldmerge_sdk::Settlement::Dismiss).await.is_err() && found());
+    assert_eq!(std::fs::metadata(folder.path().join("device.db-wal")).map_or(0, |log| log.len()), 0);
 }

@@ -15,7 +15,8 @@ use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, RecordId};
 
 use crate::doc::{self, Doc};
 use crate::header;
-use crate::memory::rows::{self, FrameKey, FrameRow, KeptRow, NoticeRow, OutboxRow, Standing, State};
+use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, OutboxRow, Standing, State};
+use crate::memory::sealed_rows::KeptRow;
 use crate::memory::{self, LogKey, Memory};
 use crate::store::{Table, Write};
 use crate::{Enrolment, Failure};

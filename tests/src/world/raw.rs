@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use fieldmerge_protocol::api::{BUNDLE_MEDIA_TYPE, DeviceClaims};
 use fieldmerge_protocol::bundle::{
-    BundleWriter, Entry, FrameDraft, FrameHeader, Origin, Packing, PartReader,
+    BundleWriter, Entry, FrameDraft, FrameHeader, Origin, Packing, PartReader, PassedFrame, SealedDraft,
 };
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
 use fieldmerge_protocol::sync::{
@@ -103,6 +103,17 @@ impl Author {
         draft.finish(signature)
     }
 
+    /// Whether its server signed this.
+    pub fn check(&self, text: &[u8], signature: &[u8]) {
+        check(self, text, signature);
+    }
+
+    /// A frame sealed to a key.
+    pub fn seal(&self, frame: &[u8], key: &[u8; 32], random: u8) -> Vec<u8> {
+        let draft = SealedDraft::seal(frame, key, [random; 32]).expect("what this test seals is a frame");
+        draft.finish(self.key.sign(&draft.signing_bytes()).to_bytes())
+    }
+
     /// A frame of any header over any bytes, signed all the same.
     pub fn forge(&self, header: &FrameHeader, body: &[u8]) -> Vec<u8> {
         let header = header.to_bytes();
@@ -175,7 +186,7 @@ pub fn bundle(hello: &[u8], frames: &[Vec<u8>]) -> Vec<u8> {
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, hello);
     for frame in frames {
-        writer.part(tag::FRAME, frame);
+        writer.part(PassedFrame::parse(frame).map_or(tag::FRAME, |frame| frame.tag()), frame);
     }
     writer.part(tag::END, &[]);
     writer.into_bytes()

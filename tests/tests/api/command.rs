@@ -1,12 +1,13 @@
 //! The command line, as a process.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use fieldmerge_sdk::Device;
+use fieldmerge_sdk::{Device, NewRecord, SyncOptions};
 use fieldmerge_tests::database::folder;
+use fieldmerge_tests::world::process;
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
@@ -212,4 +213,67 @@ async fn a_phone_of_the_demo_can_be_opened_while_it_serves() {
         text.contains(&format!("fieldmerge-device --folder '{}' conflicts", home.join("a").display())),
         "{text}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_never_had_a_network_comes_on_a_stick_and_its_receipts_go_back() {
+    let folder = folder();
+    let it = fieldmerge(folder.path());
+    it.json(&["admin", "project", "new", "ROADS", "Rural roads"]);
+    it.json(&["admin", "area", "new", "ROADS", "S1", "Iarintsena"]);
+    let program = env!("CARGO_BIN_EXE_fieldmerge_under_test");
+    let mut server = process::Server::start(program, &it.database, Ipv4Addr::new(127, 0, 9, 1), None).await;
+    let url = format!("http://{}", server.address);
+    let mut devices = Vec::new();
+    for name in ["Hery", "Lalao"] {
+        let code = ["admin", "device", "code", "ROADS", name, "--grant", "S1:enumerator", "--url", &url];
+        let link = it.json(&code)["enrol"].as_str().expect("a link").to_owned();
+        let device = Device::open(folder.path().join(name)).await.expect("it opens");
+        device.enrol_by(&link).await.expect("it enrols");
+        device.sync(SyncOptions::default()).await.expect("it learns its areas");
+        devices.push(device);
+    }
+    let [hery, lalao] = &devices[..] else { panic!("two devices") };
+    server.kill();
+
+    let area = hery.status().await.areas.iter().find(|area| area.code == "S1").expect("its site").area;
+    let worker = || NewRecord::new("worker", area).set("family_name", "Rakotoarisoa").set("sex", "female");
+    let record = hery.records().create(worker()).await.expect("saved");
+    let observation = NewRecord::new("observation", area).about(record).set("displacement_status", "idp");
+    hery.records().create(observation).await.expect("saved");
+    // One meets the other, who brings the stick to the office.
+    lalao.import_bundle(hery.export_bundle().await.expect("exported")).await.expect("imported");
+    let [carried] = &lalao.carried().await[..] else { panic!("for one author") };
+    assert_eq!((carried.label.as_deref(), carried.frames), (Some("Hery"), 2));
+    let (stick, back) = (folder.path().join("stick.fmb"), folder.path().join("back.fmb"));
+    let file = lalao.export_bundle().await.expect("exported");
+    assert!(!file.windows(12).any(|bytes| bytes == b"Rakotoarisoa"));
+    std::fs::write(&stick, file).expect("written");
+    let paths = [&stick, &back].map(|path| path.to_str().expect("a plain path"));
+    let taken = it.json(&["admin", "bundle", "take", "ROADS", paths[0], "--receipts", paths[1]]);
+    assert_eq!(taken, serde_json::json!({ "frames": 2, "accepted": 2, "aside": 0, "unresolved": 0 }));
+    assert_eq!(it.json(&["verify"])["projects"][0]["difference_count"], 0);
+
+    for device in [lalao, hery] {
+        device.import_bundle(std::fs::read(&back).expect("receipts")).await.expect("imported");
+    }
+    assert_eq!((lalao.carried().await[0].frames, lalao.carried().await[0].delivered), (0, 2));
+    assert_eq!(hery.outbox().await.changes, [], "acknowledged without a network");
+
+    it.json(&["admin", "bundle", "new-key", "ROADS"]);
+    let noted =
+        it.json(&["admin", "backup-verified", "ROADS", "--up-to", "2026-03-02T02:00:00Z"])["backed_up_ms"]
+            .clone();
+    assert_eq!(noted, 1_772_416_800_000_i64);
+    let earlier = it.json(&["admin", "backup-verified", "ROADS", "--up-to", "2026-03-01T02:00:00Z"]);
+    assert_eq!(earlier["backed_up_ms"], noted, "what phones were told stands");
+    for (arguments, code) in [
+        (&["admin", "backup-verified", "ROADS", "--up-to", "9999-03-02T02:00:00Z"][..], 2),
+        (&["admin", "backup-verified", "ROADS", "--up-to", "yesterday"], 2),
+        (&["admin", "bundle", "take", "ROADS", "/nowhere/at/all"], 1),
+        (&["admin", "bundle", "take", "GHOST", paths[0]], 3),
+        (&["admin", "bundle", "new-key", "GHOST"], 3),
+    ] {
+        assert_eq!(it.exit(arguments).0, Some(code), "{arguments:?}");
+    }
 }

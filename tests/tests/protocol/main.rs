@@ -3,9 +3,12 @@
 //! An example is a fenced block ```` ```json NAME ```` with `bytes` in hexadecimal beside what they say. A later version
 //! may add examples; these stay, because devices in the field hold such bytes.
 
+use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_protocol::bundle::{
-    Compression, Entry, FrameHeader, Origin, changes_digest, decode_body, encode_body,
+    Compression, Entry, FrameDraft, FrameHeader, Origin, Packing, SealedDraft, SealedFrame, changes_digest,
+    decode_body, encode_body,
 };
+use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
     self, Cursor, Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome, Partial, ReceiptList,
     Welcome,
@@ -192,4 +195,45 @@ fn a_message_with_keys_of_a_later_version_is_read() {
     later.extend_from_slice(&[0x18, 99, 0x63, b'n', b'e', b'w']);
     let read: Welcome = sync::decode(&later).expect("unknown keys are skipped");
     assert!(read.stale);
+}
+
+/// What draws nothing is drawn for no other seal.
+const DRAWN: [u8; 32] = [0x5e; 32];
+
+#[test]
+fn a_sealed_frame() {
+    let change = change();
+    let (_, hash) = change.encode();
+    let origin = Origin {
+        project: PROJECT,
+        device: DEVICE,
+        incarnation: INCARNATION,
+        number: 7,
+        class: RecordClass::Core,
+        area: AREA,
+    };
+    let key = SigningKey::from_bytes(&[0x5d; 32]);
+    let pair = SealingPair::derive(&[0x5c; 32]);
+    let entries = [Entry { record: RECORD, change: &change, hash }];
+    // Without the C library a body is stored, so that these bytes are the same for every build.
+    let packing = Packing { level: 0, ..Packing::default() };
+    let draft = FrameDraft::pack(origin, &entries, &|_, _| None, packing).expect("one change fits");
+    let signature = key.sign(&draft.signing_bytes()).to_bytes();
+    let frame = draft.finish(signature);
+    let draft = SealedDraft::seal(&frame, &pair.public, DRAWN).expect("a frame is sealed");
+    let sealed = draft.finish(key.sign(&draft.signing_bytes()).to_bytes());
+    assert_example(
+        "sealed",
+        &json!({
+            "device key": hex(key.verifying_key().as_bytes()), "frame": hex(&frame), "sealed": hex(&sealed),
+            "sealing key": hex(&pair.public), "its secret": hex(&pair.secret), "random": hex(&DRAWN),
+            "signed for the sealing key": hex(&sync::sealing_key_text(PROJECT, &pair.public)),
+        }),
+    );
+    let written = bytes(&example("sealed")["sealed"]);
+    let read = SealedFrame::parse(&written).expect("the example reads");
+    read.verify(&key.verifying_key()).expect("its author signed it");
+    let secret = bytes(&example("sealed")["its secret"]).try_into().expect("32 bytes");
+    assert_eq!(read.open(&secret), Ok(frame.clone()));
+    assert_eq!(sealed.len(), frame.len() + 156);
 }

@@ -14,5 +14,6 @@ mod place;
 mod replayed;
 mod requests;
 mod restored;
+mod sealed;
 mod streaming;
 mod withdrawn;

@@ -5,7 +5,8 @@ use fieldmerge_protocol::sync::ReceiptList;
 use sha2::{Digest, Sha256};
 
 use super::MAX_CARRIED_RECEIPTS;
-use crate::memory::rows::{self, CarriedRow};
+use crate::memory::rows;
+use crate::memory::sealed_rows::CarriedRow;
 use crate::stage::Stage;
 use crate::store::Table;
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod record_row;
 pub(crate) mod rows;
+pub(crate) mod sealed_rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use smol_str::SmolStr;
 use crate::store::{Snapshot, Table, Write};
 use crate::{Enrolment, OpenError};
 use record_row::RecordRow;
-use rows::{CarriedRow, EnrolmentRow, FrameKey, FrameRow, KeptRow, NoticeRow, OutboxRow, State};
+use rows::{EnrolmentRow, FrameKey, FrameRow, NoticeRow, OutboxRow, State};
+use sealed_rows::{CarriedRow, KeptRow};
 
 /// The rows of `meta`.
 pub(crate) const ENROLMENT: &[u8] = b"enrolment";

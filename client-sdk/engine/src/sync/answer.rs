@@ -7,10 +7,10 @@ use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::problem::Problem;
 use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Roster, Welcome, tag};
 
-use super::{Phase, kept};
 use super::partial::Begun;
 use super::receipts::is_signed;
 use super::request::Body;
+use super::{Phase, kept};
 use crate::engine::{Engine, Then, Turn};
 
 use crate::stage::Stage;

@@ -9,7 +9,8 @@ use fieldmerge_protocol::sync::{FrameReceipt, FrameStatus};
 
 use crate::engine::{Turn, random};
 use crate::memory::Memory;
-use crate::memory::rows::{self, FrameKey, KeptRow, KeptStanding};
+use crate::memory::rows::{self, FrameKey};
+use crate::memory::sealed_rows::{KeptRow, KeptStanding};
 use crate::stage::Stage;
 use crate::store::Table;
 

@@ -16,6 +16,7 @@ const ENROLLED: &str = r#"{
     "project": "11111111-1111-1111-1111-111111111111", "project_code": "TEST",
     "device": "0102030405060708090a", "number": 12, "label": "Hery",
     "server_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "sealing_key": "QxDul9iMwfCIpVdsd6sM9cOseX89lROcbIS1QpxZZiqe4PccqB3PSP4zqkMYcA1Ctmua_pYLSV0wchLyiq63qNOO4ZajOh0E0Vt72opcEdsmKTh5KE87yjFUlD9zakoB",
     "root_area": "22222222-2222-2222-2222-222222222222", "server_ms": 1772000000000
 }"#;
 

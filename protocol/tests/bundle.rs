@@ -2,6 +2,8 @@
 
 #[path = "support/histories.rs"]
 mod histories;
+#[path = "support/sealed.rs"]
+mod sealed;
 
 use std::collections::HashSet;
 

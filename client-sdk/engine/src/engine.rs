@@ -7,7 +7,8 @@ use rand_core::Rng;
 
 use crate::carry::Export;
 use crate::edit::Saver;
-use crate::memory::rows::{EnrolmentRow, State};
+use crate::memory::enrolment_row::EnrolmentRow;
+use crate::memory::rows::State;
 use crate::memory::{self, Memory};
 use crate::stage::Stage;
 use crate::store::{Batch, Snapshot, Table, Write};

@@ -147,8 +147,8 @@ pub async fn enrol(app: &App, code: &str, key: &VerifyingKey) -> Result<Enrolled
             let project = known_project(tx, found.project).await?;
             let signer = ServerSigner::load(tx, project.id).await.map_err(AdminError::from)?;
             let sealing = SealingKeys::load(tx, project.id).await.map_err(AdminError::from)?;
-            let signed = |key: [u8; 32]| (key, signer.sign(&sealing_key_text(project.id, &key)));
-            let sealing_key = sealing.public_key().map(signed);
+            let told = |key: [u8; 32]| (key, signer.sign(&sealing_key_text(project.id, &key)));
+            let sealing_key = sealing.public_key().map(told);
             let server_key = signer.public_key();
             Ok(Enrolled { project, device: id, number, label: new.label, server_key, sealing_key })
         })

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use fieldmerge_sdk::{Device, NewRecord, SyncOptions};
+use fieldmerge_sdk::{Device, NewRecord, SyncOptions, Value as Given};
 use fieldmerge_tests::database::folder;
 use fieldmerge_tests::world::process;
 use serde_json::Value;
@@ -239,8 +239,16 @@ async fn what_never_had_a_network_comes_on_a_stick_and_its_receipts_go_back() {
     let area = hery.status().await.areas.iter().find(|area| area.code == "S1").expect("its site").area;
     let worker = || NewRecord::new("worker", area).set("family_name", "Rakotoarisoa").set("sex", "female");
     let record = hery.records().create(worker()).await.expect("saved");
-    let observation = NewRecord::new("observation", area).about(record).set("displacement_status", "idp");
+    let secret = *b"what nobody sees";
+    let observation = NewRecord::new("observation", area).about(record);
+    let observation = observation.set("corrects", Given::Bytes(secret.to_vec()));
     hery.records().create(observation).await.expect("saved");
+    let kept = || {
+        let files = std::fs::read_dir(folder.path().join("Hery")).expect("its folder");
+        let files = files.map(|file| std::fs::read(file.expect("a file").path()).expect("it reads"));
+        files.filter(|bytes| bytes.windows(16).any(|bytes| bytes == secret)).count()
+    };
+    assert!(kept() > 0);
     // One meets the other, who brings the stick to the office.
     lalao.import_bundle(hery.export_bundle().await.expect("exported")).await.expect("imported");
     let [carried] = &lalao.carried().await[..] else { panic!("for one author") };
@@ -259,6 +267,7 @@ async fn what_never_had_a_network_comes_on_a_stick_and_its_receipts_go_back() {
     }
     assert_eq!((lalao.carried().await[0].frames, lalao.carried().await[0].delivered), (0, 2));
     assert_eq!(hery.outbox().await.changes, [], "acknowledged without a network");
+    assert_eq!(kept(), 0, "an observation that the server has leaves no trace on the phone");
 
     it.json(&["admin", "bundle", "new-key", "ROADS"]);
     let noted =

@@ -8,11 +8,12 @@ use fieldmerge_protocol::bundle::{PartReader, PassedFrame};
 use fieldmerge_protocol::limits::{MAX_PART_BYTES, MAX_REQUEST_BYTES};
 use fieldmerge_protocol::sync::{self, FrameReceipt, Receipts, tag};
 
-use super::keep::{carried_key, carried_prefix, carry, keep_receipts};
+use super::keep::{author_key, carried_key, carried_prefix, carry, keep_receipts};
 use super::{MAX_CARRIED_BYTES, MAX_CARRIED_FRAMES, MAX_CARRIED_OF_AUTHOR_BYTES, expire};
 use crate::engine::{Engine, Staged, Turn};
 use crate::memory::Memory;
 use crate::stage::Stage;
+use crate::store::Table;
 use crate::sync::receipts::{Applied, verified};
 use crate::{Failure, Imported, Outcome, SyncReport};
 
@@ -84,6 +85,14 @@ impl Load {
         *self.of_author.entry(author).or_default() += bytes;
     }
 
+    fn remove(&mut self, author: DeviceId, bytes: usize) {
+        self.bytes -= bytes;
+        self.frames -= 1;
+        if let Some(of_author) = self.of_author.get_mut(&author) {
+            *of_author -= bytes;
+        }
+    }
+
     fn has_room(&self, author: DeviceId, bytes: usize) -> bool {
         self.bytes + bytes <= MAX_CARRIED_BYTES
             && self.frames < MAX_CARRIED_FRAMES
@@ -135,14 +144,22 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Whether a frame of this author, number and content is carried that she signed.
-    fn holds(&self, prefix: &[u8], digest: [u8; 8], key: &VerifyingKey) -> bool {
+    /// Whether a frame of this author, number and content is carried that she signed. What says to be one and is not,
+    /// came before she was known, and goes.
+    fn holds(&mut self, prefix: &[u8], digest: [u8; 8], author: &VerifyingKey) -> bool {
         let carried = self.stage.memory.carried.range(prefix.to_vec()..);
-        let mut same = carried.take_while(|(key, _)| key.starts_with(prefix));
-        same.any(|(_, row)| {
-            PassedFrame::parse(&row.payload)
-                .is_ok_and(|frame| frame.header().digest == digest && frame.verify(key).is_ok())
-        })
+        for (key, row) in carried.take_while(|(key, _)| key.starts_with(prefix)) {
+            let Ok(frame) = PassedFrame::parse(&row.payload) else { continue };
+            if frame.header().digest != digest || !self.stage.carries(key) {
+                continue;
+            }
+            if frame.verify(author).is_ok() {
+                return true;
+            }
+            self.load.remove(frame.header().device, row.payload.len());
+            self.stage.put(Table::Carried, key.clone(), None);
+        }
+        false
     }
 
     fn receipts(&mut self, payload: &[u8], turn: &mut Turn<'_>) -> Result<(), Failure> {
@@ -172,10 +189,4 @@ impl Import<'_> {
 fn is_of_the_author(receipt: &FrameReceipt) -> bool {
     let unproven = ["bad-signature", "unknown-device", "device-revoked", "wrong-project"];
     !receipt.code.as_deref().is_some_and(|code| unproven.contains(&code))
-}
-
-/// The key that the roster gives for a device.
-fn author_key(stage: &Stage<'_>, device: DeviceId) -> Option<VerifyingKey> {
-    let known = stage.roster().devices.iter().find(|known| known.device == device)?;
-    VerifyingKey::from_bytes(known.key.as_slice().try_into().ok()?).ok()
 }

@@ -1,7 +1,9 @@
 //! What is kept of others: their frames until somebody acknowledges them, their receipts until the way back.
 
+use ed25519_dalek::VerifyingKey;
+use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::bundle::{PassedFrame, SealedHeader};
-use fieldmerge_protocol::sync::ReceiptList;
+use fieldmerge_protocol::sync::{FrameReceipt, ReceiptList};
 use sha2::{Digest, Sha256};
 
 use super::MAX_CARRIED_RECEIPTS;
@@ -27,6 +29,20 @@ pub(super) fn carry(stage: &mut Stage<'_>, key: Vec<u8>, payload: Vec<u8>, since
     stage.put(Table::Carried, key, Some(rows::bytes(&row)));
 }
 
+/// The key that the roster gives for a device.
+pub(super) fn author_key(stage: &Stage<'_>, device: DeviceId) -> Option<VerifyingKey> {
+    let known = stage.roster().devices.iter().find(|known| known.device == device)?;
+    VerifyingKey::from_bytes(known.key.as_slice().try_into().ok()?).ok()
+}
+
+/// Whether a receipt for a frame that its author had not signed is held against one that she did sign.
+fn is_for_another(stage: &Stage<'_>, receipt: &FrameReceipt, row: &CarriedRow) -> bool {
+    receipt.code.as_deref() == Some("bad-signature")
+        && PassedFrame::parse(&row.payload).is_ok_and(|frame| {
+            author_key(stage, frame.header().device).is_some_and(|key| frame.verify(&key).is_ok())
+        })
+}
+
 /// Keeps receipts of another device, to be carried back, and drops the frames that they acknowledge.
 pub(crate) fn keep_receipts(stage: &mut Stage<'_>, list: &ReceiptList, payload: &[u8]) {
     for receipt in &list.receipts {
@@ -36,10 +52,10 @@ pub(crate) fn keep_receipts(stage: &mut Stage<'_>, list: &ReceiptList, payload: 
         let keys: Vec<Vec<u8>> = carried
             .map_while(|(key, row)| {
                 let header = PassedFrame::parse(&row.payload).ok()?.header();
-                named(&header).then(|| (key.clone(), header.digest))
+                named(&header).then_some((key, row, header.digest))
             })
-            .filter(|(_, digest)| *digest == receipt.digest)
-            .map(|(key, _)| key)
+            .filter(|(_, row, digest)| *digest == receipt.digest && !is_for_another(stage, receipt, row))
+            .map(|(key, ..)| key.clone())
             .collect();
         for key in keys {
             stage.put(Table::Carried, key, None);

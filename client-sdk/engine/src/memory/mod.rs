@@ -3,6 +3,7 @@
 //! It is only ever changed by applying writes, on opening and after each durable batch alike, so that memory is what
 //! reopening the store would give.
 
+pub(crate) mod enrolment_row;
 pub(crate) mod record_row;
 pub(crate) mod rows;
 pub(crate) mod sealed_rows;
@@ -17,8 +18,9 @@ use smol_str::SmolStr;
 
 use crate::store::{Snapshot, Table, Write};
 use crate::{Enrolment, OpenError};
+use enrolment_row::EnrolmentRow;
 use record_row::RecordRow;
-use rows::{EnrolmentRow, FrameKey, FrameRow, NoticeRow, OutboxRow, State};
+use rows::{FrameKey, FrameRow, NoticeRow, OutboxRow, State};
 use sealed_rows::{CarriedRow, KeptRow};
 
 /// The rows of `meta`.

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use fieldmerge_protocol::sync::Feed;
-use fieldmerge_protocol::{Actor, AreaId, ChangeHash, DeviceId, Incarnation, LogId, ProjectId, RecordId};
+use fieldmerge_protocol::{Actor, ChangeHash, Incarnation, LogId, RecordId};
 use minicbor::{Decode, Encode};
 use smol_str::SmolStr;
 
-use crate::{Enrolment, OpenError, OutboxState};
+use crate::{OpenError, OutboxState};
 
 /// Ids of the protocol that are plain bytes in a row.
 pub(crate) trait IdBytes: Sized {
@@ -75,92 +75,6 @@ pub(crate) mod ids {
     pub(crate) fn decode<C, T: IdBytes>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<T>, Error> {
         let count = d.array()?.ok_or_else(|| Error::message("indefinite"))?;
         (0..count).map(|_| T::read(d.bytes()?).ok_or_else(|| Error::message("wrong length"))).collect()
-    }
-}
-
-/// What a device keeps of its enrolment.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct EnrolmentRow {
-    #[n(0)]
-    project: ProjectId,
-    #[n(1)]
-    project_code: String,
-    #[n(2)]
-    device: DeviceId,
-    #[n(3)]
-    number: u32,
-    #[n(4)]
-    label: String,
-    #[n(5)]
-    #[cbor(with = "minicbor::bytes")]
-    server_key: [u8; 32],
-    #[n(9)]
-    #[cbor(with = "minicbor::bytes")]
-    sealing_key: Option<[u8; 32]>,
-    #[n(6)]
-    root_area: AreaId,
-    #[n(7)]
-    address: String,
-    #[n(8)]
-    server_ms: i64,
-}
-
-impl From<&Enrolment> for EnrolmentRow {
-    fn from(enrolment: &Enrolment) -> Self {
-        let Enrolment {
-            project,
-            project_code,
-            device,
-            number,
-            label,
-            server_key,
-            sealing_key,
-            root_area,
-            address,
-            server_ms,
-        } = enrolment.clone();
-        Self {
-            project,
-            project_code,
-            device,
-            number,
-            label,
-            server_key,
-            sealing_key,
-            root_area,
-            address,
-            server_ms,
-        }
-    }
-}
-
-impl From<EnrolmentRow> for Enrolment {
-    fn from(row: EnrolmentRow) -> Self {
-        let EnrolmentRow {
-            project,
-            project_code,
-            device,
-            number,
-            label,
-            server_key,
-            sealing_key,
-            root_area,
-            address,
-            server_ms,
-        } = row;
-        Self {
-            project,
-            project_code,
-            device,
-            number,
-            label,
-            server_key,
-            sealing_key,
-            root_area,
-            address,
-            server_ms,
-        }
     }
 }
 

@@ -283,3 +283,43 @@ fn a_carrier_that_is_restored_delivers_again_and_nothing_is_doubled() {
     a.sync_well(&mut server);
     assert!(a.engine.outbox().changes.is_empty());
 }
+
+#[test]
+fn forged_bytes_do_not_stand_in_the_way_of_the_frame_that_they_claim_to_be() {
+    let (mut server, mut a, _) = pair();
+    let mut late = Phone::enrolled(&mut server, 3, &[Role::Enumerator]);
+    a.create(server.site, "Rakoto");
+    let genuine = a.export();
+    let sealed = parts(&genuine)[0].1.clone();
+    let forged = (0..9_u8).map(|number| {
+        let mut forged = sealed.clone();
+        let end = forged.len() - 1;
+        forged[end] ^= 1 + number;
+        (tag::SEALED_FRAME, forged)
+    });
+    let forged: Vec<(u8, Vec<u8>)> = forged.chain([(tag::END, Vec::new())]).collect();
+    // A carrier that has never synced knows nobody's key.
+    assert_eq!(taken(late.import(&file(&forged))).frames, 9);
+    assert_eq!(taken(late.import(&genuine)).frames, 1);
+    // The receipt of a forged one, brought by somebody else, is not held against the genuine one.
+    let mut b = Phone::enrolled(&mut server, 2, &[Role::Enumerator]);
+    b.sync_well(&mut server);
+    b.import(&genuine).expect("imported");
+    let header = PassedFrame::parse(&sealed).expect("a frame").header();
+    let receipt = FrameReceipt {
+        frame: header.frame,
+        status: FrameStatus::Quarantined,
+        exceptions: Vec::new(),
+        code: Some("bad-signature".to_owned()),
+        digest: header.digest,
+    };
+    b.import(&server.receipt_file(a.device, receipt)).expect("imported");
+    assert_eq!((b.engine.outbox().carried_frames, b.engine.outbox().carried_receipts), (1, 1));
+    assert_eq!(b.sync_well(&mut server).delivered, 1);
+    assert_eq!(b.engine.outbox().carried_frames, 0);
+    // One who knows the author from the beginning takes none of them.
+    let mut knows = Phone::enrolled(&mut server, 4, &[Role::Enumerator]);
+    knows.sync_well(&mut server);
+    assert_eq!(taken(knows.import(&file(&forged))), Imported { skipped: 9, ..Imported::default() });
+    assert_eq!(server.records(RecordClass::Core), 1);
+}

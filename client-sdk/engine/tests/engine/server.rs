@@ -3,6 +3,7 @@
 mod feeds;
 mod inspect;
 mod regroup;
+mod roster;
 mod sealed;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use fieldmerge_protocol::bundle::{
 use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
     self, Dictionary, Exception, Feed, Finish, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome,
-    ReceiptList, Receipts, Roster, RosterArea, RosterDevice, RosterGrant, Welcome, tag,
+    ReceiptList, Receipts, Welcome, tag,
 };
 use fieldmerge_protocol::{
     Actor, AreaId, Change, ChangeHash, DeviceId, LogId, ProjectId, RecordClass, RecordId,
@@ -248,25 +249,6 @@ impl Server {
         let signature = self.key.sign(&text).to_bytes().to_vec();
         writer.part(tag::FINISH, &sync::encode(&Finish { more, signature }));
         writer.into_bytes()
-    }
-
-    fn roster_of(&self, device: DeviceId) -> Roster {
-        let area = |area, code: &str| RosterArea { area, code: code.to_owned(), name: code.to_owned() };
-        let known = self.devices.iter().map(|(device, known)| RosterDevice {
-            device: *device,
-            number: known.number,
-            label: format!("phone {}", known.number),
-            key: known.key.to_bytes().to_vec(),
-            roles: known.grants.iter().map(|grant| grant.role.name().to_owned()).collect(),
-        });
-        let grants = self.devices[&device].grants.iter();
-        Roster {
-            version: self.roster,
-            areas: vec![area(self.root, "ROOT"), area(self.site, "S1")],
-            devices: known.collect(),
-            grants: grants.map(|g| RosterGrant { area: g.area, role: g.role.name().to_owned() }).collect(),
-            sealing_key: self.sealing.last().map(|pair| pair.public),
-        }
     }
 
     fn frame(&mut self, payload: &[u8]) -> Option<(DeviceId, FrameReceipt)> {

@@ -70,11 +70,11 @@ impl BundleCommand {
                             .await?
                     }
                 };
-                output.show(&Shown::from(taken), |shown| text(shown))
+                output.show(&Shown::from(taken), text)
             }
             Self::NewKey { project } => {
                 let id = bundles::replace_key(app, &project).await?;
-                let key = id.iter().map(|byte| format!("{byte:02x}")).collect();
+                let key = format!("{:08x}", u32::from_be_bytes(id));
                 output.show(&Made { key }, |made| format!("The new sealing key has the id {}.", made.key))
             }
         }

@@ -1,8 +1,5 @@
 //! What is sealed comes back byte for byte, to the holder of the key alone, and only as it was sealed.
 
-#[path = "support/histories.rs"]
-mod histories;
-
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_protocol::bundle::{
     BundleError, FrameDraft, Origin, Packing, PassedFrame, SealedDraft, SealedFrame,
@@ -10,8 +7,9 @@ use fieldmerge_protocol::bundle::{
 use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{self, tag};
 use fieldmerge_protocol::{AreaId, DeviceId, Incarnation, ProjectId, RecordClass};
-use histories::{History, history};
 use proptest::prelude::*;
+
+use crate::histories::{History, history};
 
 fn frame(history: &History, key: &SigningKey, number: u64) -> Vec<u8> {
     let origin = Origin {

@@ -188,8 +188,15 @@ fn answer() -> Vec<u8> {
             bytes: raw,
         }),
     };
-    let welcome =
-        Welcome { log: LogId([5; 16]), now_ms: 1, committed: 1, stale: false, roster: None, lost: None };
+    let welcome = Welcome {
+        log: LogId([5; 16]),
+        now_ms: 1,
+        committed: 1,
+        stale: false,
+        roster: None,
+        lost: None,
+        backed_up_ms: None,
+    };
     let mut writer = BundleWriter::new();
     writer
         .part(tag::WELCOME, &sync::encode(&welcome))

@@ -80,7 +80,7 @@ async fn take(
 ) -> Result<Prepared, ApiError> {
     let (hello_bytes, hello) = intake.hello().await?;
     failpoint("request-parsed");
-    let batch = opened(app, &authed.directory, intake.batch().await?).await?;
+    let batch = opened(app, authed, intake.batch().await?).await?;
     let device = authed.device;
     let mut tx = app.store().read().await?;
     let (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
@@ -198,7 +198,7 @@ async fn push(
             Following::Cut(error) => return Err(error),
             Following::More => {}
         }
-        batch = opened(app, &directory, intake.batch().await?).await?;
+        batch = opened(app, authed, intake.batch().await?).await?;
         let mut tx = app.store().read().await?;
         (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
         let committed =
@@ -212,9 +212,16 @@ async fn push(
     }
 }
 
-/// A batch with its sealed frames opened, as far as they open.
-async fn opened(app: &App, directory: &Arc<Directory>, mut batch: Batch) -> Result<Batch, ApiError> {
-    batch.frames = app.commits().open(directory, batch.frames).await?;
+/// A batch with its sealed frames opened, as far as they open: by the keys that there are now, for a device may know a key
+/// that is younger than what this process has in memory.
+async fn opened(app: &App, authed: &AuthedDevice, mut batch: Batch) -> Result<Batch, ApiError> {
+    if batch.frames.iter().any(|payload| push::sealed::is_sealed(payload)) {
+        let mut tx = app.store().read().await?;
+        let directory = app.directories().get(&mut tx, authed.directory.project.id).await?;
+        tx.rollback().await?;
+        let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
+        batch.frames = app.commits().open(&directory, batch.frames).await?;
+    }
     Ok(batch)
 }
 

@@ -310,18 +310,18 @@ impl<'m> Stage<'m> {
         }
     }
 
-    /// The frames that are kept sealed, as they are on this stage.
-    pub(crate) fn kept(&self) -> BTreeMap<FrameKey, KeptRow> {
-        let mut rows = self.memory.kept.clone();
-        let staged = self.rest.iter().filter(|((table, _), _)| *table == Table::Kept);
-        for ((_, key), value) in staged {
-            let Some(key) = rows::read_frame_key(key) else { continue };
-            match value.as_ref().and_then(|value| rows::read("kept", value).ok()) {
-                Some(row) => rows.insert(key, row),
-                None => rows.remove(&key),
-            };
+    /// A frame that is kept sealed.
+    pub(crate) fn kept(&self, key: FrameKey) -> Option<KeptRow> {
+        match self.rest.get(&(Table::Kept, rows::frame_key(key))) {
+            Some(staged) => rows::read("kept", staged.as_ref()?).ok(),
+            None => self.memory.kept.get(&key).cloned(),
         }
-        rows
+    }
+
+    /// The frames that this stage keeps or lets go.
+    pub(crate) fn kept_here(&self) -> impl Iterator<Item = FrameKey> {
+        let staged = self.rest.keys().filter(|(table, _)| *table == Table::Kept);
+        staged.filter_map(|(_, key)| rows::read_frame_key(key))
     }
 
     /// A row that this stage puts.

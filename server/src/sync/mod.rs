@@ -245,8 +245,10 @@ pub async fn take_frames(
 ) -> Result<(Receipted, Arc<Directory>), ApiError> {
     let mut tx = app.store().read().await?;
     let directory = app.directories().get(&mut tx, project).await?;
+    tx.rollback().await?;
     let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
     let frames = app.commits().open(&directory, frames).await?;
+    let mut tx = app.store().read().await?;
     let known = Known::of(app, &mut tx, project, None, &frames).await?;
     tx.rollback().await?;
     let arrival = arrival(app, &directory, None, frames, known);

@@ -2,7 +2,7 @@
 //!
 //! The device may not read them any more, and cannot; a server that was restored gets them back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_protocol::bundle::SealedDraft;
 use fieldmerge_protocol::sync::{FrameReceipt, FrameStatus};
@@ -91,16 +91,16 @@ pub(crate) fn receipt(stage: &mut Stage<'_>, receipt: &FrameReceipt) {
 /// The server has signed for the answer: everything that it has was received by `now_ms` at the latest, and what it
 /// received until `backed_up_ms` need not be kept.
 pub(crate) fn settle(stage: &mut Stage<'_>, now_ms: i64, backed_up_ms: Option<i64>) {
-    for (key, row) in stage.kept() {
-        if row.standing != KeptStanding::Received {
-            continue;
-        }
+    let backed_up = |received_ms: i64| backed_up_ms.is_some_and(|until_ms| received_ms <= until_ms);
+    let moves =
+        |row: &KeptRow| row.standing == KeptStanding::Received && row.received_ms.is_none_or(backed_up);
+    let stored = stage.memory.kept.iter().filter(|(_, row)| moves(row)).map(|(key, _)| *key);
+    let keys: BTreeSet<FrameKey> = stored.chain(stage.kept_here()).collect();
+    for key in keys {
+        let Some(row) = stage.kept(key).filter(moves) else { continue };
         let received_ms = row.received_ms.unwrap_or(now_ms);
-        if backed_up_ms.is_some_and(|until_ms| received_ms <= until_ms) {
-            put(stage, key, None);
-        } else if row.received_ms.is_none() {
-            put(stage, key, Some(&KeptRow { received_ms: Some(received_ms), ..row }));
-        }
+        let row = KeptRow { received_ms: Some(received_ms), ..row };
+        put(stage, key, (!backed_up(received_ms)).then_some(&row));
     }
 }
 
@@ -126,4 +126,37 @@ fn bound_to(stage: &mut Stage<'_>, now_ms: i64, most: usize) {
         put(stage, *key, None);
     }
     stage.notify(now_ms, "kept-given-up", given_up, Vec::new());
+}
+
+#[cfg(test)]
+mod tests {
+    use fieldmerge_protocol::Incarnation;
+
+    use super::*;
+    use crate::memory::rows::State;
+
+    #[test]
+    fn of_what_is_too_much_the_oldest_goes() {
+        let draft = |bytes: usize| -> SealedDraft {
+            let fields = (vec![1; 50], vec![2; bytes]);
+            let mut encoder = minicbor::Encoder::new(Vec::new());
+            encoder.map(2).and_then(|e| e.u8(0)?.bytes(&fields.0)?.u8(1)?.bytes(&fields.1)).expect("a row");
+            fieldmerge_protocol::sync::decode(&encoder.into_writer()).expect("a draft")
+        };
+        let mut memory = Memory { state: Some(State::new(Incarnation([1; 4]))), ..Memory::default() };
+        // Numbers say nothing about age; what no answer has told the time of is the newest.
+        for (number, received_ms) in [(1, Some(30)), (2, Some(10)), (3, None), (4, Some(20))] {
+            let row = KeptRow { frame: draft(886), standing: KeptStanding::Received, received_ms };
+            memory.kept.insert((Incarnation([1; 4]), number), row);
+        }
+        for (most, left) in [(4_000, &[1, 2, 3, 4][..]), (3_999, &[1, 3, 4]), (1_500, &[3]), (0, &[])] {
+            let mut stage = Stage::new(&memory).expect("a state");
+            bound_to(&mut stage, 5, most);
+            let kept = memory.kept.keys().filter(|key| stage.kept(**key).is_some());
+            assert_eq!(kept.map(|(_, number)| *number).collect::<Vec<_>>(), left, "{most}");
+            let (writes, _) = stage.finish().expect("it finishes");
+            let told = writes.iter().any(|write| write.table == Table::Notices);
+            assert_eq!(told, left.len() < 4);
+        }
+    }
 }

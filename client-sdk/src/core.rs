@@ -6,6 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{Effect, Engine, Failure, Input, Outcome, Ticket};
 use rand_chacha::ChaCha20Rng;
 
+use crate::attachments::Files;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::store::Store;
@@ -14,6 +15,7 @@ use crate::store::Store;
 pub(crate) struct Core {
     pub(crate) engine: Engine,
     pub(crate) key: SigningKey,
+    pub(crate) files: Files,
     store: Store,
     clock: Clock,
     rng: ChaCha20Rng,
@@ -21,11 +23,17 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(engine: Engine, store: Store, key: SigningKey, clock: Clock, rng: ChaCha20Rng) -> Self {
-        Self { engine, key, store, clock, rng, tickets: 0 }
+    pub(crate) fn new(
+        engine: Engine,
+        (store, files): (Store, Files),
+        key: SigningKey,
+        clock: Clock,
+        rng: ChaCha20Rng,
+    ) -> Self {
+        Self { engine, key, files, store, clock, rng, tickets: 0 }
     }
 
-    /// Takes an input and performs every effect that concerns the store or the key. The others are returned.
+    /// Takes an input and performs every effect that concerns the store, the files or the key. The others are returned.
     pub(crate) async fn drive(&mut self, input: Input) -> Vec<Effect> {
         let mut inputs = VecDeque::from([input]);
         let mut left = Vec::new();
@@ -36,6 +44,8 @@ impl Core {
                         Ok(()) => Input::Stored { batch: batch.id },
                         Err(_) => Input::StoreFailed { batch: batch.id },
                     }),
+                    // What is left here is found when the device is opened the next time.
+                    Effect::Discard { hash } => self.files.delete(hash).await,
                     Effect::Sign(request) => {
                         let sign = |message: &Vec<u8>| self.key.sign(message).to_bytes();
                         let signatures = request.messages.iter().map(sign).collect();

@@ -17,6 +17,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tokio::sync::Mutex;
 
+use crate::attachments::Files;
 use crate::clock::Clock;
 use crate::core::Core;
 use crate::error::{ClientError, Error};
@@ -37,7 +38,8 @@ pub struct Options {
 
 /// A device and its folder. Clones share it; every method may be called from any task.
 ///
-/// The folder holds `device.db`, the records and the outbox, and `device.key`, the device's key.
+/// The folder holds `device.db`, the records and the outbox, `device.key`, the device's key, and `attachments`, the bytes
+/// of attachments, a file each.
 #[derive(Clone)]
 pub struct Device {
     inner: Arc<Inner>,
@@ -45,6 +47,7 @@ pub struct Device {
 
 struct Inner {
     core: Arc<Mutex<Core>>,
+    files: Files,
     /// Held while a sync runs, so that there is one at a time.
     syncing: Mutex<()>,
     transport: Transport,
@@ -74,9 +77,14 @@ impl Device {
             Some(_) => key::read(&key_file)?,
             None => key::read_or_make(&key_file, &mut rng)?,
         };
-        let core = Core::new(engine, store, key, options.clock, rng);
-        let inner =
-            Inner { core: Arc::new(Mutex::new(core)), syncing: Mutex::new(()), transport: Transport::new()? };
+        let files = Files::open(folder, &engine.attachments()).await?;
+        let core = Core::new(engine, (store, files.clone()), key, options.clock, rng);
+        let inner = Inner {
+            core: Arc::new(Mutex::new(core)),
+            files,
+            syncing: Mutex::new(()),
+            transport: Transport::new()?,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -272,8 +280,19 @@ impl Device {
         read(&self.inner.core.lock().await.engine)
     }
 
+    pub(crate) fn core(&self) -> &Arc<Mutex<Core>> {
+        &self.inner.core
+    }
+
+    pub(crate) fn files(&self) -> &Files {
+        &self.inner.files
+    }
+
     /// Runs in a task of its own: a caller that gives up must not leave the engine waiting for its store.
-    async fn ask(&self, request: impl FnOnce(u64) -> Input + Send + 'static) -> Result<Outcome, Error> {
+    pub(crate) async fn ask(
+        &self,
+        request: impl FnOnce(u64) -> Input + Send + 'static,
+    ) -> Result<Outcome, Error> {
         let core = Arc::clone(&self.inner.core);
         let asked = tokio::spawn(async move { core.lock().await.ask(request).await });
         asked.await.map_err(|_| Error::NoOutcome)?

@@ -1,7 +1,8 @@
 //! What a caller wants to save, before it is checked.
 
 use fieldmerge_engine::Edit;
-use fieldmerge_protocol::{AreaId, Path, PersonNumber, RecordId, Value};
+use fieldmerge_model::types::THUMBNAIL;
+use fieldmerge_protocol::{AreaId, AttachmentHash, Path, PersonNumber, RecordId, Value};
 
 use crate::error::Error;
 
@@ -23,6 +24,7 @@ macro_rules! into_value {
 }
 
 into_value! {
+    AttachmentHash: hash => Value::str(hash.to_string()),
     Value: value => value,
     &str: text => Value::str(text),
     String: text => Value::str(text),
@@ -89,6 +91,16 @@ impl NewRecord {
         self.set(format!("{set}/{member}"), true)
     }
 
+    /// Sets an attachment, and the thumbnail that the app made of it.
+    #[must_use]
+    pub fn photo(self, field: &str, photo: AttachmentHash, thumbnail: Option<AttachmentHash>) -> Self {
+        let with = self.set(field, photo);
+        match thumbnail {
+            Some(thumbnail) => with.set(thumbnail_path(field), thumbnail),
+            None => with,
+        }
+    }
+
     pub(crate) fn into_edit(self) -> Result<Edit, Error> {
         let values = checked(self.values)?;
         let Self { record, record_type, area, subject, person, .. } = self;
@@ -124,6 +136,14 @@ impl RecordEdit {
         self
     }
 
+    /// Sets an attachment, and the thumbnail that the app made of it. Without one, that of another picture that stood
+    /// there goes.
+    #[must_use]
+    pub fn photo(self, field: &str, photo: AttachmentHash, thumbnail: Option<AttachmentHash>) -> Self {
+        let thumbnail = thumbnail.map_or(Value::Null, IntoValue::into_value);
+        self.set(field, photo).set(thumbnail_path(field), thumbnail)
+    }
+
     /// Clears an answer.
     #[must_use]
     pub fn clear(self, path: impl Into<String>) -> Self {
@@ -149,6 +169,10 @@ impl RecordEdit {
         let Self { record, person, .. } = self;
         Ok(Edit::Change { record, person, values: checked(self.values)?, removes })
     }
+}
+
+fn thumbnail_path(field: &str) -> String {
+    format!("{field}/{THUMBNAIL}")
 }
 
 fn checked(values: Vec<(String, Value)>) -> Result<Vec<(Path, Value)>, Error> {

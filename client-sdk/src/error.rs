@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fieldmerge_engine::{Failure, FailureKind, OpenError, SyncEnd};
+use fieldmerge_protocol::limits::MAX_ATTACHMENT_BYTES;
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
 
 /// What an app does about an error.
@@ -92,6 +93,8 @@ pub(crate) enum Error {
     InUse { folder: PathBuf },
     #[error("the server's answer cannot be read; the network may ask for a sign-in first")]
     BadAnswer,
+    #[error("an attachment has 1 to {MAX_ATTACHMENT_BYTES} bytes; make the picture smaller first")]
+    AttachmentSize,
     #[error("the path of a value is not valid")]
     BadPath,
     #[error("the engine did not answer")]
@@ -142,6 +145,7 @@ impl From<Error> for ClientError {
             Error::BadAnswer | Error::NoServer { .. } => {
                 Self::new(ErrorKind::Offline, "malformed-answer", message)
             }
+            Error::AttachmentSize => Self::new(ErrorKind::Refused, "attachment-size", message),
             Error::BadPath => Self::new(ErrorKind::Refused, "bad-path", message),
             Error::NoOutcome => Self::new(ErrorKind::Bug, "internal", message),
         }

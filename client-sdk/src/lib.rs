@@ -20,6 +20,7 @@
 //! A call that writes returns when what it wrote is durable; it needs no link. [`Device::sync`] sends what has not been
 //! received and reads what is new; it may be cut at any moment.
 
+mod attachments;
 mod clock;
 mod core;
 mod device;
@@ -29,6 +30,7 @@ mod key;
 mod records;
 mod store;
 mod sync;
+mod transfer;
 mod transport;
 mod upload;
 
@@ -37,10 +39,11 @@ pub use device::{Device, Options};
 pub use draft::{IntoValue, NewRecord, RecordEdit};
 pub use error::{ClientError, ErrorKind};
 pub use fieldmerge_engine::{
-    Advice, CandidateView, CarriedView, CaseView, Edit, Enrolment, EntryView, Hit, Imported, ListQuery,
-    LogEntry, Notice, OutboxState, OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary,
-    SyncEnd, SyncOptions, SyncReport, ValueView,
+    Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, DEFAULT_ATTACHMENT_BYTES,
+    Edit, Enrolment, EntryView, Hit, Imported, ListQuery, LogEntry, Notice, OutboxState, OutboxView,
+    Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd, SyncOptions, SyncReport,
+    ValueView,
 };
 pub use fieldmerge_model::types;
-pub use fieldmerge_protocol::{AreaId, DeviceId, Path, RecordClass, RecordId, Value};
+pub use fieldmerge_protocol::{AreaId, AttachmentHash, DeviceId, Path, RecordClass, RecordId, Value};
 pub use records::Records;

@@ -62,6 +62,8 @@ fn statements(table: Table) -> Statements {
         Table::Receipts => statements!("receipts"),
         Table::Notices => statements!("notices"),
         Table::Dictionaries => statements!("dictionaries"),
+        Table::Attachments => statements!("attachments"),
+        Table::References => statements!("attachment_references"),
         Table::Kept => statements!("kept"),
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use fieldmerge_engine::{Effect, Input, Request, SyncOptions, SyncReport};
+use fieldmerge_engine::{Effect, Input, Request, SyncOptions, SyncReport, Transfer};
 use reqwest::Response;
 use tokio::sync::Mutex;
 
 use crate::core::Core;
 use crate::error::Error;
+use crate::transfer;
 use crate::transport::{Answer, Transport, next_piece};
 use crate::upload::Progress;
 
@@ -15,6 +16,7 @@ use crate::upload::Progress;
 #[derive(Default)]
 struct Wanted {
     send: Option<Request>,
+    transfer: Option<Transfer>,
     cancelled: bool,
     report: Option<SyncReport>,
 }
@@ -29,11 +31,21 @@ pub(crate) async fn run(
         Some(enrolment) => enrolment.address,
         None => return Err(Error::Engine(fieldmerge_engine::Failure::NotEnrolled)),
     };
+    let files = core.lock().await.files.clone();
     let mut wanted = feed(core, Input::Sync(options)).await?;
     loop {
         if let Some(report) = wanted.report {
             core.lock().await.forget_log().await;
             return Ok(report);
+        }
+        if let Some(asked) = wanted.transfer {
+            let transfer = asked.id;
+            let done = transfer::perform(&files, transport, &address, asked).await?;
+            if let Some((bytes, millis, answered)) = done.sent {
+                feed(core, Input::Uploaded { request: transfer, bytes, millis, answered }).await?;
+            }
+            wanted = feed(core, Input::Transferred { transfer, result: done.result }).await?;
+            continue;
         }
         let request = wanted.send.ok_or(Error::NoOutcome)?;
         let id = request.id;
@@ -67,7 +79,12 @@ async fn read(core: &Arc<Mutex<Core>>, request: u64, mut response: Response) -> 
             Err(_) => (Input::Cut { request, reached: true }, true),
         };
         let wanted = feed(core, input).await?;
-        if last || wanted.cancelled || wanted.send.is_some() || wanted.report.is_some() {
+        if last
+            || wanted.cancelled
+            || wanted.send.is_some()
+            || wanted.transfer.is_some()
+            || wanted.report.is_some()
+        {
             return Ok(wanted);
         }
     }
@@ -81,6 +98,7 @@ async fn feed(core: &Arc<Mutex<Core>>, input: Input) -> Result<Wanted, Error> {
     for effect in driven.await.map_err(|_| Error::NoOutcome)? {
         match effect {
             Effect::Send(request) => wanted.send = Some(request),
+            Effect::Transfer(transfer) => wanted.transfer = Some(transfer),
             Effect::Cancel { .. } => wanted.cancelled = true,
             Effect::SyncEnded(report) => wanted.report = Some(report),
             _ => {}

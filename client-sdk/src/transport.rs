@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fieldmerge_engine::{Refused, Request};
+use fieldmerge_engine::{Refused, Request, Transferred};
 use fieldmerge_protocol::api::{EnrolAnswer, EnrolRequest};
 use fieldmerge_protocol::problem::Problem;
-use reqwest::{Client, Response, StatusCode, Url, header};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, header};
 
 use crate::error::Error;
 use crate::upload::{Progress, Upload};
@@ -75,15 +75,39 @@ impl Transport {
         if sent.status() == StatusCode::OK {
             return Ok(Answer::Body(sent));
         }
-        let retry_after_seconds = retry_after(&sent);
-        let status = sent.status().as_u16();
-        let problem = problem(sent).await;
-        Ok(Answer::Refused(Refused {
-            status,
-            code: problem.as_ref().map(|problem| problem.code),
-            server_ms: problem.and_then(|problem| problem.server_ms),
-            retry_after_seconds,
-        }))
+        Ok(Answer::Refused(refusal(sent).await))
+    }
+
+    /// Begins a request with a token.
+    pub(crate) fn request(&self, method: Method, address: &str, path: &str) -> Result<RequestBuilder, Error> {
+        Ok(self.client.request(method, url(address, path)?))
+    }
+
+    /// The head of the answer to a request about an attachment. A link that fails before it is a cut.
+    pub(crate) async fn answer(
+        &self,
+        request: RequestBuilder,
+        progress: &Arc<Progress>,
+    ) -> Result<Response, Transferred> {
+        tokio::select! {
+            sent = request.send() => {
+                sent.map_err(|error| Transferred::Cut { bytes: 0, reached: !error.is_connect() })
+            }
+            () = progress.silence(SILENCE) => Err(Transferred::Cut { bytes: 0, reached: true }),
+        }
+    }
+}
+
+/// What a server that refuses says.
+pub(crate) async fn refusal(answer: Response) -> Refused {
+    let retry_after_seconds = retry_after(&answer);
+    let status = answer.status().as_u16();
+    let problem = problem(answer).await;
+    Refused {
+        status,
+        code: problem.as_ref().map(|problem| problem.code),
+        server_ms: problem.and_then(|problem| problem.server_ms),
+        retry_after_seconds,
     }
 }
 

@@ -10,6 +10,13 @@ use crate::{AreaId, DeviceId, LogId, ProjectId, RecordClass, RecordId};
 /// The media type of bundles.
 pub const BUNDLE_MEDIA_TYPE: &str = "application/vnd.fieldmerge.bundle";
 
+/// The media type of a piece of an upload.
+pub const PIECE_MEDIA_TYPE: &str = "application/offset+octet-stream";
+/// The header that says at which byte an upload stands.
+pub const UPLOAD_OFFSET: &str = "upload-offset";
+/// The header that says how many bytes the whole upload has.
+pub const UPLOAD_LENGTH: &str = "upload-length";
+
 /// `GET /v1/capabilities`: what this server speaks and how much it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -139,6 +139,13 @@ hex_id!(
     "actor"
 );
 
+hex_id!(
+    /// An attachment: the SHA-256 of its bytes. Records name it so, and so does everybody who sends or asks for it.
+    AttachmentHash,
+    32,
+    "attachment hash"
+);
+
 /// The number of a person on one device; 0 is the device's first person.
 pub type PersonNumber = u16;
 

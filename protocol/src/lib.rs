@@ -15,6 +15,9 @@ pub mod sync;
 pub mod value;
 
 pub use change::{Action, Change, ChangeError, ChangeHash, Op, OpId};
-pub use id::{Actor, AreaId, DeviceId, Incarnation, LogId, PersonNumber, ProjectId, RecordClass, RecordId};
+pub use id::{
+    Actor, AreaId, AttachmentHash, DeviceId, Incarnation, LogId, PersonNumber, ProjectId, RecordClass,
+    RecordId,
+};
 pub use path::Path;
 pub use value::Value;

@@ -26,6 +26,18 @@ pub const MAX_CARRIED_DAYS: i64 = 180;
 pub const MAX_BODY_SILENCE_SECONDS: u64 = 30;
 /// How long the answer of a sync may be silent, in seconds.
 pub const MAX_ANSWER_SILENCE_SECONDS: u64 = 10;
+/// The most bytes of an attachment.
+pub const MAX_ATTACHMENT_BYTES: u64 = 16 << 20;
+/// The most bytes of an attachment that one request brings.
+pub const MAX_ATTACHMENT_CHUNK_BYTES: usize = MAX_REQUEST_BYTES;
+/// The most bytes, as stated, of the attachments of one device that are not whole yet, and the most of these attachments.
+pub const MAX_UNFINISHED_ATTACHMENT_BYTES: u64 = 64 << 20;
+/// See [`MAX_UNFINISHED_ATTACHMENT_BYTES`].
+pub const MAX_UNFINISHED_ATTACHMENTS: u64 = 64;
+/// The most bytes of attachments that one device brings in a day.
+pub const MAX_ATTACHMENT_BYTES_A_DAY: u64 = 1 << 30;
+/// How long an attachment that is not whole waits for its next bytes, in seconds.
+pub const UNFINISHED_ATTACHMENT_SECONDS: i64 = 14 * 86_400;
 /// How long a device's token may live, from `iat` to `exp`, in seconds.
 pub const MAX_TOKEN_SECONDS: i64 = 300;
 /// How far a device's clock may differ after it has learned the offset, in seconds.
@@ -53,6 +65,18 @@ pub struct Limits {
     pub max_answer_silence_seconds: u64,
     /// The most changes of one device that may be held at a time.
     pub max_held_changes: usize,
+    /// The most bytes of an attachment.
+    pub max_attachment_bytes: u64,
+    /// The most bytes of an attachment that one request brings.
+    pub max_attachment_chunk_bytes: usize,
+    /// The most bytes, as stated, of the attachments of one device that are not whole yet.
+    pub max_unfinished_attachment_bytes: u64,
+    /// The most attachments of one device that are not whole yet.
+    pub max_unfinished_attachments: u64,
+    /// The most bytes of attachments that one device brings in a day.
+    pub max_attachment_bytes_a_day: u64,
+    /// How long an attachment that is not whole waits for its next bytes, in seconds.
+    pub unfinished_attachment_seconds: i64,
     /// How long a device's token may live, in seconds.
     pub max_token_seconds: i64,
     /// The most operations in a change.
@@ -72,6 +96,12 @@ impl Limits {
         max_body_silence_seconds: MAX_BODY_SILENCE_SECONDS,
         max_answer_silence_seconds: MAX_ANSWER_SILENCE_SECONDS,
         max_held_changes: MAX_HELD_CHANGES,
+        max_attachment_bytes: MAX_ATTACHMENT_BYTES,
+        max_attachment_chunk_bytes: MAX_ATTACHMENT_CHUNK_BYTES,
+        max_unfinished_attachment_bytes: MAX_UNFINISHED_ATTACHMENT_BYTES,
+        max_unfinished_attachments: MAX_UNFINISHED_ATTACHMENTS,
+        max_attachment_bytes_a_day: MAX_ATTACHMENT_BYTES_A_DAY,
+        unfinished_attachment_seconds: UNFINISHED_ATTACHMENT_SECONDS,
         max_token_seconds: MAX_TOKEN_SECONDS,
         max_change_operations: crate::change::MAX_OPS,
         max_path_bytes: crate::Path::MAX_BYTES,

@@ -25,6 +25,12 @@ pub enum ProblemCode {
     NotFound,
     /// The path exists, not with this method.
     MethodNotAllowed,
+    /// The upload stands at another offset: ask where, and go on from there.
+    OffsetMismatch,
+    /// The bytes that arrived do not have the hash that they were sent under; nothing of them is kept.
+    AttachmentMismatch,
+    /// The attachment has no bytes in this range.
+    RangeNotSatisfiable,
     /// The body has no Content-Length.
     LengthRequired,
     /// The body is larger than the published limit.
@@ -45,7 +51,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidRequest,
         Self::MalformedBundle,
         Self::UnsupportedVersion,
@@ -55,6 +61,9 @@ impl ProblemCode {
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::OffsetMismatch,
+        Self::AttachmentMismatch,
+        Self::RangeNotSatisfiable,
         Self::LengthRequired,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
@@ -77,6 +86,9 @@ impl ProblemCode {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::OffsetMismatch => "offset-mismatch",
+            Self::AttachmentMismatch => "attachment-mismatch",
+            Self::RangeNotSatisfiable => "range-not-satisfiable",
             Self::LengthRequired => "length-required",
             Self::PayloadTooLarge => "payload-too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
@@ -102,6 +114,11 @@ impl ProblemCode {
             Self::Forbidden => "This is not allowed.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This address does not take this method.",
+            Self::OffsetMismatch => "The upload stands at another place; ask where.",
+            Self::AttachmentMismatch => {
+                "What arrived is not the attachment that was announced; nothing was kept."
+            }
+            Self::RangeNotSatisfiable => "The attachment has no bytes in this range.",
             Self::LengthRequired => "The request must state its length.",
             Self::PayloadTooLarge => "The request is larger than this server takes.",
             Self::UnsupportedMediaType => "The request has a media type that is not taken here.",

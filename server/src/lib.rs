@@ -4,6 +4,7 @@
 //! administrator does, `cli` the commands. [`App`] is what all of them share.
 
 pub mod admin;
+pub mod attachments;
 pub mod auth;
 pub mod cases;
 pub mod cli;

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_store::{Dialect, Store};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use crate::attachments::objects::Objects;
 use crate::auth::attempts::Attempts;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_ATTACHMENTS};
 use crate::dictionary::Dictionaries;
 use crate::directory::Directories;
 use crate::http::ApiError;
@@ -23,6 +24,9 @@ use crate::sync::tail::Tails;
 
 /// How many transactions of pushes run side by side where the database takes several.
 const WRITERS: usize = 4;
+
+/// How many attachments are put together at a time: each holds a few MiB.
+const ASSEMBLIES: usize = 2;
 
 /// The running server. Cloning it is cheap, and all clones are one.
 #[derive(Debug, Clone)]
@@ -39,6 +43,9 @@ struct Inner {
     body_memory: BodyMemory,
     /// A permit for each dataset that may be read at a time.
     datasets: Arc<Semaphore>,
+    objects: Objects,
+    /// A permit for each attachment that may be put together at a time.
+    assemblies: Semaphore,
     wrong_codes: Attempts,
     dictionaries: Dictionaries,
     directories: Directories,
@@ -53,6 +60,7 @@ impl App {
     pub fn new(store: Store, clock: Clock, ids: Ids, config: Config, metrics: Metrics) -> Self {
         let body_memory = BodyMemory::new(config.max_body_memory_bytes);
         let datasets = Arc::new(Semaphore::new(config.max_datasets));
+        let objects = Objects::at(config.attachments.as_deref().unwrap_or(DEFAULT_ATTACHMENTS));
         let wrong_codes = Attempts::new(config.max_wrong_codes_per_minute);
         let commits = Commits::new(if store.dialect() == Dialect::Sqlite { 1 } else { WRITERS });
         let stopping = AtomicBool::new(false);
@@ -64,6 +72,8 @@ impl App {
             metrics,
             body_memory,
             datasets,
+            objects,
+            assemblies: Semaphore::new(ASSEMBLIES),
             wrong_codes,
             dictionaries: Dictionaries::default(),
             directories: Directories::default(),
@@ -102,6 +112,17 @@ impl App {
     /// The measures.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// The bytes of attachments.
+    pub fn objects(&self) -> &Objects {
+        &self.0.objects
+    }
+
+    /// Waits for one of the places where attachments are put together.
+    pub async fn reserve_assembly(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.0.assemblies.acquire().await.ok()
     }
 
     /// The wrong enrolment codes of the last minute.

@@ -11,7 +11,7 @@ use fieldmerge_server::admin::codes::{self, CodeRequest};
 use fieldmerge_server::admin::{GrantText, api_keys, projects};
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics, http};
 use fieldmerge_store::projects::Project;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -53,6 +53,12 @@ impl Server {
         Self::begin(kind, Config::default(), http::router).await
     }
 
+    /// A server that keeps attachments at a place.
+    pub async fn start_keeping(kind: Kind, place: String) -> Self {
+        let config = Config { attachments: Some(place), ..Config::default() };
+        Self::begin(kind, config, http::router).await
+    }
+
     /// A server with this configuration and these routes, on SQLite.
     pub async fn start_with(config: Config, router: impl FnOnce(&App) -> Router) -> Self {
         Self::begin(Kind::Sqlite, config, router).await
@@ -60,7 +66,8 @@ impl Server {
 
     async fn begin(kind: Kind, config: Config, router: impl FnOnce(&App) -> Router) -> Self {
         let database = Database::new(kind).await;
-        let config = Config { drain_timeout: Duration::from_secs(5), ..config };
+        let attachments = config.attachments.or_else(|| Some("memory:".to_owned()));
+        let config = Config { drain_timeout: Duration::from_secs(5), attachments, ..config };
         let store = database.store().await;
         let clock = Clock::fixed(START_MS);
         let app = App::new(store, clock, Ids::from_seed([7; 32]), config, Metrics::default());
@@ -96,6 +103,11 @@ impl Server {
     /// Begins a request.
     pub fn post(&self, url: &str) -> RequestBuilder {
         self.client.post(url)
+    }
+
+    /// Begins a request with another method.
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.client.request(method, url)
     }
 
     /// Begins a request with a JSON body.

@@ -1,7 +1,7 @@
 //! What the engine asks its host to do, and what it tells.
 
 use fieldmerge_protocol::sync::Feed;
-use fieldmerge_protocol::{ProjectId, RecordId};
+use fieldmerge_protocol::{AttachmentHash, ProjectId, RecordId};
 
 use crate::{Batch, Failure, Ticket};
 
@@ -15,6 +15,13 @@ pub enum Effect {
     /// Post the request; answer with [`crate::Input::Received`] for each piece of a 200 answer's body and then
     /// [`crate::Input::Ended`], or with [`crate::Input::Refused`], or with [`crate::Input::Cut`].
     Send(Request),
+    /// Send or fetch some bytes of an attachment; answer with [`crate::Input::Transferred`].
+    Transfer(Transfer),
+    /// Delete the bytes of an attachment: no record on this device names it any more.
+    Discard {
+        /// Which.
+        hash: AttachmentHash,
+    },
     /// Give up reading the answer to a request: nothing more of it is wanted.
     Cancel {
         /// [`Request::id`].
@@ -60,6 +67,42 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// A request about one attachment, at `/v1/projects/{project}/attachments/{hash}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// Names the request in the answer.
+    pub id: u64,
+    /// The project.
+    pub project: ProjectId,
+    /// The attachment.
+    pub hash: AttachmentHash,
+    /// The value of the header `Authorization`.
+    pub authorization: String,
+    /// What to do.
+    pub job: TransferJob,
+}
+
+/// What to do for an attachment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferJob {
+    /// `HEAD`: ask for the next byte that the server wants.
+    Ask,
+    /// `PATCH`: send bytes of it.
+    Send {
+        /// From here on.
+        offset: u64,
+        /// So many.
+        bytes: u64,
+        /// Of so many in all.
+        length: u64,
+    },
+    /// `GET` with a range: fetch what the host does not hold of it yet, from the first such byte on.
+    Fetch {
+        /// No more bytes than these.
+        most: u64,
+    },
+}
+
 /// What came of a request of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -103,6 +146,8 @@ pub struct Imported {
 pub enum SavedEdit {
     /// A record was made or changed.
     Record(RecordId),
+    /// The attachment is known; it is sent when a record has named it.
+    Attached(AttachmentHash),
     /// Entries were added: log and number of each, in the order in which they were given.
     Entries(Vec<(RecordId, u64)>),
 }
@@ -132,6 +177,12 @@ pub struct SyncReport {
     pub delivered: u64,
     /// Own changes that were written anew under a new incarnation.
     pub repaired: u64,
+    /// Attachments of which the server has all now.
+    pub attachments_sent: u64,
+    /// Attachments that were fetched whole.
+    pub attachments_received: u64,
+    /// Bytes of attachments that were sent or fetched.
+    pub attachment_bytes: u64,
     /// What was ignored or could not be merged; nothing of it was lost.
     pub problems: Vec<SyncProblem>,
 }
@@ -139,7 +190,8 @@ pub struct SyncReport {
 /// Something in an answer that was not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncProblem {
-    /// A stable code: `unsigned-receipts`, `unreadable-frame`, `missing-dependencies`, `refused-change`, `gap`.
+    /// A stable code: `unsigned-receipts`, `unreadable-frame`, `missing-dependencies`, `refused-change`, `gap`,
+    /// `attachments-later` (the server did not take or give attachments now).
     pub code: &'static str,
     /// The feed, if it concerns one.
     pub feed: Option<Feed>,

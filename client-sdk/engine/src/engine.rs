@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use fieldmerge_protocol::AttachmentHash;
 use fieldmerge_protocol::change::MAX_TIME;
 use rand_core::Rng;
 
@@ -13,7 +14,7 @@ use crate::memory::{self, Memory};
 use crate::stage::Stage;
 use crate::store::{Batch, Snapshot, Table, Write};
 use crate::sync::{AfterAnswer, Link, Session};
-use crate::{Edit, Effect, Enrolment, Failure, Input, OpenError, Outcome, Ticket};
+use crate::{Edit, Effect, Enrolment, Failure, Input, OpenError, Outcome, SyncEnd, Ticket};
 
 /// A device: its records, its outbox and its sync.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub struct Engine {
     pub(crate) session: Option<Session>,
     pub(crate) export: Option<Export>,
     pub(crate) link: Link,
-    last_id: u64,
+    pub(crate) last_id: u64,
 }
 
 /// A batch that the store has not answered for.
@@ -54,8 +55,16 @@ pub(crate) enum Then {
         /// The server has more but sent nothing new.
         stalled: bool,
     },
+    /// The records are synced; attachments follow.
+    RecordsOver,
+    /// These attachments need not be held any more.
+    Swept(Vec<AttachmentHash>),
+    /// The session goes on with the next attachment.
+    Transferred,
+    /// The bytes of this attachment have come; the session goes on with the next.
+    Fetched(AttachmentHash),
     /// The session is over.
-    Over,
+    Over(Option<SyncEnd>),
     /// The frames of an export are on disk, to be sealed.
     Exported,
 }
@@ -124,6 +133,7 @@ impl Engine {
                 let write = Write { table: Table::Notices, key: notice.to_be_bytes().to_vec(), value: None };
                 self.answer_with(ticket, Ok(((vec![write], Vec::new()), Outcome::Settled)), turn);
             }
+            Input::Want { ticket, hash } => self.want(ticket, hash, turn),
             Input::Export { ticket } => self.begin_export(ticket, turn),
             Input::Import { ticket, bytes } => {
                 // A receipt in the file may have feeds read from their beginning, which a sync under way does not know.
@@ -140,6 +150,7 @@ impl Engine {
             Input::Uploaded { request, bytes, millis, answered } => {
                 self.uploaded(request, bytes, millis, answered);
             }
+            Input::Transferred { transfer, result } => self.transferred(transfer, &result, turn),
             Input::Refused { request, refused } => self.refused(request, &refused, turn),
             // The completions of batches are taken before the queue.
             Input::Stored { .. } | Input::StoreFailed { .. } => {}
@@ -169,7 +180,7 @@ impl Engine {
     }
 
     /// Writes what was staged and tells the outcome when it is durable, or tells the failure.
-    fn answer_with(
+    pub(crate) fn answer_with(
         &mut self,
         ticket: Ticket,
         staged: Result<(Staged, Outcome), Failure>,
@@ -217,7 +228,11 @@ impl Engine {
             Then::Again => {}
             Then::Answered(after) => self.answered(after, turn),
             Then::RoundDone { stalled } => self.round_done(stalled, turn),
-            Then::Over => self.end_sync(None, turn),
+            Then::RecordsOver => self.begin_transfers(turn),
+            Then::Swept(gone) => self.discard(gone, turn),
+            Then::Transferred => self.next_transfer(turn),
+            Then::Fetched(hash) => self.fetched(hash, turn),
+            Then::Over(end) => self.end_sync(end, turn),
             Then::Exported => self.seal_export(turn),
         }
     }
@@ -226,8 +241,16 @@ impl Engine {
         match then {
             Then::Done(ticket, _) => turn.done(*ticket, Err(failure)),
             Then::Exported => self.fail_export(failure, turn),
-            Then::Packed | Then::Again | Then::Answered(_) | Then::RoundDone { .. } | Then::Over => {
-                self.end_sync(Some(crate::SyncEnd::Failed(failure)), turn);
+            Then::Packed
+            | Then::Again
+            | Then::Answered(_)
+            | Then::RoundDone { .. }
+            | Then::RecordsOver
+            | Then::Swept(_)
+            | Then::Transferred
+            | Then::Fetched(_)
+            | Then::Over(_) => {
+                self.end_sync(Some(SyncEnd::Failed(failure)), turn);
             }
         }
     }

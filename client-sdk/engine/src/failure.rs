@@ -74,6 +74,9 @@ pub enum Failure {
     /// No such change in the outbox, or not in a state to be settled.
     #[error("there is no such change in the outbox that waits for a person")]
     NotSettleable,
+    /// No record on this device names such an attachment.
+    #[error("no record on this device names this attachment")]
+    NoSuchAttachment,
     /// The numbers of worker cards of this device are used up.
     #[error("this device has given out all its worker numbers")]
     NumbersExhausted,
@@ -117,6 +120,7 @@ impl Failure {
             Self::NoSuchCase(_) => "no-such-case",
             Self::CaseMoved(_) => "case-moved",
             Self::NotSettleable => "not-settleable",
+            Self::NoSuchAttachment => "no-such-attachment",
             Self::NumbersExhausted => "numbers-exhausted",
             Self::Busy => "busy",
             Self::NoSealingKey => "no-sealing-key",

@@ -2,7 +2,7 @@
 
 use fieldmerge_model::types::entry::Entry;
 use fieldmerge_protocol::problem::ProblemCode;
-use fieldmerge_protocol::{AreaId, DeviceId, Path, PersonNumber, ProjectId, RecordId, Value};
+use fieldmerge_protocol::{AreaId, AttachmentHash, DeviceId, Path, PersonNumber, ProjectId, RecordId, Value};
 
 /// A number that the host gives to a request and finds again in [`crate::Effect::Done`].
 pub type Ticket = u64;
@@ -39,6 +39,13 @@ pub enum Input {
         ticket: Ticket,
         /// The number of the notice.
         notice: u64,
+    },
+    /// Somebody wants to see an attachment that is not here: it is fetched with the next sync.
+    Want {
+        /// Answered by [`crate::Outcome::Settled`].
+        ticket: Ticket,
+        /// Which.
+        hash: AttachmentHash,
     },
     /// Somebody wants a bundle file with everything that has not been received: own frames, carried frames, receipts.
     Export {
@@ -107,12 +114,48 @@ pub enum Input {
         /// Whether the server was reached at all. Where it was not, nothing is learned about the link.
         reached: bool,
     },
+    /// What came of a request about an attachment.
+    Transferred {
+        /// [`crate::Transfer::id`].
+        transfer: u64,
+        /// What.
+        result: Transferred,
+    },
     /// The server answered with another status than success.
     Refused {
         /// [`crate::Request::id`].
         request: u64,
         /// What it said.
         refused: Refused,
+    },
+}
+
+/// What came of a request about an attachment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transferred {
+    /// The server wants this byte next: the header `Upload-Offset` of its answer.
+    Offset(u64),
+    /// Bytes have come, and are on disk beside those that came before.
+    Fetched {
+        /// How many have come now.
+        bytes: u64,
+        /// Whether all of it is here, with its hash.
+        whole: bool,
+        /// How many there are in all, where the server said so.
+        length: Option<u64>,
+    },
+    /// The host does not have the bytes that it was to send.
+    Lost,
+    /// What was fetched does not have the hash; nothing of it is kept.
+    Damaged,
+    /// The server answered with another status than success.
+    Refused(Refused),
+    /// The link failed.
+    Cut {
+        /// Bytes that were fetched before.
+        bytes: u64,
+        /// Whether the server was reached at all.
+        reached: bool,
     },
 }
 
@@ -169,6 +212,14 @@ pub enum Edit {
         values: Vec<(Path, Value)>,
         /// Members of sets that are taken out.
         removes: Vec<Path>,
+    },
+    /// Makes an attachment known whose bytes the host has stored, durably. It leaves the device once a record names it by
+    /// its hash, in this save or a later one.
+    Attach {
+        /// The SHA-256 of the bytes.
+        hash: AttachmentHash,
+        /// How many there are.
+        bytes: u64,
     },
     /// Adds entries to logs. Those of one month go into one log of this device in the area.
     Append {
@@ -237,6 +288,9 @@ pub struct SyncOptions {
     /// So many bytes of bodies, up and down, may this sync cost: what does not fit waits for the next one, what is urgent
     /// goes first. The first request goes in any case.
     pub spend_bytes: Option<u64>,
+    /// At most so many bytes of attachments, sent and fetched together; 0 for none. Unless given,
+    /// [`crate::DEFAULT_ATTACHMENT_BYTES`].
+    pub attachment_bytes: Option<u64>,
     /// Free storage of the device.
     pub free_bytes: Option<u64>,
     /// Battery charge in percent.

@@ -14,6 +14,7 @@
 //!   frame number is never used for other content.
 //! * Nothing leaves the outbox but by a receipt that the server signed, or by a person's word.
 
+mod attach;
 mod carry;
 mod doc;
 mod edit;
@@ -32,14 +33,16 @@ mod store;
 mod sync;
 mod view;
 
+pub use attach::transfer::DEFAULT_ATTACHMENT_BYTES;
 pub use effect::{
-    Effect, Imported, Outcome, Request, SavedEdit, SignRequest, SyncEnd, SyncProblem, SyncReport,
+    Effect, Imported, Outcome, Request, SavedEdit, SignRequest, SyncEnd, SyncProblem, SyncReport, Transfer,
+    TransferJob,
 };
 pub use engine::Engine;
 pub use failure::{Failure, FailureKind, OpenError};
-pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket};
+pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket, Transferred};
 pub use store::{Batch, Snapshot, Table, Write};
 pub use view::{
-    Advice, CandidateView, CarriedView, CaseView, EntryView, Hit, ListQuery, Notice, OutboxState, OutboxView,
-    Outgoing, RecordView, Status, Summary, ValueView,
+    Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, EntryView, Hit, ListQuery,
+    Notice, OutboxState, OutboxView, Outgoing, RecordView, Status, Summary, ValueView,
 };

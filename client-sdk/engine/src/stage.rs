@@ -13,6 +13,7 @@ use fieldmerge_protocol::change::MAX_DEPS;
 use fieldmerge_protocol::sync::{self, Feed, Roster};
 use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, RecordId};
 
+use crate::attach;
 use crate::doc::{self, Doc};
 use crate::header;
 use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, OutboxRow, Standing, State};
@@ -359,6 +360,7 @@ impl<'m> Stage<'m> {
         let mut touched = std::mem::take(&mut self.touched);
         touched.extend(docs.keys());
         for (record, doc) in docs {
+            attach::note(&mut self, record, doc.as_ref())?;
             let row = doc.map(|doc| header::row(&self, record, &doc)).transpose()?;
             write(Table::Records, record.0.to_vec(), row);
         }

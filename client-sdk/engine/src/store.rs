@@ -28,13 +28,17 @@ pub enum Table {
     Notices = 8,
     /// What bodies are compressed against, by its number.
     Dictionaries = 9,
+    /// Attachments that the device has or knows of, by their hash.
+    Attachments = 10,
+    /// Which records name which attachments: record, hash, path.
+    References = 11,
     /// Own frames that the device may not read back, sealed, until a backup of the server holds them.
     Kept = 12,
 }
 
 impl Table {
     /// Every table, in number order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Meta,
         Self::Records,
         Self::LogEntries,
@@ -45,6 +49,8 @@ impl Table {
         Self::Receipts,
         Self::Notices,
         Self::Dictionaries,
+        Self::Attachments,
+        Self::References,
         Self::Kept,
     ];
 
@@ -61,6 +67,8 @@ impl Table {
             Self::Receipts => "receipts",
             Self::Notices => "notices",
             Self::Dictionaries => "dictionaries",
+            Self::Attachments => "attachments",
+            Self::References => "attachment_references",
             Self::Kept => "kept",
         }
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use fieldmerge_model::types::entry::Entry;
 use fieldmerge_protocol::sync::{Feed, RosterArea, RosterDevice, RosterGrant};
-use fieldmerge_protocol::{Actor, AreaId, DeviceId, Incarnation, Path, RecordClass, RecordId, Value};
+use fieldmerge_protocol::{
+    Actor, AreaId, AttachmentHash, DeviceId, Incarnation, Path, RecordClass, RecordId, Value,
+};
 use smol_str::SmolStr;
 
 use crate::Enrolment;
@@ -246,6 +248,48 @@ impl OutboxView {
     }
 }
 
+/// How far an attachment has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttachmentState {
+    /// It is here, and no record has named it: it stays here, and goes after a day.
+    Unnamed,
+    /// It is here and waits to be sent.
+    Waiting,
+    /// It is here, and the server has it.
+    Kept,
+    /// It is not here; it is fetched when somebody asks for it.
+    Absent,
+    /// It is not here; it is fetched with the next syncs.
+    Expected,
+    /// It is here, and the server does not take it.
+    Refused {
+        /// A stable code.
+        code: SmolStr,
+    },
+}
+
+/// An attachment that the device has or knows of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachmentView {
+    /// The SHA-256 of its bytes.
+    pub hash: AttachmentHash,
+    /// How many bytes it has, where that is known.
+    pub bytes: Option<u64>,
+    /// Whether a record names it as a thumbnail.
+    pub thumbnail: bool,
+    /// How far it has come.
+    pub state: AttachmentState,
+    /// The records on this device that name it.
+    pub records: Vec<RecordId>,
+}
+
+impl AttachmentView {
+    /// Whether its bytes are on this device.
+    pub fn is_here(&self) -> bool {
+        !matches!(self.state, AttachmentState::Absent | AttachmentState::Expected)
+    }
+}
+
 /// Something that the engine did on its own and a person should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -275,6 +319,10 @@ pub struct Status {
     pub records: usize,
     /// Own changes without a final receipt.
     pub outbox: usize,
+    /// Attachments that wait to be sent.
+    pub attachments_waiting: usize,
+    /// Their bytes.
+    pub attachment_bytes_waiting: u64,
     /// The version of the roster; 0 if none.
     pub roster: u64,
     /// The areas it has to do with.

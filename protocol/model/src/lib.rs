@@ -4,6 +4,7 @@
 //! the server will say.
 
 pub mod access;
+pub mod attachments;
 pub mod cases;
 pub mod dataset;
 pub mod form_rules;

@@ -3,6 +3,7 @@
 //! The command line and the demo call these; each is one transaction.
 
 pub mod api_keys;
+pub mod attachments;
 pub mod bundles;
 pub mod codes;
 pub mod devices;

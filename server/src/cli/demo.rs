@@ -12,7 +12,7 @@ use fieldmerge_store::Store;
 use serde::Serialize;
 
 use super::output::{quoted, table};
-use super::{Failure, Output, address, listen, open};
+use super::{Failure, Output, address, beside, listen, open};
 use crate::admin::{api_keys, projects};
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::demo::story::START_MS;
@@ -88,7 +88,7 @@ impl Demo {
         drop(merged);
         app.close().await;
 
-        let app = open(&database, Config::default()).await?;
+        let app = open(&database, Config { attachments: beside(&database), ..Config::default() }).await?;
         let told = self.told(&app, at, cases.len()).await?;
         output.show(&told, |told| {
             let cases = cases_text(&cases, &names);

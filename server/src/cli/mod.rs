@@ -39,6 +39,11 @@ struct Cli {
     )]
     database: String,
 
+    /// Where attachments (photos) are kept: a folder, or `s3://BUCKET/PREFIX` with the keys, region and endpoint that the
+    /// AWS_* variables of the environment name. Unless given, a folder beside the database file.
+    #[arg(long, value_name = "PLACE", env = "FIELDMERGE_ATTACHMENTS", global = true)]
+    attachments: Option<String>,
+
     /// Print JSON instead of text for people.
     #[arg(long, global = true)]
     json: bool,
@@ -66,7 +71,7 @@ enum Command {
     Serve(serve::Serve),
     /// Load and serve an example: two phones, two offline weeks, one merge.
     Demo(demo::Demo),
-    /// Projects, areas, people, devices, grants, keys, what was put aside, compaction.
+    /// Projects, areas, people, devices, grants, keys, what was put aside, photos, compaction.
     #[command(subcommand)]
     Admin(admin::Admin),
     /// Write the merged records of a type as a file.
@@ -106,25 +111,32 @@ fn misused(error: &clap::Error) -> ExitCode {
 
 async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
     let database = &cli.database;
+    let attachments = cli.attachments.or_else(|| beside(database));
+    let config = Config { attachments, ..Config::default() };
     match cli.command {
-        Command::Serve(command) => command.run(database, output).await,
+        Command::Serve(command) => command.run(database, config, output).await,
         Command::Demo(command) => command.run(output).await,
         Command::Admin(command) => {
             if !command.begins() {
                 must_exist(database)?;
             }
-            with(database, async |app| command.run(app, output).await).await
+            with(database, config, async |app| command.run(app, output).await).await
         }
         Command::Export(command) => {
             must_exist(database)?;
-            with(database, async |app| command.run(app, output).await).await
+            with(database, config, async |app| command.run(app, output).await).await
         }
         Command::Verify(command) => {
             must_exist(database)?;
-            with(database, async |app| command.run(app, output).await).await
+            with(database, config, async |app| command.run(app, output).await).await
         }
         Command::Openapi(command) => command.run(output),
     }
+}
+
+/// The folder of attachments beside the file of a database.
+pub fn beside(database: &str) -> Option<String> {
+    Some(Store::file(database)?.with_extension("attachments").to_string_lossy().into_owned())
 }
 
 /// Refuses a database whose file is not there: a mistyped name must not make another one.
@@ -139,11 +151,11 @@ fn must_exist(database: &str) -> Result<(), Failure> {
 }
 
 /// Does something with the database and closes it in good order, whatever came of it.
-async fn with<F>(database: &str, work: F) -> Result<ExitCode, Failure>
+async fn with<F>(database: &str, config: Config, work: F) -> Result<ExitCode, Failure>
 where
     F: AsyncFnOnce(&App) -> Result<ExitCode, Failure>,
 {
-    let app = open(database, Config::default()).await?;
+    let app = open(database, config).await?;
     let done = work(&app).await;
     app.close().await;
     done

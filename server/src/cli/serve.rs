@@ -49,13 +49,13 @@ struct Started {
 
 impl Serve {
     /// Serves until told to stop.
-    pub async fn run(self, database: &str, output: &Output) -> Result<ExitCode, Failure> {
+    pub async fn run(self, database: &str, config: Config, output: &Output) -> Result<ExitCode, Failure> {
         let listener = listen(self.listen, "uses it; choose another by --listen").await?;
         let metrics_listener = match self.metrics_listen {
             Some(address) => Some(listen(address, "uses it; choose another by --metrics-listen").await?),
             None => None,
         };
-        let app = open(database, Config::default()).await?;
+        let app = open(database, config).await?;
         telemetry::start(self.log, app.metrics().clone());
         let url = |listener: &TcpListener| listener.local_addr().map(|address| format!("http://{address}"));
         let started = Started {

@@ -28,6 +28,9 @@ pub struct Config {
     pub held_for: Duration,
     /// How many wrong enrolment codes one address may offer in a minute.
     pub max_wrong_codes_per_minute: u32,
+    /// Where the bytes of attachments are kept: a folder, or `s3://BUCKET/PREFIX`. Unless given,
+    /// [`DEFAULT_ATTACHMENTS`].
+    pub attachments: Option<String>,
     /// How long after one round of compaction the next one begins.
     pub compact_every: Duration,
     /// How long a segment stays as it came before compaction may join it with its neighbours. Devices that sync more often
@@ -40,6 +43,9 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4
 
 /// The database unless told otherwise: a file in the working directory.
 pub const DEFAULT_DATABASE: &str = "sqlite:fieldmerge.db";
+
+/// The folder of attachments where there is no database file that it could stand beside.
+pub const DEFAULT_ATTACHMENTS: &str = "fieldmerge.attachments";
 
 impl Default for Config {
     fn default() -> Self {
@@ -54,6 +60,7 @@ impl Default for Config {
             max_datasets: 4,
             held_for: Duration::from_hours(90 * 24),
             max_wrong_codes_per_minute: 20,
+            attachments: None,
             compact_every: Duration::from_mins(10),
             compact_after: Duration::from_hours(72),
         }

@@ -98,7 +98,7 @@ pub async fn read_body(request: Request, max_bytes: usize) -> Result<Bytes, ApiE
 }
 
 /// A body may be too long, too slow, or cut; the error of each is somewhere in the chain.
-fn body_error(error: &(dyn std::error::Error + 'static)) -> ApiError {
+pub fn body_error(error: &(dyn std::error::Error + 'static)) -> ApiError {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {

@@ -1,5 +1,6 @@
 //! The HTTP API. `router.rs` lists it on one page; a noun has one file.
 
+pub mod attachments;
 pub mod capabilities;
 pub mod cases;
 pub mod dataset;

@@ -165,6 +165,9 @@ fn status_of(code: ProblemCode) -> StatusCode {
         }
         ProblemCode::NotFound => StatusCode::NOT_FOUND,
         ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ProblemCode::OffsetMismatch => StatusCode::CONFLICT,
+        ProblemCode::AttachmentMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+        ProblemCode::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
         ProblemCode::LengthRequired => StatusCode::LENGTH_REQUIRED,
         ProblemCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ProblemCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -5,7 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::ApiError;
-use super::{capabilities, cases, dataset, enrol, health, layers, openapi, sync};
+use super::{attachments, capabilities, cases, dataset, enrol, health, layers, openapi, sync};
 use crate::state::App;
 use fieldmerge_protocol::problem::ProblemCode;
 
@@ -22,6 +22,7 @@ fn short_routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(capabilities::show))
         .routes(routes!(enrol::enrol))
+        .routes(routes!(attachments::progress, attachments::append, attachments::read))
         .routes(routes!(cases::list))
         .routes(routes!(dataset::read))
         .routes(routes!(health::health))

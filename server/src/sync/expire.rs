@@ -7,6 +7,7 @@ use fieldmerge_protocol::ProjectId;
 use fieldmerge_store::{StoreError, projects};
 
 use super::push::expire_held;
+use crate::attachments;
 use crate::state::App;
 
 /// How often the oldest are looked at.
@@ -41,6 +42,10 @@ async fn some_of(app: &App, project: ProjectId) -> Result<usize, StoreError> {
 pub async fn run(app: App, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
     loop {
+        if let Err(error) = attachments::expire::now(&app).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error.chain = %error, "unfinished attachments are looked at later");
+        }
         match now(&app).await {
             Ok(0) => {}
             Ok(changes) => tracing::info!(changes, "held for too long, now in quarantine"),

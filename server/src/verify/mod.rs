@@ -2,8 +2,10 @@
 //!
 //! What is checked, in one snapshot: every change of every record encodes to its hash; Automerge, given the changes, sees
 //! the registers that we see; rows, cases and entries are what a rebuild gives; the frames of every feed stand without
-//! gaps, decode, and hold the changes that the records name; every proof is signed by its device.
+//! gaps, decode, and hold the changes that the records name; every proof is signed by its device; every attachment that is
+//! stored has its hash.
 
+mod attachments;
 mod frames;
 mod proofs;
 mod records;
@@ -56,6 +58,12 @@ pub struct ProjectReport {
     pub frames: u64,
     /// Proofs.
     pub proofs: u64,
+    /// Attachments that were stored.
+    pub attachments: u64,
+    /// Those of them whose bytes are gone. It is no difference: the devices that have them may bring them again.
+    pub attachments_missing: u64,
+    /// How often records name an attachment that has not arrived. It is no difference either.
+    pub attachments_expected: u64,
     /// How many differences there are.
     pub difference_count: u64,
     /// What was put aside and nobody has resolved. It is no difference.
@@ -85,6 +93,7 @@ impl Report {
                 project.proofs,
                 project.difference_count
             ));
+            lines.extend(project.attachments_text());
             if project.quarantined > 0 {
                 lines.push(format!(
                     "  {} put aside, waiting for a person: fieldmerge admin quarantine list {}",
@@ -101,6 +110,16 @@ impl Report {
 }
 
 impl ProjectReport {
+    fn attachments_text(&self) -> Option<String> {
+        let Self { attachments, attachments_missing, attachments_expected, project, .. } = self;
+        (attachments + attachments_expected > 0).then(|| {
+            format!(
+                "  {attachments} attachments stored, {attachments_missing} of them missing, {attachments_expected} \
+                 not arrived: fieldmerge admin attachments {project}"
+            )
+        })
+    }
+
     fn differs(&mut self, what: impl FnOnce() -> String) {
         self.difference_count += 1;
         if self.differences.len() < MAX_TOLD {
@@ -121,17 +140,18 @@ pub async fn verify(app: &App, project: Option<&str>) -> Result<Report, VerifyEr
     };
     let mut report = Report::default();
     for project in chosen {
-        report.projects.push(verify_project(&mut tx, &project).await?);
+        report.projects.push(verify_project(app, &mut tx, &project).await?);
     }
     tx.rollback().await?;
     Ok(report)
 }
 
-async fn verify_project(tx: &mut Tx, project: &Project) -> Result<ProjectReport, StoreError> {
+async fn verify_project(app: &App, tx: &mut Tx, project: &Project) -> Result<ProjectReport, StoreError> {
     let mut report = ProjectReport { project: project.code.clone(), ..ProjectReport::default() };
     let by_source = records::verify(tx, project, &mut report).await?;
     frames::verify(tx, project.id, &mut report).await?;
     proofs::verify(tx, project.id, &by_source, &mut report).await?;
+    attachments::verify(tx, app.objects(), project.id, &mut report).await?;
     report.quarantined = quarantine::count(tx, project.id).await?;
     Ok(report)
 }

@@ -11,6 +11,7 @@
 //! a position. Times are milliseconds since the epoch and come from the caller.
 
 pub mod api_keys;
+pub mod attachments;
 mod batch;
 pub mod cases;
 pub mod codes;

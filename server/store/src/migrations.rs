@@ -28,6 +28,7 @@ fn steps() -> impl Iterator<Item = Step> {
         "0005_api_keys",
         "0006_device_frames",
         "0007_dictionaries",
+        "0008_attachments",
         "0009_backups"
     ]
     .into_iter()

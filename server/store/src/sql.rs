@@ -102,6 +102,7 @@ pub(crate) use {declare, listed, statement};
 pub fn statements() -> Vec<Sql> {
     [
         crate::api_keys::ALL,
+        crate::attachments::ALL,
         crate::projects::ALL,
         crate::people::ALL,
         crate::keys::ALL,

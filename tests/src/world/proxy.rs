@@ -58,6 +58,7 @@ struct Pipe {
 
 #[derive(Debug)]
 struct Shared {
+    server: Mutex<SocketAddr>,
     conditions: watch::Sender<Conditions>,
     /// Counts the cuts.
     cuts: watch::Sender<u64>,
@@ -80,13 +81,14 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared {
+            server: Mutex::new(server),
             conditions: watch::Sender::new(conditions),
             cuts: watch::Sender::new(0),
             stalled_until: Mutex::new(Instant::now()),
             up: Pipe::default(),
             down: Pipe::default(),
         });
-        let accepting = tokio::spawn(accept(listener, server, Arc::clone(&shared)));
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         let cutting = tokio::spawn(cut_in_time(Arc::clone(&shared)));
         Self { address, shared, tasks: [accepting, cutting] }
     }
@@ -99,6 +101,12 @@ impl Proxy {
     /// The same as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// New connections go to another server, the former ones are cut.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *lock(&self.shared.server) = server;
+        self.shared.cut();
     }
 
     /// What has passed since the last call.
@@ -186,9 +194,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((device, _)) = listener.accept().await {
+        let server = *lock(&shared.server);
         connections.spawn(pass(device, server, Arc::clone(&shared)));
         while connections.try_join_next().is_some() {}
     }

@@ -136,7 +136,9 @@ impl Site {
 async fn app(database: &Database, now_ms: i64, seed: u64) -> App {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { drain_timeout: std::time::Duration::from_secs(5), ..Config::default() };
+    let attachments = Some("memory:".to_owned());
+    let config =
+        Config { drain_timeout: std::time::Duration::from_secs(5), attachments, ..Config::default() };
     App::new(database.store().await, Clock::fixed(now_ms), Ids::from_seed(bytes), config, Metrics::default())
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP API, through a real server on SQLite.
 
+mod attachments;
 mod auth;
 mod cases;
 mod command;
@@ -7,6 +8,7 @@ mod dataset;
 mod discovery;
 mod enrol;
 mod logs;
+mod photos;
 mod problems;
 mod sync;
 mod verify;

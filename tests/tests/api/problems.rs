@@ -177,7 +177,7 @@ async fn earned(server: &Server) -> Vec<ProblemCode> {
         server.post(&sync).bearer_auth(device.token()).body("x"),
         server.post_json(&enrol, &unknown),
     ];
-    let mut codes = Vec::new();
+    let mut codes = crate::attachments::refusals(server).await;
     for request in requests {
         codes.push(refusal(request).await.1);
     }

@@ -145,7 +145,11 @@ impl Phone {
                     Effect::Done { result, .. } => {
                         seen.done.push(result.map_err(|error| format!("{error:?}"))?);
                     }
-                    Effect::Cancel { .. } | Effect::Changed { .. } | Effect::SyncEnded(_) => {}
+                    Effect::Cancel { .. }
+                    | Effect::Changed { .. }
+                    | Effect::Transfer(_)
+                    | Effect::Discard { .. }
+                    | Effect::SyncEnded(_) => {}
                 }
             }
         }
@@ -193,6 +197,7 @@ fn edit(area: AreaId, json: &Json) -> Result<Edit, String> {
 fn spelled(saved: &SavedEdit) -> String {
     match saved {
         SavedEdit::Record(record) => format!("record {record}"),
+        SavedEdit::Attached(hash) => format!("attachment {hash}"),
         SavedEdit::Entries(entries) => {
             entries.iter().map(|(log, number)| format!("entry {log} {number}")).collect::<Vec<_>>().join(", ")
         }

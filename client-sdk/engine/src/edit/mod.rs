@@ -15,7 +15,7 @@ use smol_str::SmolStr;
 
 use crate::doc::{Body, Doc};
 use crate::stage::Stage;
-use crate::{Edit, Failure, SavedEdit};
+use crate::{Edit, Failure, SavedEdit, attach};
 
 /// Works edits into a stage.
 pub(crate) struct Saver<'s, 'm> {
@@ -35,6 +35,7 @@ impl Saver<'_, '_> {
             Edit::Change { record, person, values, removes } => {
                 self.change(record, person, values, removes).map(SavedEdit::Record)
             }
+            Edit::Attach { hash, bytes } => attach::attach(self.stage, self.now_ms, hash, bytes),
             Edit::Append { area, person, entries } => {
                 self.append(area, person, entries).map(SavedEdit::Entries)
             }

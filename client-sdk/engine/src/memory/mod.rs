@@ -16,6 +16,7 @@ use fieldmerge_protocol::sync::{self, Feed, Roster};
 use fieldmerge_protocol::{Actor, AreaId, DeviceId, RecordClass, RecordId};
 use smol_str::SmolStr;
 
+use crate::attach::rows::Attachments;
 use crate::store::{Snapshot, Table, Write};
 use crate::{Enrolment, OpenError};
 use enrolment_row::EnrolmentRow;
@@ -52,6 +53,7 @@ pub(crate) struct Memory {
     pub(crate) carried: BTreeMap<Vec<u8>, CarriedRow>,
     pub(crate) receipts: BTreeMap<Vec<u8>, Arc<[u8]>>,
     pub(crate) notices: BTreeMap<u64, NoticeRow>,
+    pub(crate) attachments: Attachments,
     pub(crate) dictionaries: BTreeMap<u32, Arc<[u8]>>,
     pub(crate) kept: BTreeMap<FrameKey, KeptRow>,
     /// The beginning of the feed frame in which the last answer was cut.
@@ -114,6 +116,8 @@ impl Memory {
                 let number = key.try_into().map(u32::from_be_bytes).map_err(|_| corrupt())?;
                 put(&mut self.dictionaries, number, value.map(Arc::clone));
             }
+            Table::Attachments => self.attachments.apply(key, value)?,
+            Table::References => self.attachments.apply_reference(key, value.is_some())?,
             Table::Notices => {
                 let number = number(key).ok_or_else(corrupt)?;
                 put(

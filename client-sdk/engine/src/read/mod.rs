@@ -49,11 +49,14 @@ impl Engine {
     pub fn status(&self) -> Status {
         let memory = &self.memory;
         let state = memory.state.as_ref();
+        let waiting = memory.attachments.waiting();
         Status {
             enrolment: memory.enrolment.clone(),
             incarnation: state.map(|state| state.incarnation),
             records: memory.records.len(),
             outbox: memory.outbox.len(),
+            attachments_waiting: waiting.clone().count(),
+            attachment_bytes_waiting: waiting.filter_map(|row| row.bytes).sum(),
             roster: memory.roster.version,
             areas: memory.roster.areas.clone(),
             devices: memory.roster.devices.clone(),

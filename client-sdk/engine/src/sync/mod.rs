@@ -11,7 +11,7 @@ pub(crate) mod receipts;
 mod request;
 mod restored;
 mod round;
-mod token;
+pub(crate) mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,7 @@ use fieldmerge_protocol::bundle::SealedDraft;
 use fieldmerge_protocol::limits::MAX_REQUEST_FRAMES;
 use fieldmerge_protocol::problem::ProblemCode;
 
+use crate::attach::transfer::Transfers;
 use crate::engine::{Engine, Then, Turn};
 use crate::memory::rows::{FrameKey, Standing};
 use crate::stage::Stage;
@@ -63,6 +64,8 @@ pub(crate) struct Session {
     restarts: u32,
     /// The feeds that were asked for again from their beginning in this session.
     pub(crate) reread: BTreeSet<fieldmerge_protocol::sync::Feed>,
+    /// The attachments that follow the records.
+    pub(crate) transfers: Option<Transfers>,
 }
 
 #[derive(Debug)]
@@ -117,6 +120,7 @@ impl Engine {
             skew_retried: false,
             restarts: 0,
             reread: BTreeSet::new(),
+            transfers: None,
         });
     }
 
@@ -208,6 +212,9 @@ impl Engine {
             self.sign_export(signatures, turn);
             return;
         }
+        if self.transfer_signed(id, signatures.as_deref(), turn) {
+            return;
+        }
         let expected = match self.session.as_ref().map(|session| &session.phase) {
             Some(Phase::SignFrames { id, .. } | Phase::SignToken { id, .. }) => Some(*id),
             _ => None,
@@ -294,7 +301,7 @@ impl Engine {
 
     /// How long the link took for the body of a request.
     pub(crate) fn uploaded(&mut self, request: u64, bytes: u64, millis: u64, answered: bool) {
-        if self.session.as_ref().is_some_and(|session| session.reads(request)) {
+        if self.session.as_ref().is_some_and(|session| session.reads(request)) || self.transfers(request) {
             self.link.measured(bytes, millis, answered);
         }
     }
@@ -365,7 +372,7 @@ impl Engine {
 
 impl Session {
     /// How many bytes it may still cost.
-    fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         let spent = self.report.bytes_up + self.report.bytes_down;
         let left = self.options.spend_bytes.map(|spend| spend.saturating_sub(spent));
         left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX))

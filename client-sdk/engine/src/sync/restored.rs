@@ -11,7 +11,7 @@ use super::kept;
 use crate::engine::Turn;
 use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
-use crate::{Failure, repair};
+use crate::{Failure, attach, repair};
 
 /// A clock offset that differs by less is not worth a write.
 const MIN_OFFSET_CHANGE_MS: i64 = 2_000;
@@ -60,6 +60,7 @@ impl Reading<'_, '_, '_> {
 fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Failure> {
     stage.forget_cursors();
     kept::offer_all(stage);
+    attach::offer_again(stage);
     let mut offered = Vec::new();
     for key in stage.frame_keys() {
         let Some(frame) = stage.frame(key).filter(|frame| frame.standing != FrameStanding::Sent).cloned()

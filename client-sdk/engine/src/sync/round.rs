@@ -104,7 +104,7 @@ impl Engine {
             carry::drop_strangers(&mut stage, &session.carried);
         }
         let staged = stage.finish()?;
-        self.write(staged, Then::Over, turn);
+        self.write(staged, Then::RecordsOver, turn);
         Ok(())
     }
 }

@@ -1,10 +1,12 @@
 //! The engine against a server in memory, with stores that fail, links that are cut, and copies of phones.
 
+mod attachments;
 mod carry;
 mod copies;
 mod crash;
 mod cuts;
 mod dictionaries;
+mod files;
 mod kept;
 mod partial;
 mod phone;

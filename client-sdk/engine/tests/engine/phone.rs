@@ -10,7 +10,7 @@ use fieldmerge_engine::{
 };
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::problem::ProblemCode;
-use fieldmerge_protocol::{AreaId, DeviceId, Path, RecordId, Value};
+use fieldmerge_protocol::{AreaId, AttachmentHash, DeviceId, Path, RecordId, Value};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -67,6 +67,10 @@ pub(crate) struct Phone {
     pub(crate) piece: usize,
     /// Bytes a second on the way up, if its host measures them.
     pub(crate) rate: Option<u64>,
+    /// What it spends on attachments.
+    pub(crate) attachment_bytes: Option<u64>,
+    /// How many bytes of each attachment its host holds.
+    pub(crate) held: BTreeMap<AttachmentHash, u64>,
     rng: ChaCha20Rng,
     tickets: u64,
 }
@@ -86,6 +90,8 @@ impl Phone {
             spend_bytes: None,
             piece: 1_000,
             rate: None,
+            attachment_bytes: None,
+            held: BTreeMap::new(),
             rng: ChaCha20Rng::from_seed([number; 32]),
             tickets: 0,
         };
@@ -108,6 +114,8 @@ impl Phone {
             spend_bytes: None,
             piece: self.piece,
             rate: self.rate,
+            attachment_bytes: self.attachment_bytes,
+            held: self.held.clone(),
             rng: ChaCha20Rng::from_seed([seed; 32]),
             tickets: 0,
         }
@@ -251,21 +259,25 @@ impl Phone {
         server: &mut Server,
         cut: &mut dyn FnMut(usize) -> Cut,
     ) -> Result<SyncReport, Crash> {
-        let Self { budget_bytes, spend_bytes, .. } = *self;
-        let options = SyncOptions { budget_bytes, spend_bytes, ..SyncOptions::default() };
+        let Self { budget_bytes, spend_bytes, attachment_bytes, .. } = *self;
+        let options = SyncOptions { budget_bytes, spend_bytes, attachment_bytes, ..SyncOptions::default() };
         let mut effects = self.drive(Input::Sync(options))?;
         let mut count = 0;
         loop {
-            let mut send = None;
+            let (mut send, mut transfer) = (None, None);
             for effect in effects {
                 match effect {
                     Effect::Send(request) => send = Some(request),
+                    Effect::Transfer(asked) => transfer = Some(asked),
+                    Effect::Discard { hash } => _ = self.held.remove(&hash),
                     Effect::SyncEnded(report) => return Ok(report),
                     _ => {}
                 }
             }
-            let request = send.expect("a sync sends or ends");
-            effects = self.exchange(server, &request, cut(count))?;
+            effects = match transfer {
+                Some(asked) => self.transfer(&mut server.files, &asked, cut(count))?,
+                None => self.exchange(server, &send.expect("a sync sends or ends"), cut(count))?,
+            };
             count += 1;
         }
     }

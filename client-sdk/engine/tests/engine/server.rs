@@ -26,6 +26,8 @@ use fieldmerge_protocol::{
     Actor, AreaId, Change, ChangeHash, DeviceId, LogId, ProjectId, RecordClass, RecordId,
 };
 
+use crate::files::Files;
+
 #[derive(Debug, Clone)]
 enum Body {
     Record(RecordState),
@@ -78,6 +80,8 @@ pub(crate) struct Server {
     pub(crate) sealing: Vec<SealingPair>,
     /// Until when a backup holds everything.
     pub(crate) backed_up_ms: Option<i64>,
+    /// The attachments that it holds.
+    pub(crate) files: Files,
     /// Sends frames grouped anew at each request, drawn from this seed.
     pub(crate) regroups: Option<u64>,
 }
@@ -105,6 +109,7 @@ impl Server {
             resumed: std::cell::Cell::default(),
             sealing: vec![SealingPair::derive(&[77; 32])],
             backed_up_ms: None,
+            files: Files::default(),
             regroups: None,
         }
     }

@@ -106,6 +106,20 @@ pub enum Command {
         #[arg(long, value_name = "SET/CODE")]
         remove: Vec<String>,
     },
+    /// Put a photo or another file into a field of a record.
+    ///
+    /// The file is copied to the device at once. `sync` sends it after the records, thumbnails before originals, and goes
+    /// on where it was cut.
+    Attach(Attach),
+    /// List photos and other files: which are here, which wait to be sent, which have not come yet.
+    Attachments,
+    /// Write a photo or another file of a record into a file; fetch it before, if it is not here.
+    Fetch {
+        /// Its hash, which `attachments` and `show` show.
+        attachment: String,
+        /// The file to write.
+        file: PathBuf,
+    },
     /// Log a day of one or more workers: one sheet.
     Attend {
         /// The code of the site.
@@ -200,6 +214,27 @@ pub enum How {
     Dismiss,
     /// Write it again as a new change.
     Repair,
+}
+
+/// A file for a record.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldmerge-device create identity S1 --about Rakoto
+  fieldmerge-device attach RECORD photo face.jpg --thumbnail face-small.jpg
+
+Pictures are not looked into: make the file small first (at most 16 MiB), and the thumbnail a few kilobytes. Others see
+the thumbnail after their next sync, and the original when they fetch it.")]
+pub struct Attach {
+    /// The record.
+    pub record: String,
+    /// The field, such as `photo`.
+    pub field: String,
+    /// The file.
+    pub file: PathBuf,
+    /// A small picture of it.
+    #[arg(long, value_name = "FILE")]
+    pub thumbnail: Option<PathBuf>,
 }
 
 /// A payment.

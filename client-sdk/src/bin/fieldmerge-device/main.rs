@@ -2,6 +2,7 @@
 
 mod answers;
 mod arguments;
+mod attachments;
 mod carry;
 mod cases;
 mod read;
@@ -168,6 +169,9 @@ async fn command(device: &Device, output: &Output, command: Command) -> Result<(
         Command::Edit { record, values, add, remove } => {
             write::edit(device, output, &record, &values, &add, &remove).await
         }
+        Command::Attach(given) => attachments::attach(device, output, &given).await,
+        Command::Attachments => attachments::list(device, output).await,
+        Command::Fetch { attachment, file } => attachments::fetch(device, output, &attachment, &file).await,
         Command::Attend { area, date, workers, fraction, absent } => {
             write::attend(device, output, &area, &date, &workers, fraction, absent).await
         }

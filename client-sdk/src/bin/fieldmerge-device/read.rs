@@ -313,18 +313,20 @@ pub async fn status(device: &Device, output: &Output) -> Result<(), Failure> {
     let whole = json!({
         "label": enrolment.map(|e| e.label.clone()), "project": enrolment.map(|e| e.project_code.clone()),
         "server": enrolment.map(|e| e.address.clone()), "records": status.records, "outbox": status.outbox,
-        "areas": areas, "open_cases": status.open_cases, "clock_offset_ms": status.clock_offset_ms,
+        "attachments_waiting": status.attachments_waiting,
+        "attachment_bytes_waiting": status.attachment_bytes_waiting, "areas": areas, "open_cases": status.open_cases, "clock_offset_ms": status.clock_offset_ms,
     });
     output.show(&whole, || match enrolment {
         None => format!("Not enrolled yet: {} enrol SERVER CODE", output.program),
         Some(enrolment) => format!(
-            "{}, device {} of {} at {}\n{}, {} not confirmed yet, {}; areas: {}",
+            "{}, device {} of {} at {}\n{}, {} not confirmed yet, {} not sent yet, {}; areas: {}",
             escaped(&enrolment.label),
             enrolment.number,
             enrolment.project_code,
             enrolment.address,
             count(status.records, "record"),
             count(status.outbox, "change"),
+            count(status.attachments_waiting, "attachment"),
             count(status.open_cases, "conflict"),
             if areas.is_empty() { "none yet, sync first".to_owned() } else { areas.join(", ") },
         ),
@@ -340,6 +342,8 @@ pub async fn sync(device: &Device, output: &Output, spend_bytes: Option<u64>) ->
         "sent": report.sent, "accepted": report.accepted, "held": report.held,
         "quarantined": report.quarantined, "received": report.received, "delivered": report.delivered,
         "repaired": report.repaired, "spent": report.end == SyncEnd::Spent,
+        "attachments_sent": report.attachments_sent,
+        "attachments_received": report.attachments_received, "attachment_bytes": report.attachment_bytes,
     });
     output.show(&whole, || {
         let mut text = format!(
@@ -354,6 +358,8 @@ pub async fn sync(device: &Device, output: &Output, spend_bytes: Option<u64>) ->
             (report.quarantined, "change", "put aside by the server; `outbox` shows what to do"),
             (report.repaired, "change", "written anew"),
             (report.delivered, "frame", "delivered for other devices"),
+            (report.attachments_sent, "attachment", "sent"),
+            (report.attachments_received, "attachment", "fetched"),
         ] {
             if number > 0 {
                 let _ = write!(text, "\n{} {what}.", count(number, thing));

@@ -222,3 +222,16 @@ async fn area_of(device: &Device, output: &Output, code: &str) -> Result<AreaId,
 fn day(text: &str) -> Result<Date, Failure> {
     text.parse().map_err(|_| Failure::Usage(format!("{text} is not a day such as 2026-03-02")))
 }
+
+/// Refuses a field that holds no attachment.
+pub async fn attachment_field(device: &Device, record: RecordId, field: &str) -> Result<(), Failure> {
+    let kind = kind_of(device, record).await?;
+    if kind.attachment_fields.contains(&field) {
+        return Ok(());
+    }
+    let (name, fields) = (kind.name, kind.attachment_fields.join(", "));
+    Err(Failure::Usage(match kind.attachment_fields.as_slice() {
+        [] => format!("{name} has no field for files; identity has photo"),
+        _ => format!("{name} has no field {field} for files; it has {fields}"),
+    }))
+}

@@ -78,7 +78,7 @@ pub enum Kind {
     Uuid,
     /// One text a language: `name/fr`, `name/en`.
     Languages,
-    /// A file, named by the SHA-256 of its bytes.
+    /// A file, named by the SHA-256 of its bytes: at `name` itself, at `name/thumb` a small picture of it.
     Blob,
     /// A ciphertext at `name/sealed` and an equality tag at `name/tag`.
     Sealed,
@@ -86,11 +86,15 @@ pub enum Kind {
     Entry,
 }
 
+/// What stands below the name of a [`Kind::Blob`] field at the path of its thumbnail.
+pub const THUMBNAIL: &str = "thumb";
+
 impl Kind {
     /// Whether a path of this kind may have this text below the field's name.
     pub(crate) fn takes(&self, below: Option<&str>) -> bool {
         match (self, below) {
             (Self::Set(_) | Self::Languages, Some(below)) => !below.contains('/'),
+            (Self::Blob, below) => below.is_none_or(|below| below == THUMBNAIL),
             (Self::Sealed, Some(below)) => matches!(below, "sealed" | "tag"),
             (Self::Set(_) | Self::Languages | Self::Sealed, None) | (_, Some(_)) => false,
             (_, None) => true,

@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use fieldmerge_protocol::RecordClass;
 
 pub use codes::{Code, CodeList, Shape, code_list, code_lists};
-pub use field::{Field, Kind, Policy, Range, Sensitivity};
+pub use field::{Field, Kind, Policy, Range, Sensitivity, THUMBNAIL};
 pub use refused::refused_name;
 pub use table::TableError;
 
@@ -32,6 +32,8 @@ pub struct RecordType {
     pub about_person: bool,
     /// Its fields, in the order of the form and of the dataset.
     pub fields: Vec<Field>,
+    /// The names of those that hold attachments; of most types none.
+    pub attachment_fields: Vec<&'static str>,
 }
 
 /// The record types by name: class, and whether a record names a person in `_subject`.

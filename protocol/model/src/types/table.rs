@@ -69,7 +69,13 @@ pub(super) fn parse_codes(text: &'static str) -> Result<Vec<CodeList>, TableErro
 /// Reads `fields.psv`.
 pub(super) fn parse_fields(text: &'static str) -> Result<Vec<RecordType>, TableError> {
     let mut types: Vec<RecordType> = RECORD_TYPES
-        .map(|(name, class, about_person)| RecordType { name, class, about_person, fields: Vec::new() })
+        .map(|(name, class, about_person)| RecordType {
+            name,
+            class,
+            about_person,
+            fields: Vec::new(),
+            attachment_fields: Vec::new(),
+        })
         .into();
     for line in lines::<13>(text) {
         let (line, columns) = line?;
@@ -78,6 +84,9 @@ pub(super) fn parse_fields(text: &'static str) -> Result<Vec<RecordType>, TableE
         let of = of.ok_or(TableError { line, problem: "an unknown record type" })?;
         if of.field(field.name).is_some() {
             return Err(TableError { line, problem: "a field stands twice" });
+        }
+        if field.kind == Kind::Blob {
+            of.attachment_fields.push(field.name);
         }
         of.fields.push(field);
     }

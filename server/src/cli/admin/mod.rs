@@ -1,6 +1,7 @@
 //! `fieldmerge admin`.
 
 mod area;
+mod attachments;
 mod backup;
 mod bundle;
 mod compact;
@@ -43,6 +44,8 @@ pub enum Admin {
     /// See what was put aside.
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// See which photos have not arrived.
+    Attachments(attachments::Attachments),
     /// Take bundle files, and change the key that they are sealed to.
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
@@ -68,6 +71,7 @@ impl Admin {
             Self::Grant(command) => command.run(app, output).await?,
             Self::Key(command) => command.run(app, output).await?,
             Self::Quarantine(command) => command.run(app, output).await?,
+            Self::Attachments(command) => command.run(app, output).await?,
             Self::Bundle(command) => command.run(app, output).await?,
             Self::BackupVerified(command) => command.run(app, output).await?,
             Self::Compact(command) => command.run(app, output).await?,

@@ -6,6 +6,7 @@ use fieldmerge_model::log::{self, LogState};
 use fieldmerge_model::record::RecordState;
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{Actor, RecordId, Value};
+use fieldmerge_store::attachments::ReferenceRow;
 use fieldmerge_store::cases::CaseRow;
 use fieldmerge_store::entries::EntryRun;
 use fieldmerge_store::records::{RecordRow, ValuedRecord};
@@ -13,6 +14,7 @@ use serde::Serializer as _;
 
 use super::Push;
 use super::merge::{Merge, Slot, Working};
+use crate::attachments::references;
 use crate::entries;
 use crate::sync::judgement;
 
@@ -25,6 +27,10 @@ pub struct Derived {
     pub entries: Vec<EntryRun>,
     /// Cases that opened, changed or closed.
     pub cases: Vec<CaseRow>,
+    /// Records of the types that may refer to attachments, and all that they refer to.
+    pub referring: Vec<RecordId>,
+    /// See `referring`.
+    pub references: Vec<ReferenceRow>,
 }
 
 /// Derives the rows of every record that changed.
@@ -43,6 +49,10 @@ pub fn derive(push: &Push<'_>, merge: &Merge, known: Vec<CaseRow>) -> Derived {
                 let before = cases_of.remove(id).unwrap_or_default();
                 let judged = judgement::of_record(push.now_ms, feed, state, before, &merge.directory.grants);
                 let row = record_row(push, *id, feed, working, state, judged.open);
+                if references::may_refer(&row.row.record_type) {
+                    derived.referring.push(*id);
+                    derived.references.extend(references::of_record(*id, &row.row.record_type, state));
+                }
                 derived.records.push(row);
                 derived.cases.extend(judged.rows);
             }

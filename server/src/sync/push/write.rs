@@ -11,7 +11,8 @@ use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::quarantine::Quarantined;
 use fieldmerge_store::segments::SegmentHead;
 use fieldmerge_store::{
-    StoreError, Tx, cases, dictionaries, entries, feeds, held, proofs, quarantine, records, segments,
+    StoreError, Tx, attachments, cases, dictionaries, entries, feeds, held, proofs, quarantine, records,
+    segments,
 };
 use sha2::{Digest, Sha256};
 
@@ -52,6 +53,7 @@ pub async fn all(tx: &mut Tx, push: &Push<'_>, plan: Plan, mut merge: Merge) -> 
     keep_dictionaries(tx, push, &envelopes).await?;
     let derived = rows::derive(push, &merge, known_cases);
     records::upsert(tx, push.project, &derived.records).await?;
+    attachments::set_references(tx, push.project, &derived.referring, &derived.references).await?;
     failpoint("records-written");
     entries::insert(tx, push.project, &derived.entries).await?;
     failpoint("entries-written");

@@ -204,6 +204,9 @@ fn redo(
             continue;
         }
         stage.set_outgoing(number, None);
+        if !kept.contains(&row.hash) {
+            give_up(stage, number);
+        }
         // What others build on the server has, whatever became of the receipt.
         if kept.contains(&row.hash) || chosen == Some((number, Settlement::Dismiss)) {
             continue;
@@ -223,6 +226,17 @@ fn redo(
         }
     }
     Ok(count)
+}
+
+/// Notes in the frame of a change that the device does not stand by it any more.
+fn give_up(stage: &mut Stage<'_>, number: u64) {
+    for key in stage.frame_keys() {
+        let Some(frame) = stage.frame(key) else { continue };
+        let Some(index) = frame.changes.iter().position(|of_frame| *of_frame == number) else { continue };
+        let mut frame = frame.clone();
+        frame.given_up.get_or_insert_default().extend(u32::try_from(index));
+        stage.set_frame(key, Some(frame));
+    }
 }
 
 /// Writes what a change wrote once more, on the record as it is now, under the present incarnation.

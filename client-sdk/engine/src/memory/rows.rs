@@ -297,6 +297,10 @@ pub(crate) struct FrameRow {
     /// takes of it later gets a position behind this one.
     #[n(4)]
     pub(crate) since: Option<u64>,
+    /// The indexes of those of its changes that were given up, or written anew in another frame: they are not offered
+    /// again to a server that was restored.
+    #[n(5)]
+    pub(crate) given_up: Option<Vec<u32>>,
 }
 
 /// What a person should know.

@@ -277,6 +277,7 @@ pub(crate) fn seal(
             standing: FrameStanding::Sent,
             full_hashes,
             since: None,
+            given_up: None,
         };
         stage.set_frame(key, Some(row));
     }

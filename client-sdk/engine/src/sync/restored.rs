@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fieldmerge_model::access;
+use fieldmerge_protocol::ChangeHash;
 use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, changes_digest, decode_body, resolve};
 use fieldmerge_protocol::sync::{Feed, Welcome};
 
@@ -61,17 +62,18 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
     stage.forget_cursors();
     kept::offer_all(stage);
     attach::offer_again(stage);
+    let in_outbox: BTreeSet<ChangeHash> = stage.outbox().into_values().map(|row| row.hash).collect();
     let mut offered = Vec::new();
     for key in stage.frame_keys() {
         let Some(frame) = stage.frame(key).filter(|frame| frame.standing != FrameStanding::Sent).cloned()
         else {
             continue;
         };
-        let (mut rows, whole) = unpack(stage, &frame.bytes)?;
+        let (mut rows, whole) = unpack(stage, &frame)?;
+        // What was put aside waits for a person, whatever became of its frame.
+        rows.retain(|row| !in_outbox.contains(&row.hash));
         for number in &frame.changes {
             let Some(row) = stage.outgoing(*number).cloned() else { continue };
-            rows.retain(|other| other.hash != row.hash);
-            // A person has to settle the others first.
             if row.standing == Standing::Held {
                 stage.set_outgoing(*number, None);
                 rows.push(row);
@@ -99,11 +101,11 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
     Ok(())
 }
 
-/// The changes of an own frame, and whether these are all. A change whose dependency stood in a record that the device
-/// may not hold any more cannot be read.
-fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<(Vec<OutboxRow>, bool), Failure> {
+/// The changes of an own frame that still stand, and whether all could be read. A change whose dependency stood in a
+/// record that the device may not hold any more cannot be.
+fn unpack(stage: &Stage<'_>, frame_row: &FrameRow) -> Result<(Vec<OutboxRow>, bool), Failure> {
     let unreadable = |_| Failure::Bug("an own frame does not read");
-    let frame = Frame::parse(bytes).map_err(unreadable)?;
+    let frame = Frame::parse(&frame_row.bytes).map_err(unreadable)?;
     let dictionary = stage.dictionary(frame.header.dictionary);
     let dictionary = dictionary.ok_or(Failure::Bug("the dictionary of an own frame is gone"))?;
     let raw = frame.inflate(dictionary, MAX_RAW_BYTES).map_err(unreadable)?;
@@ -137,7 +139,9 @@ fn unpack(stage: &Stage<'_>, bytes: &[u8]) -> Result<(Vec<OutboxRow>, bool), Fai
             start_op: change.change.start_op,
         }
     };
-    let read = changes.into_iter().filter(|change| change.hash.is_some());
+    let given_up = frame_row.given_up.as_deref().unwrap_or_default();
+    let read = (0_u32..).zip(changes).filter(|(index, _)| !given_up.contains(index));
+    let read = read.map(|(_, change)| change).filter(|change| change.hash.is_some());
     Ok((read.map(row).collect(), whole))
 }
 

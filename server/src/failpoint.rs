@@ -34,25 +34,62 @@ pub const COMPACTION: [&str; 4] = ["segments-read", "segments-removed", "segment
 #[inline]
 pub fn failpoint(_name: &'static str) {}
 
-/// Dies here if a test asked for it.
 #[cfg(feature = "failpoints")]
-pub fn failpoint(name: &'static str) {
+pub use armed::{Dies, die_here, failpoint, has_died};
+
+#[cfg(feature = "failpoints")]
+mod armed {
+    use std::cell::Cell;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    static WANTED: OnceLock<Option<(String, AtomicU32)>> = OnceLock::new();
-    let listed = [&SYNC[..], &UPLOAD, &COMPACTION].iter().any(|points| points.contains(&name));
-    debug_assert!(listed, "every point stands in a list");
-    let wanted = WANTED.get_or_init(|| {
-        let text = std::env::var("FIELDMERGE_DIE_AT").ok()?;
-        let (name, count) = text.split_once(':')?;
-        Some((name.to_owned(), AtomicU32::new(count.parse().ok()?)))
-    });
-    if let Some((point, left)) = wanted
-        && point == name
-        && left.fetch_sub(1, Ordering::SeqCst) == 1
-    {
-        // SIGKILL cannot be caught: nothing is flushed, no destructor runs, nobody says goodbye.
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    use super::{COMPACTION, SYNC, UPLOAD};
+
+    /// A point, and at which time of coming to it one dies, counted from 1.
+    pub type Dies = (&'static str, u32);
+
+    thread_local! {
+        static HERE: Cell<Option<Dies>> = const { Cell::new(None) };
+        static DIED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Has the task of this thread that comes to a point end there, for servers that live inside a test: it unwinds,
+    /// so its transaction is never committed. Whoever asks has to stop the rest of the server. `None` takes it back.
+    pub fn die_here(dies: Option<Dies>) {
+        HERE.set(dies);
+        DIED.set(false);
+    }
+
+    /// Whether a task of this thread has come to its point since it was last asked for.
+    pub fn has_died() -> bool {
+        DIED.get()
+    }
+
+    /// Dies here if a test asked for it.
+    pub fn failpoint(name: &'static str) {
+        static WANTED: OnceLock<Option<(String, AtomicU32)>> = OnceLock::new();
+        let listed = [&SYNC[..], &UPLOAD, &COMPACTION].iter().any(|points| points.contains(&name));
+        debug_assert!(listed, "every point stands in a list");
+        let wanted = WANTED.get_or_init(|| {
+            let text = std::env::var("FIELDMERGE_DIE_AT").ok()?;
+            let (name, count) = text.split_once(':')?;
+            Some((name.to_owned(), AtomicU32::new(count.parse().ok()?)))
+        });
+        if let Some((point, left)) = wanted
+            && point == name
+            && left.fetch_sub(1, Ordering::SeqCst) == 1
+        {
+            // SIGKILL cannot be caught: nothing is flushed, no destructor runs, nobody says goodbye.
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+        if let Some((point, left)) = HERE.get().filter(|(point, _)| *point == name) {
+            let dies = left <= 1;
+            HERE.set((!dies).then(|| (point, left - 1)));
+            if dies {
+                DIED.set(true);
+                // Not a panic: nobody is to be told of it.
+                std::panic::resume_unwind(Box::new("died at a failpoint"));
+            }
+        }
     }
 }

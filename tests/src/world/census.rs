@@ -80,7 +80,8 @@ impl Census {
         let ids = |census: &Self| census.holdings.keys().copied().collect::<BTreeSet<_>>();
         assert_eq!(ids(self), ids(other), "the records");
         for (id, replica) in &self.holdings {
-            assert_same(replica, &other.holdings[id], *id, "the other");
+            let unequal: Vec<&str> = unequal(replica, &other.holdings[id]).collect();
+            assert!(unequal.is_empty(), "{id} changed: {unequal:?}");
         }
         assert_eq!(self.heads, other.heads, "the positions");
     }
@@ -88,59 +89,80 @@ impl Census {
     /// Compares with a phone that has nothing left to send: what the phone may read it holds, as the server has it;
     /// what it holds beyond that, its own logs, the server has too.
     pub fn assert_same_on(&self, phone: &Phone) {
-        self.compare(phone, false);
+        self.assert_no_difference(phone, Allowed::default());
     }
 
     /// The same for a phone that has gone back to a backup. Of its own logs in feeds that it may not read it cannot get
     /// back what it had sent and forgotten: there it holds the beginning.
     pub fn assert_same_on_restored(&self, phone: &Phone) {
-        self.compare(phone, true);
+        self.assert_no_difference(phone, Allowed { restored: true, ..Allowed::default() });
     }
 
-    fn compare(&self, phone: &Phone, restored: bool) {
+    fn assert_no_difference(&self, phone: &Phone, allowed: Allowed) {
+        let differences = self.differences(phone, allowed);
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
+
+    /// What a phone holds otherwise than the server.
+    pub fn differences(&self, phone: &Phone, allowed: Allowed) -> Vec<String> {
+        let label = &phone.label;
+        let mut found = Vec::new();
         let outbox = phone.engine().outbox();
-        assert!(
-            outbox.changes.is_empty(),
-            "{}: changes were not acknowledged: {:?}",
-            phone.label,
-            outbox.changes
-        );
+        let waiting: BTreeSet<RecordId> = outbox.changes.iter().map(|change| change.record).collect();
+        // A feed that was withdrawn stays for as long as something of it waits.
+        let waiting_feeds: BTreeSet<Feed> = outbox.changes.iter().map(|change| change.feed).collect();
+        if !allowed.waiting && !waiting.is_empty() {
+            found.push(format!("{label}: changes were not acknowledged: {:?}", outbox.changes));
+        }
         let readable = readable(phone);
         let held = of_phone(phone);
-        for (id, replica) in &self.holdings {
-            let feed = self.feeds[id];
-            if readable.contains(&feed) {
-                let on_phone = held.get(id);
-                let on_phone =
-                    on_phone.unwrap_or_else(|| panic!("{}: {id} of {feed:?} was skipped", phone.label));
-                assert_same(replica, on_phone, *id, &phone.label);
+        for id in self.holdings.keys().filter(|id| readable.contains(&self.feeds[*id])) {
+            if !held.contains_key(id) {
+                found.push(format!("{label}: {id} of {:?} was skipped", self.feeds[id]));
             }
         }
-        for (id, replica) in &held {
-            let here = self.holdings.get(id).unwrap_or_else(|| panic!("{}: {id} was lost", phone.label));
+        for (id, replica) in held.iter().filter(|(id, _)| !waiting.contains(id)) {
+            let Some(here) = self.holdings.get(id) else {
+                found.push(format!("{label}: {id} was lost"));
+                continue;
+            };
             let feed = self.feeds[id];
             let own_log = !readable.contains(&feed) && feed.class.is_log();
-            assert!(
-                readable.contains(&feed) || own_log,
-                "{}: {id} stays where nobody may read it",
-                phone.label
-            );
-            if restored && own_log {
-                assert!(here.entries.starts_with(&replica.entries), "{}: entries of {id}", phone.label);
-            } else {
-                assert_same(here, replica, *id, &phone.label);
+            if !readable.contains(&feed) && waiting_feeds.contains(&feed) {
+                continue;
+            }
+            if !readable.contains(&feed) && !own_log {
+                found.push(format!("{label}: {id} stays where nobody may read it"));
+            }
+            if !(allowed.restored && own_log) {
+                found.extend(unequal(here, replica).map(|what| format!("{label}: {what} of {id}")));
+            } else if !here.entries.starts_with(&replica.entries) {
+                found.push(format!("{label}: entries of {id}"));
             }
         }
+        found
     }
 }
 
-/// The server's and a phone's replica of a record are one.
-fn assert_same(server: &Replica, phone: &Replica, id: RecordId, label: &str) {
-    assert_eq!(server.heads, phone.heads, "{label}: heads of {id}");
-    assert_eq!(server.digest, phone.digest, "{label}: changes of {id}");
-    assert_eq!(server.values, phone.values, "{label}: values of {id}");
-    assert_eq!(server.entries, phone.entries, "{label}: entries of {id}");
-    assert_eq!(server.cases, phone.cases, "{label}: cases of {id}");
+/// In what a phone may differ from the server.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Allowed {
+    /// It has gone back to a backup.
+    pub restored: bool,
+    /// It has changes that the server could not take, and holds their records as it sees them.
+    pub waiting: bool,
+}
+
+/// In what two replicas of a record are not one.
+fn unequal(one: &Replica, other: &Replica) -> impl Iterator<Item = &'static str> {
+    let checks = [
+        ("heads", one.heads == other.heads),
+        ("changes", one.digest == other.digest),
+        ("values", one.values == other.values),
+        ("entries", one.entries == other.entries),
+        ("cases", one.cases == other.cases),
+    ];
+    checks.into_iter().filter(|(_, same)| !same).map(|(what, _)| what)
 }
 
 async fn all_records(tx: &mut Tx, project: ProjectId) -> BTreeMap<RecordId, ValuedRecord> {

@@ -10,6 +10,7 @@ use fieldmerge_engine::{
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -45,7 +46,8 @@ impl Shelf {
 }
 
 /// What happens when the phone writes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StoreFault {
     /// The disk is full: the batch is not taken, and the engine is told so.
     Full,
@@ -161,6 +163,11 @@ impl Phone {
     pub fn restart(&mut self) {
         self.fault = None;
         self.engine = Engine::open(self.shelf.snapshot()).expect("what an engine stored opens again");
+    }
+
+    /// From now on its randomness is that of this seed, whatever it drew before.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = ChaCha8Rng::seed_from_u64(seed);
     }
 
     /// Saves; `Err` if the battery fell out before the save was confirmed.

@@ -7,7 +7,7 @@ use fieldmerge_model::access::{self, Grant};
 use fieldmerge_model::log::LogState;
 use fieldmerge_model::record::{Provenance, RecordState};
 use fieldmerge_protocol::sync::Feed;
-use fieldmerge_protocol::{Actor, ChangeHash, RecordClass, RecordId};
+use fieldmerge_protocol::{Actor, ChangeHash, Path, RecordClass, RecordId, Value};
 use fieldmerge_server::sync::push::json;
 use minicbor::Decoder;
 use minicbor::bytes::ByteVec;
@@ -84,6 +84,12 @@ impl State {
         }
     }
 
+    /// Whether somebody has ever written this value there.
+    pub fn was_written(&self, path: &Path, value: &Value) -> bool {
+        let Self::Record(state) = self else { return false };
+        state.history(path).iter().any(|write| write.value == Some(value))
+    }
+
     /// The identities of all changes with their hashes, ascending.
     pub fn changes(&self) -> Vec<(Actor, u64, ChangeHash)> {
         let named = |actor: Actor, last: u64| (1..=last).map(move |seq| (actor, seq));
@@ -137,17 +143,24 @@ pub fn of_phone(phone: &Phone) -> Holdings {
         entries.entry(log).or_default().extend(run.into_iter().map(Vec::from));
     }
     let mut holdings = Holdings::new();
-    for (key, row) in phone.shelf().table(Table::Records) {
+    for (id, state) in states_of_phone(phone) {
+        let view = phone.engine().get(id).expect("what is on disk is in memory");
+        let cases = view.cases.iter().map(|case| (case.path.to_string(), case_of(case))).collect();
+        holdings.insert(id, state.replica(entries.remove(&id).unwrap_or_default(), cases));
+    }
+    holdings
+}
+
+/// The merged states that a phone holds on its disk.
+pub fn states_of_phone(phone: &Phone) -> impl Iterator<Item = (RecordId, State)> {
+    phone.shelf().table(Table::Records).map(|(key, row)| {
         let id = RecordId::try_from(key).expect("records stand under their id");
         let view = phone.engine().get(id).expect("what is on disk is in memory");
         // A row is a heading, one CBOR array, and then the merged state.
         let mut decoder = Decoder::new(row);
         decoder.skip().expect("a row begins with its heading");
-        let state = State::read(view.summary.feed.class, &row[decoder.position()..]);
-        let cases = view.cases.iter().map(|case| (case.path.to_string(), case_of(case))).collect();
-        holdings.insert(id, state.replica(entries.remove(&id).unwrap_or_default(), cases));
-    }
-    holdings
+        (id, State::read(view.summary.feed.class, &row[decoder.position()..]))
+    })
 }
 
 fn case_of(case: &CaseView) -> CaseReplica {
@@ -158,12 +171,19 @@ fn case_of(case: &CaseView) -> CaseReplica {
 
 /// The feeds that a phone may read by the roster that it holds.
 pub fn readable(phone: &Phone) -> BTreeSet<Feed> {
-    let status = phone.engine().status();
-    let root = phone.enrolment().root_area;
+    let areas: Vec<_> = phone.engine().status().areas.iter().map(|area| area.area).collect();
+    let readable = access::readable(&grants(phone), phone.enrolment().root_area, &areas);
+    readable.into_iter().map(|(area, class)| Feed { area, class }).collect()
+}
+
+/// Whether a phone may write to a feed by the roster that it holds.
+pub fn may_write(phone: &Phone, feed: Feed) -> bool {
+    access::may_write(&grants(phone), phone.enrolment().root_area, feed.area, feed.class)
+}
+
+fn grants(phone: &Phone) -> Vec<Grant> {
     let known = |grant: &fieldmerge_protocol::sync::RosterGrant| {
         Some(Grant { area: grant.area, role: grant.role.parse().ok()? })
     };
-    let grants: Vec<Grant> = status.grants.iter().filter_map(known).collect();
-    let areas: Vec<_> = status.areas.iter().map(|area| area.area).collect();
-    access::readable(&grants, root, &areas).into_iter().map(|(area, class)| Feed { area, class }).collect()
+    phone.engine().status().grants.iter().filter_map(known).collect()
 }

@@ -12,7 +12,6 @@ use rand_core::{Rng, SeedableRng};
 use super::census::Census;
 use super::link::Link;
 use super::phone::{Died, Phone};
-use super::replica::State;
 use crate::synthetic::{People, path};
 
 /// After so many rounds in peace nothing may move any more.
@@ -47,11 +46,13 @@ pub enum Mark {
 
 /// A mark, and whose it is.
 #[derive(Debug, Clone)]
-struct Kept {
-    mark: Mark,
-    phone: String,
+pub struct Kept {
+    /// What was saved.
+    pub mark: Mark,
+    /// The label of the phone that saved it.
+    pub phone: String,
     /// The server has said that it holds it.
-    acknowledged: bool,
+    pub acknowledged: bool,
     /// The phone has said that it is saved, and nothing has happened since that takes a phone's memory.
     must: bool,
 }
@@ -83,12 +84,16 @@ impl Ledger {
         self.kept.is_empty()
     }
 
-    /// Notes that the outbox of a phone is empty: the server has promised to keep all that it saved.
+    /// Notes what has left the outbox of a phone: the server has promised to keep it.
     pub fn note_synced(&mut self, phone: &Phone) {
-        if phone.engine().outbox().changes.is_empty() {
-            for kept in self.kept.iter_mut().filter(|kept| kept.phone == phone.label) {
-                kept.acknowledged = true;
-            }
+        let outbox = phone.engine().outbox();
+        let waiting: BTreeSet<RecordId> = outbox.changes.iter().map(|change| change.record).collect();
+        let pays = outbox.changes.iter().any(|change| change.feed.class == RecordClass::Payment);
+        for kept in self.kept.iter_mut().filter(|kept| kept.phone == phone.label) {
+            kept.acknowledged |= match &kept.mark {
+                Mark::Written(record, ..) => !waiting.contains(record),
+                Mark::Paid(_) => !pays,
+            };
         }
     }
 
@@ -105,40 +110,53 @@ impl Ledger {
         self.kept.retain(|kept| !matches!(&kept.mark, Mark::Written(record, ..) if records.contains(record)));
     }
 
+    /// Takes out of what must be kept whatever this picks.
+    pub fn excuse_where(&mut self, mut pick: impl FnMut(&Kept) -> bool) {
+        self.kept.retain(|kept| !pick(kept));
+    }
+
+    /// What must be found and is not.
+    pub fn lost(&self, census: &Census) -> Vec<&Kept> {
+        let paid = payments(census);
+        let found = |mark: &Mark| match mark {
+            Mark::Paid(amount) => paid.contains_key(amount),
+            Mark::Written(record, path, value) => {
+                census.states.get(record).is_some_and(|state| state.was_written(path, value))
+            }
+        };
+        self.kept.iter().filter(|kept| kept.must && !found(&kept.mark)).collect()
+    }
+
     /// Every mark that must be found is found, and no payment stands twice.
     pub fn assert_kept(&self, census: &Census) {
-        let mut paid: BTreeMap<i64, usize> = BTreeMap::new();
-        for (id, replica) in
-            census.holdings.iter().filter(|(id, _)| census.feeds[id].class == RecordClass::Payment)
-        {
-            for entry in &replica.entries {
-                let entry = Entry::read(RecordClass::Payment, &Value::Bytes(entry.clone()));
-                let Ok(Entry::Payment(payment)) = entry else { panic!("an entry of {id} does not read") };
-                *paid.entry(payment.gross).or_default() += 1;
-            }
-        }
-        for (amount, times) in &paid {
-            assert_eq!(*times, 1, "the payment of {amount} was doubled");
-        }
-        for kept in self.kept.iter().filter(|kept| kept.must) {
-            let found = match &kept.mark {
-                Mark::Paid(amount) => paid.contains_key(amount),
-                Mark::Written(record, path, value) => {
-                    census.states.get(record).is_some_and(|state| match state {
-                        State::Record(state) => {
-                            state.history(path).iter().any(|write| write.value == Some(value))
-                        }
-                        State::Log(_) => false,
-                    })
-                }
-            };
-            assert!(
-                found,
-                "{} saved {:?} (acknowledged: {}), and it is lost",
-                kept.phone, kept.mark, kept.acknowledged
-            );
-        }
+        assert_eq!(doubled(census), Vec::<i64>::new(), "payments were doubled");
+        let lost = self.lost(census);
+        assert!(lost.is_empty(), "saved, and lost: {lost:?}");
     }
+}
+
+/// The amounts that were paid more than once, though no two payments have one amount.
+pub fn doubled(census: &Census) -> Vec<i64> {
+    payments(census).into_iter().filter(|(_, times)| *times > 1).map(|(amount, _)| amount).collect()
+}
+
+/// How often each amount was paid.
+fn payments(census: &Census) -> BTreeMap<i64, usize> {
+    let logs = census.holdings.iter().filter(|(id, _)| census.feeds[id].class == RecordClass::Payment);
+    let mut paid = BTreeMap::new();
+    for amount in logs.flat_map(|(_, replica)| amounts(&replica.entries)) {
+        *paid.entry(amount).or_default() += 1;
+    }
+    paid
+}
+
+/// The amounts of a log of payments.
+pub fn amounts(entries: &[Vec<u8>]) -> Vec<i64> {
+    let amount = |entry: &Vec<u8>| match Entry::read(RecordClass::Payment, &Value::Bytes(entry.clone())) {
+        Ok(Entry::Payment(payment)) => payment.gross,
+        other => panic!("an entry of a log of payments reads as {other:?}"),
+    };
+    entries.iter().map(amount).collect()
 }
 
 /// Somebody who works.

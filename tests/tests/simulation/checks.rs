@@ -1,0 +1,158 @@
+//! What must hold at every quiet point. Each check has a name, and tells what differs.
+
+use std::collections::BTreeSet;
+
+use fieldmerge_engine::{Request, SyncEnd};
+use fieldmerge_protocol::RecordClass;
+use fieldmerge_server::verify::verify;
+use fieldmerge_tests::world::census::{Allowed, Census};
+use fieldmerge_tests::world::link::Reply;
+use fieldmerge_tests::world::phone::Phone;
+use fieldmerge_tests::world::raw;
+use fieldmerge_tests::world::replica::{of_phone, states_of_phone};
+use fieldmerge_tests::world::site::{PROJECT, Site};
+use fieldmerge_tests::world::work::{Kept, Mark, amounts, doubled};
+
+use crate::dice::Dice;
+use crate::world::{Cause, World};
+
+/// What must hold whenever everybody is at rest.
+pub fn at_rest(world: &mut World<'_>) {
+    let census = take(world);
+    rows_are_what_automerge_makes_of_the_changes(world);
+    nothing_saved_is_lost(world, &census);
+    nothing_is_doubled(&census);
+    replicas_are_equal(world, &census, true);
+    receipts_stand(world);
+    what_waits_is_explained(world, &census);
+}
+
+/// What must hold besides when everybody may again what was withdrawn.
+pub fn at_the_end(world: &mut World<'_>, dice: &mut Dice) {
+    old_requests_change_nothing(world);
+    let census = take(world);
+    for code in &census.quarantined {
+        world.tally.count(&format!("put aside: {code}"));
+    }
+    world.tally.add("changes", census.changes() as u64);
+    world.tally.add("held at the end", census.held as u64);
+    replicas_are_equal(world, &census, false);
+    a_new_phone_reads_all(world, &census, dice);
+}
+
+fn take(world: &World<'_>) -> Census {
+    world.life().run(async |site: &Site| Census::take(site.app.store(), site.project).await)
+}
+
+fn none(name: &str, found: &[String]) {
+    assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
+}
+
+fn rows_are_what_automerge_makes_of_the_changes(world: &World<'_>) {
+    let report = world.life().run(async |site: &Site| verify(&site.app, Some(PROJECT)).await);
+    let report = report.expect("it can be verified");
+    assert!(report.is_good(), "rows are what automerge makes of the changes:\n{}", report.text());
+}
+
+/// What a phone has confirmed the server has, or, where it may not take it, the phone still.
+fn nothing_saved_is_lost(world: &World<'_>, census: &Census) {
+    let lost = world.ledger.lost(census).into_iter().filter(|kept| !waits(world, kept));
+    let lost: Vec<String> = lost.map(|kept| format!("{kept:?}")).collect();
+    none("nothing saved is lost", &lost);
+}
+
+/// Whether a mark that was never acknowledged still stands on a phone of whose outbox the server takes not all.
+fn waits(world: &World<'_>, kept: &Kept) -> bool {
+    let mut saved_it = world.members.values().filter(|member| member.phone.label == kept.phone);
+    saved_it.any(|member| {
+        let waits = !kept.acknowledged && !member.phone.engine().outbox().changes.is_empty();
+        waits && holds(&member.phone, &kept.mark)
+    })
+}
+
+fn holds(phone: &Phone, mark: &Mark) -> bool {
+    match mark {
+        Mark::Written(record, path, value) => {
+            states_of_phone(phone).any(|(id, state)| id == *record && state.was_written(path, value))
+        }
+        Mark::Paid(amount) => {
+            let is_paid = |id| {
+                let view = phone.engine().get(id);
+                view.is_some_and(|view| view.summary.feed.class == RecordClass::Payment)
+            };
+            let logs = of_phone(phone).into_iter().filter(|(id, _)| is_paid(*id));
+            logs.flat_map(|(_, replica)| amounts(&replica.entries)).any(|paid| paid == *amount)
+        }
+    }
+}
+
+fn nothing_is_doubled(census: &Census) {
+    assert_eq!(doubled(census), Vec::<i64>::new(), "nothing is doubled");
+}
+
+/// What each phone may read it holds as the server does: nothing is skipped.
+fn replicas_are_equal(world: &World<'_>, census: &Census, waiting: bool) {
+    let heard = world.members.values().filter(|member| !world.revoked.contains(&member.device));
+    let differences: Vec<String> = heard
+        .flat_map(|member| census.differences(&member.phone, Allowed { restored: member.copied, waiting }))
+        .collect();
+    none("replicas are equal", &differences);
+}
+
+fn receipts_stand(world: &World<'_>) {
+    let unlike = world.life().run(async |site: &Site| world.book.unlike_now(site).await);
+    none("receipts are given again", &unlike);
+}
+
+/// Honest phones and files that are whole give a server no reason to put anything aside, or to wait for anything.
+fn what_waits_is_explained(world: &World<'_>, census: &Census) {
+    let has = |cause| world.causes.contains(&cause);
+    let codes: BTreeSet<&str> = census.quarantined.iter().map(String::as_str).collect();
+    let unexplained: Vec<String> = codes
+        .into_iter()
+        .filter(|code| !match *code {
+            "forked" | "digest-mismatch" => has(Cause::Copied),
+            "not-granted" => has(Cause::Withdrawn),
+            "device-revoked" => has(Cause::Revoked),
+            "held-expired" => has(Cause::Expired),
+            "bad-signature"
+            | "does-not-open"
+            | "unknown-sealing-key"
+            | "malformed-frame"
+            | "unknown-device"
+            | "wrong-project" => has(Cause::Damaged),
+            _ => false,
+        })
+        .map(str::to_owned)
+        .collect();
+    none("what is put aside is explained", &unexplained);
+    let explained = has(Cause::Copied) || has(Cause::Withdrawn) || has(Cause::Revoked);
+    assert!(explained || census.held == 0, "what is held is explained: {} changes are held", census.held);
+}
+
+/// Old requests arrive once more: what everybody holds is still what the server has.
+fn old_requests_change_nothing(world: &mut World<'_>) {
+    let past: Vec<_> = world.past.iter().rev().take(6).cloned().collect();
+    for (id, request) in past {
+        let Some(member) = world.members.get(&id) else { continue };
+        let server_ms = world.life().site.app.now_ms();
+        let authorization = raw::token(&member.phone, server_ms);
+        let again = Request { authorization, ..request };
+        let reply = world.life().post(&again);
+        let is_heard = !world.revoked.contains(&member.device);
+        assert_eq!(matches!(reply, Reply::Whole(_)), is_heard, "an old request is answered: {reply:?}");
+        world.note_receipts(&reply);
+    }
+}
+
+fn a_new_phone_reads_all(world: &World<'_>, census: &Census, dice: &mut Dice) {
+    let grants = ["S1:enumerator", "S1:supervisor", "S2:supervisor"];
+    let seed = dice.seed();
+    let (fresh, end) = world.life().run(async |site: &Site| {
+        let mut fresh = site.phone("new", seed, &grants).await;
+        let report = fresh.sync(&mut site.link()).await.expect("nothing fails any more");
+        (fresh, report.end)
+    });
+    assert_eq!(end, SyncEnd::Complete, "a new phone reads all");
+    none("a new phone reads all", &census.differences(&fresh, Allowed::default()));
+}

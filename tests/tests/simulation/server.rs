@@ -1,0 +1,235 @@
+//! What happens to the server, and what its operator does.
+
+use std::collections::BTreeSet;
+
+use fieldmerge_protocol::{DeviceId, LogId};
+use fieldmerge_server::admin::{GrantText, devices, projects};
+use fieldmerge_server::compact;
+use fieldmerge_server::sync::expire;
+use fieldmerge_store::projects as stored_projects;
+use fieldmerge_tests::world::census::Census;
+use fieldmerge_tests::world::phone::Phone;
+use fieldmerge_tests::world::site::{PROJECT, Site};
+use fieldmerge_tests::world::work::Mark;
+
+use crate::dice::Dice;
+use crate::event::{Death, Id};
+use crate::life::Life;
+use crate::template::grants_of;
+use crate::world::{Cause, Member, ServerBackup, World};
+
+const DAY_MS: i64 = 86_400_000;
+
+impl World<'_> {
+    /// The server dies where it stands and begins again on what is on its disk.
+    pub fn server_dies(&mut self, dice: &mut Dice) {
+        self.tally.count("server died");
+        self.life = None;
+        self.begin_life(dice);
+    }
+
+    fn begin_life(&mut self, dice: &mut Dice) {
+        let now_ms = self.now_ms + self.server_skew_ms;
+        self.life = Some(Life::begin(&self.template.site, &self.database, now_ms, dice.seed()));
+    }
+
+    /// Has the server do something over which it dies.
+    pub fn die_over<T>(
+        &mut self,
+        death: Death,
+        dice: &mut Dice,
+        work: impl FnOnce(Life) -> Option<T>,
+    ) -> Option<T> {
+        let life = self.life.take().expect("the server was begun again");
+        let done = work(life);
+        self.tell((death, "done", done.is_some()));
+        self.tally.count(if death.point().is_some() { "server died at a point" } else { "server died" });
+        self.begin_life(dice);
+        done
+    }
+
+    pub fn compact(&mut self, death: Option<Death>, dice: &mut Dice) {
+        let work = async |site: &Site| {
+            site.app.seen().flush(&site.app).await;
+            compact::now(&site.app, None).await
+        };
+        match death {
+            Some(death) => _ = self.die_over(death, dice, |life| life.run_until(death, work)),
+            None => _ = self.life().run(work).expect("the database does not fail"),
+        }
+    }
+
+    /// So many days pass for everybody, and the server looks for what was held too long.
+    pub fn expire(&mut self, days: u32) {
+        let passed = i64::from(days) * DAY_MS;
+        self.now_ms += passed;
+        self.life().site.app.clock().advance_ms(passed);
+        let expired = self.life().run(async |site| expire::now(&site.app).await);
+        let expired = expired.expect("the database does not fail");
+        if expired > 0 {
+            self.causes.insert(Cause::Expired);
+        }
+        self.tally.add("held too long", expired as u64);
+    }
+
+    pub fn skew_server(&mut self, by_ms: i64) {
+        let to_ms = self.now_ms + by_ms;
+        let clock = self.life().site.app.clock();
+        clock.advance_ms(to_ms - clock.now_ms());
+        self.server_skew_ms = by_ms;
+    }
+
+    pub fn back_up_server(&mut self, dice: &mut Dice) {
+        let life = self.life.take().expect("the server was begun again");
+        life.close();
+        let database = copy(&self.database);
+        self.backup =
+            Some(ServerBackup { database, revoked: self.revoked.clone(), grants: self.grants.clone() });
+        self.begin_life(dice);
+    }
+
+    /// The server goes back to its backup. What its operator did since is done again, but for what was taken from
+    /// devices: they may offer what they were allowed to write then.
+    pub fn restore_server(&mut self, told: bool, dice: &mut Dice) {
+        let Some(backup) = &self.backup else { return };
+        self.life = None;
+        self.database = copy(&backup.database);
+        self.revoked.clone_from(&backup.revoked);
+        self.grants.extend(backup.grants.iter().cloned());
+        self.begin_life(dice);
+        let log = LogId(std::array::from_fn(|_| dice.below(256).to_le_bytes()[0]));
+        let grants = self.grants.clone();
+        self.life().run(async |site: &Site| {
+            if told {
+                let store = site.app.store();
+                let set =
+                    store.write(async |mut tx| stored_projects::set_log(&mut tx, site.project, log).await);
+                set.await.expect("the log is new");
+            }
+            for (device, grant) in &grants {
+                give(site, &device.to_string(), grant, true).await;
+            }
+        });
+        self.recovering = true;
+        self.book.clear();
+        self.excuse_observations();
+    }
+
+    /// An observation leaves its phone when the server has it, but for a sealed frame of bounded lifetime. What the
+    /// restored server lacks and no phone shows may be gone; nothing else may be.
+    fn excuse_observations(&mut self) {
+        let site = self.life().site.clone();
+        let census = self.life().run(async |_| Census::take(site.app.store(), site.project).await);
+        let on_phones: BTreeSet<Vec<u8>> = self
+            .members
+            .values()
+            .flat_map(|member| member.phone.shelf().table(fieldmerge_engine::Table::Records))
+            .map(|(record, _)| record.to_vec())
+            .collect();
+        let mut gone = 0;
+        self.ledger.excuse_where(|kept| match &kept.mark {
+            Mark::Written(record, path, _) if path.as_str() == "observed_on" => {
+                let is_gone = !census.holdings.contains_key(record) && !on_phones.contains(&record.0[..]);
+                gone += u64::from(is_gone);
+                is_gone
+            }
+            _ => false,
+        });
+        self.tally.add("observations gone with a server", gone);
+    }
+
+    /// A device joins. A backup that does not know it would be of no use to it.
+    pub fn enrol(&mut self, id: Id, dice: &mut Dice) {
+        let (label, grants) = (format!("phone {id}"), grants_of(id));
+        let seed = dice.seed();
+        let mut phone: Phone = self.life().run(async |site| site.phone(&label, seed, grants).await);
+        phone.clock_ms = self.now_ms;
+        let device = phone.enrolment().device;
+        for grant in grants {
+            self.note_granted(device, grant);
+        }
+        let areas = if grants.len() > 2 { &["S1", "S2"][..] } else { &["S1"] };
+        let areas = areas.iter().map(|code| self.areas[*code]).collect();
+        let member = Member {
+            phone,
+            device,
+            areas,
+            backup: None,
+            life: 0,
+            syncing: false,
+            skew_ms: dice.skew_ms(),
+            copied: false,
+        };
+        self.members.insert(id, member);
+        self.backup = None;
+    }
+
+    fn note_granted(&mut self, device: DeviceId, grant: &str) {
+        self.grants.insert((device, grant.to_owned()));
+        self.ever_granted.insert((device, grant.to_owned()));
+    }
+
+    pub fn revoke(&mut self, id: Id) {
+        let Some(member) = self.members.get(&id).filter(|_| !self.recovering) else { return };
+        let device = member.device;
+        let revoked = self
+            .life()
+            .run(async |site: &Site| devices::revoke(&site.app, PROJECT, &device.to_string()).await);
+        revoked.expect("a device of the project can be revoked");
+        self.revoked.insert(device);
+        self.causes.insert(Cause::Revoked);
+    }
+
+    pub fn grant(&mut self, id: Id, grant: &str, gives: bool) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let (code, _) = grant.split_once(':').expect("a grant is AREA:ROLE");
+        let Some(area) = self.areas.get(code).filter(|_| gives || !self.recovering) else { return };
+        if gives && !member.areas.contains(area) {
+            member.areas.push(*area);
+        }
+        let (device, entry) = (member.device.to_string(), (member.device, grant.to_owned()));
+        self.life().run(async |site: &Site| give(site, &device, grant, gives).await);
+        if gives {
+            self.note_granted(entry.0, grant);
+        } else {
+            self.grants.remove(&entry);
+            self.causes.insert(Cause::Withdrawn);
+        }
+    }
+
+    /// The project has a new area. A backup that does not know it would be of no use to it.
+    pub fn new_area(&mut self, code: &str) {
+        if !self.areas.contains_key(code) {
+            let made = self
+                .life()
+                .run(async |site: &Site| projects::create_area(&site.app, PROJECT, code, code).await);
+            self.areas.insert(code.to_owned(), made.expect("an area is made").id);
+            self.backup = None;
+        }
+    }
+
+    /// Everybody has again what was ever withdrawn.
+    pub fn give_back(&mut self) {
+        let ever = self.ever_granted.clone();
+        self.life().run(async |site: &Site| {
+            for (device, grant) in &ever {
+                give(site, &device.to_string(), grant, true).await;
+            }
+        });
+        self.grants = ever;
+    }
+}
+
+async fn give(site: &Site, device: &str, grant: &str, gives: bool) {
+    let grant: GrantText = grant.parse().expect("a grant is AREA:ROLE");
+    let done = if gives {
+        devices::give(&site.app, PROJECT, device, &grant).await
+    } else {
+        devices::withdraw(&site.app, PROJECT, device, &grant).await
+    };
+    done.expect("grants of devices of the project can be changed");
+}
+
+fn copy(database: &fieldmerge_tests::database::Database) -> fieldmerge_tests::database::Database {
+    fieldmerge_tests::world::seeds::runtime().block_on(database.copy())
+}

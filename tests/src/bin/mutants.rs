@@ -12,6 +12,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const MAX_US: u128 = 50_000;
 const MAX_BYTES: usize = 64 << 20;
 
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells what became of them")]
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
     let (count, seed) = match (arguments.next(), arguments.next()) {

@@ -144,7 +144,7 @@ fn trick(people: &mut People, change: &mut Change, other: &Change) {
         4 => change.deps.push(other.encode().1),
         5 => _ = change.deps.pop(),
         6 => change.deps.push(ChangeHash([people.below(256).to_le_bytes()[0]; 32])),
-        7 => change.deps = other.deps.clone(),
+        7 => change.deps.clone_from(&other.deps),
         8 => change.ops.extend(other.ops.clone()),
         9 => change.time = change.time.saturating_add(by(people) << people.below(40)),
         _ if change.ops.is_empty() => {}
@@ -163,11 +163,11 @@ fn trick(people: &mut People, change: &mut Change, other: &Change) {
         }
         _ => {
             change.ops[op].path =
-                path(["sex", "birth_year", "languages/mlg", "_area"][people.below(4) as usize])
+                path(["sex", "birth_year", "languages/mlg", "_area"][people.below(4) as usize]);
         }
     }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -39,9 +39,9 @@ pub fn history(seed: u64) -> Vec<(Change, ChangeHash)> {
     let mut views: Vec<RecordState> = (0..4).map(|_| view(&all)).collect();
     for _ in 0..people.below(10) {
         let number = people.below(4);
-        let seen = &mut views[number as usize];
+        let view_of = &mut views[number as usize];
         if people.below(3) == 0 {
-            *seen = view(&all);
+            *view_of = view(&all);
         }
         let name = ["sex", "birth_year", "languages/mlg", "given_names"][people.below(4) as usize];
         let number_put = i64::from(people.below(50));
@@ -55,9 +55,9 @@ pub fn history(seed: u64) -> Vec<(Change, ChangeHash)> {
             "languages/mlg" if people.below(2) == 0 => save.deletes.push(path(name)),
             _ => save.puts.push((path(name), Value::Int(number_put))),
         }
-        if let Ok(change) = seen.build(&save) {
+        if let Ok(change) = view_of.build(&save) {
             let made = hashed(change);
-            seen.accept(&made.0, made.1, Provenance::default());
+            view_of.accept(&made.0, made.1, Provenance::default());
             all.push(made);
         }
     }

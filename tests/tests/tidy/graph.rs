@@ -170,6 +170,8 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     let wrong = files()
         .iter()
         .filter(|file| file.path.ends_with("/Cargo.toml") && file.path != "tests/wasm/Cargo.toml")
+        // What another compiler builds is no part of the workspace.
+        .filter(|file| !file.text.contains("\n[workspace]"))
         .filter(|file| !file.text.replace(' ', "").contains("[lints]\nworkspace=true"))
         .map(|file| file.path.clone())
         .collect::<Vec<_>>();

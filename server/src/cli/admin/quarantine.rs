@@ -95,13 +95,13 @@ impl From<Aside> for Row {
 
 /// What became of an item that was offered again.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct Offered {
     id: Uuid,
     outcome: &'static str,
     code: Option<String>,
 }
 
-impl From<(Uuid, Replayed)> for Outcome {
+impl From<(Uuid, Replayed)> for Offered {
     fn from((id, replayed): (Uuid, Replayed)) -> Self {
         let (outcome, code) = match replayed {
             Replayed::Taken => ("taken", None),
@@ -112,8 +112,8 @@ impl From<(Uuid, Replayed)> for Outcome {
     }
 }
 
-fn outcomes(rows: &[Outcome]) -> String {
-    let what = |row: &Outcome| match (row.outcome, &row.code) {
+fn outcomes(rows: &[Offered]) -> String {
+    let what = |row: &Offered| match (row.outcome, &row.code) {
         ("taken", _) => "taken".to_owned(),
         ("held", _) => "held until what it was made on arrives".to_owned(),
         (_, code) => format!("still aside: {}", code.as_deref().unwrap_or_default()),
@@ -147,7 +147,7 @@ impl QuarantineCommand {
                 })?;
                 let replayed = quarantine::replay(app, &project, &which).await?;
                 output
-                    .show(&replayed.into_iter().map(Outcome::from).collect::<Vec<_>>(), |rows| outcomes(rows))
+                    .show(&replayed.into_iter().map(Offered::from).collect::<Vec<_>>(), |rows| outcomes(rows))
             }
             Self::Dismiss { project, id } => {
                 quarantine::dismiss(app, &project, id).await?;

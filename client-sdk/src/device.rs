@@ -12,7 +12,7 @@ use fieldmerge_engine::{
 };
 use fieldmerge_protocol::api::EnrolRequest;
 use fieldmerge_protocol::sync::sealing_key_text;
-use fieldmerge_protocol::{AreaId, PersonNumber, ProjectId, RecordId, Value};
+use fieldmerge_protocol::{AreaId, DeviceId, PersonNumber, ProjectId, RecordId, Value, exchange};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tokio::sync::Mutex;
@@ -268,6 +268,35 @@ impl Device {
         }
     }
 
+    /// A file for another device that is at hand, when there is no network: everything that this device has for the server
+    /// and the other may read, sealed to the other's key. The other one takes it by [`Device::take_exchange`].
+    pub async fn exchange_for(&self, device: DeviceId) -> Result<Given, ClientError> {
+        match self.ask(move |ticket| Input::Give { ticket, to: device }).await? {
+            Outcome::Given { bytes, frames, receipts, left_out } => {
+                Ok(Given { bytes, frames, receipts, left_out })
+            }
+            _ => Err(Error::NoOutcome.into()),
+        }
+    }
+
+    /// Takes a file that another device made for this one: what it holds is carried to the server with the next sync, and
+    /// shown at once as far as the signed roster speaks for it.
+    pub async fn take_exchange(&self, file: Vec<u8>) -> Result<Taken, ClientError> {
+        let contents = {
+            let locked = self.inner.core.lock().await;
+            let enrolment = locked.engine.status().enrolment;
+            let enrolment = enrolment.ok_or(Error::Engine(fieldmerge_engine::Failure::NotEnrolled))?;
+            exchange::open(enrolment.project, enrolment.device, &locked.key, &file)
+                .map_err(Error::Exchange)?
+        };
+        match self.ask(move |ticket| Input::Take { ticket, contents }).await? {
+            Outcome::Taken { frames, changes, waiting, unmerged, roster_expired, receipts, skipped } => {
+                Ok(Taken { frames, changes, waiting, unmerged, roster_expired, receipts, skipped })
+            }
+            _ => Err(Error::NoOutcome.into()),
+        }
+    }
+
     pub(crate) async fn save_edits(&self, edits: Vec<Edit>) -> Result<Vec<SavedEdit>, Error> {
         match self.ask(|ticket| Input::Save { ticket, edits }).await? {
             Outcome::Saved(saved) => Ok(saved),
@@ -297,6 +326,38 @@ impl Device {
         let asked = tokio::spawn(async move { core.lock().await.ask(request).await });
         asked.await.map_err(|_| Error::NoOutcome)?
     }
+}
+
+/// A file for another device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Frames in it, own and carried.
+    pub frames: usize,
+    /// Receipts in it.
+    pub receipts: usize,
+    /// Frames that there was no room for: they go with a second file, once these have arrived.
+    pub left_out: usize,
+}
+
+/// What was taken of another device's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Frames that are carried from now on and were not before.
+    pub frames: usize,
+    /// Changes that are shown from now on, provisionally.
+    pub changes: u64,
+    /// Frames of which something waits for what it builds on.
+    pub waiting: usize,
+    /// Frames that are carried and not shown.
+    pub unmerged: usize,
+    /// What this device knows of others is too old to show anything: it has to sync.
+    pub roster_expired: bool,
+    /// Receipts for this device.
+    pub receipts: usize,
+    /// Parts that were left out: unreadable, of other projects, or too much to carry.
+    pub skipped: usize,
 }
 
 /// What an enrolment link says: `fieldmerge://enrol?url=…&code=…&key=…`.

@@ -63,6 +63,8 @@ pub(crate) enum Error {
     Open(#[from] OpenError),
     #[error(transparent)]
     Engine(#[from] Failure),
+    #[error("the file cannot be taken: {0}")]
+    Exchange(fieldmerge_protocol::exchange::ExchangeError),
     #[error("the operating system gives no random bytes")]
     NoRandomness,
     #[error(
@@ -127,6 +129,7 @@ impl From<Error> for ClientError {
             }
             Error::Open(OpenError::Corrupt { .. }) => Self::new(ErrorKind::Storage, "corrupt", message),
             Error::Engine(failure) => failure.into(),
+            Error::Exchange(error) => Self::new(ErrorKind::Refused, error.code(), message),
             Error::NoRandomness => Self::new(ErrorKind::Storage, "no-randomness", message),
             Error::NoKey { .. } => Self::new(ErrorKind::Storage, "no-key", message),
             Error::BadKey { .. } => Self::new(ErrorKind::Storage, "bad-key", message),

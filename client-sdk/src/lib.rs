@@ -35,7 +35,7 @@ mod transport;
 mod upload;
 
 pub use clock::Clock;
-pub use device::{Device, Options};
+pub use device::{Device, Given, Options, Taken};
 pub use draft::{IntoValue, NewRecord, RecordEdit};
 pub use error::{ClientError, ErrorKind};
 pub use fieldmerge_engine::{

@@ -65,6 +65,8 @@ fn statements(table: Table) -> Statements {
         Table::Attachments => statements!("attachments"),
         Table::References => statements!("attachment_references"),
         Table::Kept => statements!("kept"),
+        Table::Passed => statements!("passed"),
+        Table::Provisional => statements!("provisional"),
     }
 }
 

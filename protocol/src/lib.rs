@@ -6,6 +6,7 @@
 pub mod api;
 pub mod bundle;
 pub mod change;
+pub mod exchange;
 pub mod id;
 pub mod limits;
 pub mod path;

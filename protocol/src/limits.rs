@@ -44,6 +44,13 @@ pub const MAX_TOKEN_SECONDS: i64 = 300;
 pub const MAX_CLOCK_SKEW_SECONDS: i64 = 300;
 /// The feed bytes of an answer when the device states no budget.
 pub const DEFAULT_ANSWER_BYTES: u64 = 64 << 20;
+/// How long a signed roster is good for, in seconds: so long two devices that meet without a network may merge what they
+/// pass each other.
+pub const MAX_ROSTER_SECONDS: i64 = 30 * 24 * 3_600;
+/// The most bytes of an exchange file.
+pub const MAX_EXCHANGE_BYTES: usize = 16 << 20;
+/// The most frames in an exchange file.
+pub const MAX_EXCHANGE_FRAMES: usize = 4_096;
 
 /// The limits as the capabilities endpoint publishes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

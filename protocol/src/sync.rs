@@ -13,10 +13,12 @@ mod dictionary;
 mod ids;
 mod partial;
 mod roster;
+mod statement;
 
 pub use dictionary::{Dictionary, MAX_DICTIONARY_BYTES};
 pub use partial::Partial;
 pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};
+pub use statement::{HeldRoles, RosterMember, RosterStatement, SignedRoster, roster_text};
 
 /// Part tags. A reader skips a part with a tag that it does not know.
 pub mod tag {
@@ -28,6 +30,8 @@ pub mod tag {
     pub const END: u8 = 3;
     /// A frame that only the server can open, see `bundle::sealed`.
     pub const SEALED_FRAME: u8 = 4;
+    /// A sealed file for another device, see [`crate::exchange`].
+    pub const EXCHANGE: u8 = 5;
     /// [`super::Welcome`].
     pub const WELCOME: u8 = 16;
     /// [`super::Receipts`].
@@ -45,6 +49,8 @@ pub mod tag {
     /// The rest of the [`super::FeedFrame`] that the device named by [`super::Hello::partial`], from the byte on that it
     /// lacks.
     pub const FEED_REST: u8 = 24;
+    /// [`super::SignedRoster`], in a file for another device.
+    pub const SIGNED_ROSTER: u8 = 25;
 }
 
 /// The unit of access, ordering and cursors: an area and a record class of the request's project.
@@ -112,6 +118,10 @@ pub struct Hello {
     /// A feed frame that was cut, of which the device holds the beginning.
     #[n(12)]
     pub partial: Option<Partial>,
+    /// When the server issued the signed roster that the device holds, by the server's clock; 0 if it holds none. A
+    /// device that says nothing cannot read one.
+    #[n(15)]
+    pub roster_issued_ms: Option<i64>,
 }
 
 /// A frame by its author's own count.

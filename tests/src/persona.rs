@@ -82,6 +82,7 @@ impl Persona {
             telemetry: None,
             dictionaries: None,
             partial: None,
+            roster_issued_ms: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -57,6 +57,14 @@ impl Doc {
         }
     }
 
+    /// States how a change came, once that is known.
+    pub(crate) fn set_provenance(&mut self, actor: Actor, seq: u64, provenance: Provenance) {
+        match &mut self.body {
+            Body::Record(state) => state.set_provenance(actor, seq, provenance),
+            Body::Log(log) => log.set_provenance(actor, seq, provenance),
+        };
+    }
+
     pub(crate) fn find(&self, actor: Actor, seq: u64) -> Option<ChangeHash> {
         match &self.body {
             Body::Record(state) => state.find(actor, seq),

@@ -123,6 +123,35 @@ pub enum Outcome {
     },
     /// The bundle file was taken.
     Imported(Imported),
+    /// The file for another device.
+    Given {
+        /// Its bytes, sealed to the other device.
+        bytes: Vec<u8>,
+        /// Frames in it, own and carried.
+        frames: usize,
+        /// Receipts in it.
+        receipts: usize,
+        /// Frames that there was no room for.
+        left_out: usize,
+    },
+    /// What another device gave was taken.
+    Taken {
+        /// Frames that are carried from now on and were not before.
+        frames: usize,
+        /// Changes that were merged and that the server has not confirmed.
+        changes: u64,
+        /// Frames of which something waits for what it builds on.
+        waiting: usize,
+        /// Frames that are carried and not merged: no good roster says that their author may write and this device may
+        /// read such records, or they do not hold what was signed.
+        unmerged: usize,
+        /// Every roster at hand is out of date, so nothing was merged.
+        roster_expired: bool,
+        /// Receipts that concern this device and were applied.
+        receipts: usize,
+        /// Parts that were left out: of other projects, own frames, unreadable, wrongly signed, or too much to carry.
+        skipped: usize,
+    },
 }
 
 /// What became of an imported bundle file.

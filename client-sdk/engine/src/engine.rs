@@ -134,7 +134,12 @@ impl Engine {
                 self.answer_with(ticket, Ok(((vec![write], Vec::new()), Outcome::Settled)), turn);
             }
             Input::Want { ticket, hash } => self.want(ticket, hash, turn),
-            Input::Export { ticket } => self.begin_export(ticket, turn),
+            Input::Export { ticket } => self.begin_export(ticket, None, turn),
+            Input::Give { ticket, to } => self.begin_give(ticket, to, turn),
+            Input::Take { ticket, contents } => {
+                let staged = self.take_exchange(&contents, turn);
+                self.answer_with(ticket, staged, turn);
+            }
             Input::Import { ticket, bytes } => {
                 // A receipt in the file may have feeds read from their beginning, which a sync under way does not know.
                 let staged =

@@ -89,6 +89,15 @@ pub enum Failure {
     /// The file is not a bundle of this project.
     #[error("the file cannot be imported: {0}")]
     BadFile(&'static str),
+    /// The device holds no signed roster: it has not synced with a server that gives one.
+    #[error("this device knows of no other device yet; sync once")]
+    NoRoster,
+    /// The signed roster is too old to say what other devices may read.
+    #[error("what this device knows of others is too old; sync once")]
+    RosterExpired,
+    /// The signed roster does not name the device, or lets it read nothing.
+    #[error("the project has no such device, or it may read nothing")]
+    UnknownDevice,
     /// The store did not take the batch.
     #[error("the store failed; nothing was saved")]
     StoreFailed,
@@ -125,6 +134,9 @@ impl Failure {
             Self::Busy => "busy",
             Self::NoSealingKey => "no-sealing-key",
             Self::BadFile(_) => "bad-file",
+            Self::NoRoster => "no-roster",
+            Self::RosterExpired => "roster-expired",
+            Self::UnknownDevice => "unknown-device",
             Self::StoreFailed => "store-failed",
             Self::SignFailed => "sign-failed",
             Self::Bug(_) => "internal",

@@ -59,6 +59,21 @@ pub enum Input {
         /// The file.
         bytes: Vec<u8>,
     },
+    /// Somebody wants a file for another device that is at hand: what this one has for the server, as far as the other
+    /// may read it.
+    Give {
+        /// Answered by [`crate::Outcome::Given`].
+        ticket: Ticket,
+        /// The device that takes it.
+        to: DeviceId,
+    },
+    /// Another device has given a file. Its host opens it by the device's key: see [`fieldmerge_protocol::exchange`].
+    Take {
+        /// Answered by [`crate::Outcome::Taken`].
+        ticket: Ticket,
+        /// What the file holds, opened.
+        contents: Vec<u8>,
+    },
     /// There is a link: sync. Answered by [`crate::Effect::SyncEnded`].
     Sync(SyncOptions),
     /// The batch is durable.

@@ -20,6 +20,7 @@ mod doc;
 mod edit;
 mod effect;
 mod engine;
+mod exchange;
 mod failure;
 mod header;
 mod input;

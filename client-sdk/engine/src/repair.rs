@@ -20,7 +20,7 @@ use crate::engine::{Engine, Staged, Turn, new_incarnation};
 use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
 use crate::sync::kept;
-use crate::{Failure, Settlement};
+use crate::{Failure, Settlement, exchange};
 
 type Row = (u64, OutboxRow);
 
@@ -65,13 +65,16 @@ pub(crate) fn without_outgoing(
     Ok((!outgoing.is_empty() && kept.len() < outgoing.len()).then_some(base))
 }
 
-/// The record without these changes, and those of them that had to stay because others build on them.
-fn without(
+/// The record without these changes, and those of them that had to stay because others build on them. Provisional changes
+/// that stand on them go with them: a [`exchange::sweep`] has to follow.
+pub(crate) fn without(
     stage: &Stage<'_>,
     record: RecordId,
     doc: &Doc,
     leave_out: &BTreeSet<ChangeHash>,
 ) -> Result<(Doc, BTreeSet<ChangeHash>), Failure> {
+    // What the server has not confirmed of others does not hold a change.
+    let leave_out = &exchange::with_dependents(stage, record, doc, leave_out);
     let (body, kept) = match &doc.body {
         Body::Record(merged) => {
             let (base, kept) = record_without(merged, leave_out)?;
@@ -192,6 +195,7 @@ fn redo(
     } else {
         stage.set_doc(record, Some(base));
     }
+    exchange::sweep(stage, record)?;
     let mut count = 0;
     for (number, row) in rows {
         let change = Change::decode(&row.change).map_err(|_| Failure::Bug("an own change does not read"))?.0;

@@ -15,9 +15,10 @@ use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, RecordId};
 
 use crate::attach;
 use crate::doc::{self, Doc};
+use crate::exchange::Overlay;
 use crate::header;
 use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, OutboxRow, Standing, State};
-use crate::memory::sealed_rows::KeptRow;
+use crate::memory::sealed_rows::{CarriedRow, KeptRow};
 use crate::memory::{self, LogKey, Memory};
 use crate::store::{Table, Write};
 use crate::{Enrolment, Failure};
@@ -45,6 +46,7 @@ pub(crate) struct Stage<'m> {
     log_entries: BTreeMap<(RecordId, u64), Option<Arc<[u8]>>>,
     roster: Option<(Roster, HashMap<DeviceId, Roles>)>,
     partial: Option<Bytes>,
+    pub(crate) passed: Overlay,
     rest: BTreeMap<(Table, Vec<u8>), Option<Bytes>>,
 }
 
@@ -68,6 +70,7 @@ impl<'m> Stage<'m> {
             log_entries: BTreeMap::new(),
             roster: None,
             partial: memory.partial.clone(),
+            passed: Overlay::default(),
             rest: BTreeMap::new(),
         }
     }
@@ -106,6 +109,9 @@ impl<'m> Stage<'m> {
     /// Removes a record with everything that stands beside it.
     pub(crate) fn forget(&mut self, record: RecordId) {
         self.docs.insert(record, None);
+        for (mark, _) in self.marks_of(record) {
+            self.unmark(mark);
+        }
         for seq in self.log_entry_rows(record) {
             self.log_entries.insert((record, seq), None);
         }
@@ -280,6 +286,7 @@ impl<'m> Stage<'m> {
 
     /// Takes a roster. Whose decisions count may change with it, so records with a case are looked at again.
     pub(crate) fn set_roster(&mut self, roster: Roster) -> Result<(), Failure> {
+        let roster = memory::roster::known(roster);
         let roles = memory::roles(&roster);
         if roles != *self.roles() {
             let judged = self.memory.records.iter().filter(|(_, row)| row.header.judged);
@@ -325,6 +332,14 @@ impl<'m> Stage<'m> {
         staged.filter_map(|(_, key)| rows::read_frame_key(key))
     }
 
+    /// The payload of a frame that is carried.
+    pub(crate) fn carried(&self, key: &[u8]) -> Option<Bytes> {
+        match self.rest.get(&(Table::Carried, key.to_vec())) {
+            Some(staged) => Some(CarriedRow::read(staged.as_ref()?).ok()?.payload.into()),
+            None => Some(self.memory.carried.get(key)?.payload.as_slice().into()),
+        }
+    }
+
     /// A row that this stage puts.
     pub(crate) fn staged(&self, table: Table, key: &[u8]) -> Option<&Arc<[u8]>> {
         self.rest.get(&(table, key.to_vec()))?.as_ref()
@@ -349,7 +364,8 @@ impl<'m> Stage<'m> {
         hash: &ChangeHash,
     ) -> Option<(Actor, u64)> {
         let (actor, seq) = doc.author(hash)?;
-        self.outgoing_number(record, actor, seq).is_none().then_some((actor, seq))
+        let is_own = self.outgoing_number(record, actor, seq).is_some();
+        (!is_own && !self.is_provisional(record, actor, seq, *hash)).then_some((actor, seq))
     }
 
     /// The writes of this stage, and the records that look different after them.
@@ -359,6 +375,7 @@ impl<'m> Stage<'m> {
         let docs = std::mem::take(&mut self.docs);
         let mut touched = std::mem::take(&mut self.touched);
         touched.extend(docs.keys());
+        touched.extend(self.passed.touched());
         for (record, doc) in docs {
             attach::note(&mut self, record, doc.as_ref())?;
             let row = doc.map(|doc| header::row(&self, record, &doc)).transpose()?;
@@ -378,7 +395,7 @@ impl<'m> Stage<'m> {
             write(Table::Cursors, sync::encode(feed), value);
         }
         if let Some((roster, _)) = &self.roster {
-            write(Table::Meta, memory::ROSTER.to_vec(), Some(rows::bytes(roster)));
+            write(Table::Meta, memory::ROSTER.to_vec(), Some(rows::bytes(&memory::roster::kept(roster))));
         }
         if self.memory.partial != self.partial {
             write(Table::Meta, memory::PARTIAL.to_vec(), self.partial);
@@ -386,6 +403,8 @@ impl<'m> Stage<'m> {
         if self.memory.state.as_ref() != Some(&self.state) {
             write(Table::Meta, memory::STATE.to_vec(), Some(rows::bytes(&self.state)));
         }
+        writes.extend(self.passed.writes());
+        let mut write = |table, key: Vec<u8>, value| writes.push(Write { table, key, value });
         for ((table, key), value) in self.rest {
             write(table, key, value);
         }

@@ -34,11 +34,15 @@ pub enum Table {
     References = 11,
     /// Own frames that the device may not read back, sealed, until a backup of the server holds them.
     Kept = 12,
+    /// Frames of carried ones that another device passed and that were merged before the server confirmed them.
+    Passed = 13,
+    /// Which changes of records the server has not confirmed, of those frames.
+    Provisional = 14,
 }
 
 impl Table {
     /// Every table, in number order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Meta,
         Self::Records,
         Self::LogEntries,
@@ -52,6 +56,8 @@ impl Table {
         Self::Attachments,
         Self::References,
         Self::Kept,
+        Self::Passed,
+        Self::Provisional,
     ];
 
     /// The name of the table in a database.
@@ -70,6 +76,8 @@ impl Table {
             Self::Attachments => "attachments",
             Self::References => "attachment_references",
             Self::Kept => "kept",
+            Self::Passed => "passed",
+            Self::Provisional => "provisional",
         }
     }
 }

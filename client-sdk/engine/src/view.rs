@@ -28,6 +28,8 @@ pub struct Summary {
     pub open_cases: u32,
     /// Whether a change of this device has not been received yet.
     pub pending: bool,
+    /// Whether something of it came from another device directly and the server has not confirmed it.
+    pub provisional: bool,
 }
 
 /// Which records to list, newest first.
@@ -80,6 +82,8 @@ pub struct ValueView {
     pub actor: Actor,
     /// The author device's clock, milliseconds since the epoch. For showing only.
     pub device_ms: i64,
+    /// Whether it came from another device directly and the server has not confirmed it.
+    pub provisional: bool,
 }
 
 /// An entry of a log.
@@ -97,6 +101,8 @@ pub struct EntryView {
     pub label: Option<String>,
     /// The author device's clock.
     pub device_ms: i64,
+    /// Whether it came from another device directly and the server has not confirmed it.
+    pub provisional: bool,
 }
 
 /// A conflict about a field that a person has to judge.
@@ -220,6 +226,8 @@ pub struct OutboxView {
     pub carried_frames: usize,
     /// Receipts for other devices that wait to be carried back.
     pub carried_receipts: usize,
+    /// Changes of others that came from another device directly and that the server has not confirmed.
+    pub provisional: usize,
 }
 
 /// What is carried for one device, and what is known of what became of its frames.
@@ -300,7 +308,8 @@ pub struct Notice {
     /// A stable code: `copy-found` (another copy of this device was noticed), `rewritten` (changes were written anew),
     /// `server-restored` (the server lost what came after a backup), `feed-withdrawn` (records were taken off the device),
     /// `carried-expired` (frames of others were carried for too long and given up), `kept-given-up` (sealed observations
-    /// were deleted although no backup holds them).
+    /// were deleted although no backup holds them), `not-confirmed` (changes that came from another device directly were taken
+    /// out, for the server does not have them).
     pub code: SmolStr,
     /// How many changes or records it concerns.
     pub count: u64,

@@ -109,6 +109,21 @@ impl Roles {
         Self(1 << role as u8)
     }
 
+    /// The set as the wire has it: a bit for each role, by the role's place in [`Role::ALL`].
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// The set of these bits; one for a role that this build does not know counts for nothing.
+    pub fn from_bits(bits: u16) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    /// The roles of the set.
+    pub fn iter(self) -> impl Iterator<Item = Role> {
+        Role::ALL.into_iter().filter(move |role| self.contains(*role))
+    }
+
     /// The roles of both sets.
     #[must_use]
     pub fn union(self, other: Self) -> Self {

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::SignedRoster;
 use crate::{AreaId, DeviceId};
 
 /// Who writes in this project, and what the device may read and write.
@@ -24,6 +25,9 @@ pub struct Roster {
     #[n(4)]
     #[cbor(with = "minicbor::bytes")]
     pub sealing_key: Option<[u8; 32]>,
+    /// What devices show each other. Where it is there, `devices` is empty: it names them all.
+    #[n(5)]
+    pub signed: Option<SignedRoster>,
 }
 
 /// An area in a roster.

@@ -99,19 +99,22 @@ async fn take(
     let concerned = concerned(&hello, &readable);
 
     let asked = hello.unsettled.as_deref().unwrap_or_default();
-    let is_behind = hello.roster != project.roster_version;
+    let now_ms = app.now_ms();
+    let is_due = hello.roster_issued_ms.is_some_and(|issued_ms| roster::is_due(issued_ms, now_ms));
+    let is_behind = hello.roster != project.roster_version || is_due;
     let mut roster = None;
     if wrote || !asked.is_empty() || is_behind {
         let mut tx = app.store().read().await?;
         receipts.extend(receipts_again(&mut tx, project.id, device, asked).await?);
         heads = feed_heads(&mut tx, project.id, &concerned).await?;
         if is_behind {
-            roster = Some(roster::of_device(&mut tx, &directory, device).await?);
+            let signs = hello.roster_issued_ms.map(|_| now_ms);
+            roster = Some(roster::of_device(&mut tx, &directory, device, signs).await?);
         }
         tx.rollback().await?;
     }
 
-    let (log, now_ms) = (project.log_id, app.now_ms());
+    let log = project.log_id;
     let (lost, backed_up_ms) = (lost.then_some(true), project.backed_up_ms);
     let welcome = Welcome { log, now_ms, committed, stale, roster, lost, backed_up_ms };
     let mut feeds = cursors(&hello, log, readable);

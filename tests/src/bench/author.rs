@@ -218,6 +218,7 @@ impl Author {
             }),
             dictionaries: None,
             partial: None,
+            roster_issued_ms: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -158,6 +158,7 @@ fn request() -> Vec<u8> {
         telemetry: Some(sync::Telemetry { app: Some("app 1".to_owned()), ..sync::Telemetry::default() }),
         dictionaries: Some(vec![7]),
         partial: None,
+        roster_issued_ms: None,
     };
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &sync::encode(&hello)).part(tag::FRAME, &frame(0)).part(tag::END, &[]);

@@ -142,6 +142,7 @@ impl Author {
             telemetry: None,
             dictionaries: None,
             partial: None,
+            roster_issued_ms: None,
         }
     }
 

@@ -85,18 +85,9 @@ impl Site {
         public_key: [u8; 32],
         grants: &[&str],
     ) -> Enrolment {
-        let grants: Vec<GrantText> =
-            grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
-        let request = CodeRequest {
-            project: project.to_owned(),
-            label: label.to_owned(),
-            people: Vec::new(),
-            grants,
-            lives_ms: 3_600_000,
-        };
-        let shown = codes::create(&self.app, &request).await.expect("a code is made");
+        let code = self.code_for(project, label, grants).await;
         let key = VerifyingKey::from_bytes(&public_key).expect("a key of ours is a key");
-        let enrolled = codes::enrol(&self.app, &shown.code, &key).await.expect("a fresh code enrols");
+        let enrolled = codes::enrol(&self.app, &code, &key).await.expect("a fresh code enrols");
         Enrolment {
             project: enrolled.project.id,
             project_code: enrolled.project.code,
@@ -109,6 +100,24 @@ impl Site {
             address: self.address.clone(),
             server_ms: self.app.now_ms(),
         }
+    }
+
+    /// A one-time code for a device of the project.
+    pub async fn code(&self, label: &str, grants: &[&str]) -> String {
+        self.code_for(PROJECT, label, grants).await
+    }
+
+    async fn code_for(&self, project: &str, label: &str, grants: &[&str]) -> String {
+        let grants: Vec<GrantText> =
+            grants.iter().map(|text| text.parse().expect("a grant is AREA:ROLE")).collect();
+        let request = CodeRequest {
+            project: project.to_owned(),
+            label: label.to_owned(),
+            people: Vec::new(),
+            grants,
+            lives_ms: 3_600_000,
+        };
+        codes::create(&self.app, &request).await.expect("a code is made").code
     }
 
     /// The API.

@@ -10,12 +10,12 @@ use fieldmerge_protocol::bundle::{
 };
 use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
-    self, Cursor, Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome, Partial, ReceiptList,
-    Welcome,
+    self, Cursor, Exception, Feed, FrameReceipt, FrameRef, FrameStatus, HeldRoles, Hello, Outcome, Partial,
+    ReceiptList, Roster, RosterDevice, RosterMember, RosterStatement, SignedRoster, Welcome,
 };
 use fieldmerge_protocol::{
     Action, Actor, AreaId, Change, DeviceId, Incarnation, LogId, Op, Path, ProjectId, RecordClass, RecordId,
-    Value,
+    Value, exchange,
 };
 use serde_json::{Value as Json, json};
 
@@ -144,6 +144,7 @@ fn the_messages_of_a_sync() {
         telemetry: None,
         dictionaries: None,
         partial: None,
+        roster_issued_ms: None,
     };
     let welcome = Welcome {
         log: LogId([0x10; 16]),
@@ -177,6 +178,89 @@ fn the_messages_of_a_sync() {
     assert_eq!(sync::decode(&bytes(&written["partial"])), Ok(partial));
     assert_eq!(sync::decode(&bytes(&written["welcome"])), Ok(welcome));
     assert_eq!(sync::decode(&bytes(&written["receipt list"])), Ok(receipts));
+}
+
+#[test]
+fn a_signed_roster_and_a_file_for_another_device() {
+    let server = SigningKey::from_bytes(&[0x5e; 32]);
+    let receiver = SigningKey::from_bytes(&[0x4e; 32]);
+    let statement = RosterStatement {
+        version: 2,
+        issued_ms: 1_772_168_400_000,
+        expires_ms: 1_774_760_400_000,
+        areas: vec![AreaId([0xa0; 16]), AREA],
+        members: vec![RosterMember {
+            device: DEVICE,
+            key: receiver.verifying_key().to_bytes(),
+            number: 1,
+            label: "Lalao".to_owned(),
+            roles: 3,
+            grants: vec![HeldRoles { area: 1, roles: 3 }],
+        }],
+    };
+    let bytes_signed = sync::encode(&statement);
+    let text = sync::roster_text(PROJECT, &bytes_signed);
+    let signed = SignedRoster { statement: bytes_signed, signature: server.sign(&text).to_bytes().to_vec() };
+    assert_example(
+        "roster",
+        &json!({
+            "statement": hex(&signed.statement),
+            "signed": hex(&text),
+            "server's secret key": hex(server.as_bytes()),
+            "part": hex(&sync::encode(&signed)),
+        }),
+    );
+    let read: SignedRoster = sync::decode(&bytes(&example("roster")["part"])).expect("the example decodes");
+    assert_eq!(read.verify(PROJECT, &server.verifying_key().to_bytes()), Some(statement));
+
+    let contents = b"what another device gives";
+    let file = exchange::write(PROJECT, DEVICE, &receiver.verifying_key(), contents, [0x2a; 32]);
+    assert_example(
+        "exchange",
+        &json!({
+            "receiver's secret key": hex(receiver.as_bytes()),
+            "random": hex(&[0x2a; 32]),
+            "contents": hex(contents),
+            "file": hex(&file.expect("the receiver has a key")),
+        }),
+    );
+    let opened = exchange::open(PROJECT, DEVICE, &receiver, &bytes(&example("exchange")["file"]));
+    assert_eq!(opened.as_deref(), Ok(&contents[..]));
+}
+
+#[test]
+fn a_signed_roster_costs_no_more_than_one_that_is_not() {
+    let id = |n: u8| DeviceId(std::array::from_fn(|place| n.wrapping_mul(37).wrapping_add(place as u8)));
+    let label = |n: u8| format!("Rasoanirina {n}");
+    let key = |n: u8| [n; 32];
+    let plain: Vec<RosterDevice> = (0..50)
+        .map(|n| RosterDevice {
+            device: id(n),
+            number: n.into(),
+            label: label(n),
+            key: key(n).to_vec(),
+            roles: vec!["enumerator".to_owned(), "supervisor".to_owned()],
+        })
+        .collect();
+    let member = |n: u8| RosterMember {
+        device: id(n),
+        key: key(n),
+        number: n.into(),
+        label: label(n),
+        roles: 3,
+        grants: vec![HeldRoles { area: 1, roles: 3 }],
+    };
+    let statement = sync::encode(&RosterStatement {
+        version: 100,
+        issued_ms: 1_772_168_400_000,
+        expires_ms: 1_774_760_400_000,
+        areas: vec![AreaId([0xa0; 16]), AREA],
+        members: (0..50).map(member).collect(),
+    });
+    let signed = sync::encode(&SignedRoster { statement, signature: vec![0; 64] }).len();
+    let plain = sync::encode(&Roster { version: 100, devices: plain, ..Roster::default() }).len();
+    println!("50 devices: {signed} bytes signed, {plain} bytes not signed");
+    assert!(signed < plain, "{signed} {plain}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod compacted;
 mod convergence;
 mod cuts;
 mod dictionaries;
+mod exchange;
 mod frames;
 mod hostile;
 mod nginx;

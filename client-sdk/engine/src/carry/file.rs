@@ -1,5 +1,6 @@
 //! Writes the bundle file. Every frame in it is sealed: whoever finds the file learns who wrote how much, and nothing more.
 
+use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::bundle::sealed::SEALED_VERSION;
 use fieldmerge_protocol::bundle::{BundleWriter, SealedDraft};
 use fieldmerge_protocol::sync::tag;
@@ -16,6 +17,8 @@ pub(crate) struct Export {
     ticket: Ticket,
     id: u64,
     signing: Signing,
+    /// The device that the file is for; none if it is for the server, by anybody's hands.
+    to: Option<DeviceId>,
 }
 
 /// What of an export is being signed.
@@ -23,7 +26,7 @@ pub(crate) struct Export {
 enum Signing {
     /// What was packed for it; then it is stored.
     Frames(Vec<Draft>),
-    /// Every own frame, sealed.
+    /// The own frames that go sealed.
     Sealed(Vec<SealedDraft>),
 }
 
@@ -36,7 +39,7 @@ impl Export {
 
 impl Engine {
     /// Packs what waits, with whole hashes, for the file may come to a server that knows nothing of this device.
-    pub(crate) fn begin_export(&mut self, ticket: Ticket, turn: &mut Turn<'_>) {
+    pub(crate) fn begin_export(&mut self, ticket: Ticket, to: Option<DeviceId>, turn: &mut Turn<'_>) {
         if self.session.is_some() || self.export.is_some() {
             turn.done(ticket, Err(Failure::Busy));
             return;
@@ -49,7 +52,9 @@ impl Engine {
             full_hashes: true,
         };
         let planned = Stage::new(&self.memory).and_then(|stage| {
-            stage.sealing_key().ok_or(Failure::NoSealingKey)?;
+            if to.is_none() {
+                stage.sealing_key().ok_or(Failure::NoSealingKey)?;
+            }
             pack::plan(&stage, room)
         });
         let drafts = match planned {
@@ -58,7 +63,7 @@ impl Engine {
         };
         let messages: Vec<Vec<u8>> = drafts.iter().map(|draft| draft.frame.signing_bytes()).collect();
         let id = self.next_id();
-        self.export = Some(Export { ticket, id, signing: Signing::Frames(drafts) });
+        self.export = Some(Export { ticket, id, signing: Signing::Frames(drafts), to });
         if messages.is_empty() {
             self.seal_export(turn);
         } else {
@@ -93,18 +98,15 @@ impl Engine {
         }
     }
 
-    /// Seals every own frame without a receipt, and has the seals signed.
+    /// Seals the own frames without a receipt that go sealed, and has the seals signed: for the server every one, for
+    /// another device those that it may not read.
     pub(crate) fn seal_export(&mut self, turn: &mut Turn<'_>) {
+        let Some(to) = self.export.as_ref().map(|export| export.to) else { return };
         let id = self.next_id();
-        let sealed = Stage::new(&self.memory).and_then(|stage| {
-            let key = stage.sealing_key().ok_or(Failure::NoSealingKey)?;
-            let own = self.memory.frames.values().filter(|frame| frame.standing == FrameStanding::Sent);
-            let seal = |frame: &[u8], turn: &mut Turn<'_>| {
-                SealedDraft::seal(frame, &key, random(turn.rng))
-                    .map_err(|_| Failure::Bug("an own frame cannot be sealed"))
-            };
-            own.map(|frame| seal(&frame.bytes, turn)).collect::<Result<Vec<_>, _>>()
-        });
+        let sealed = match to {
+            None => self.sealed(self.own_sent().collect(), turn),
+            Some(to) => self.unreadable(to, turn).and_then(|frames| self.sealed(frames, turn)),
+        };
         let drafts = match sealed {
             Ok(drafts) => drafts,
             Err(failure) => return self.fail_export(failure, turn),
@@ -119,12 +121,37 @@ impl Engine {
         }
     }
 
+    /// Own frames without a receipt.
+    pub(crate) fn own_sent(&self) -> impl Iterator<Item = &[u8]> {
+        let sent = self.memory.frames.values().filter(|frame| frame.standing == FrameStanding::Sent);
+        sent.map(|frame| &frame.bytes[..])
+    }
+
+    /// Seals frames to the project's key.
+    fn sealed(&self, frames: Vec<&[u8]>, turn: &mut Turn<'_>) -> Result<Vec<SealedDraft>, Failure> {
+        if frames.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = Stage::new(&self.memory)?.sealing_key().ok_or(Failure::NoSealingKey)?;
+        let seal = |frame: &[u8]| {
+            SealedDraft::seal(frame, &key, random(turn.rng))
+                .map_err(|_| Failure::Bug("an own frame cannot be sealed"))
+        };
+        frames.into_iter().map(seal).collect()
+    }
+
     /// Writes the file: the sealed own frames, every carried frame that is sealed, every carried receipt.
     fn finish_export(&mut self, drafts: &[SealedDraft], signatures: &[[u8; 64]], turn: &mut Turn<'_>) {
         let Some(export) = self.export.take() else { return };
+        let sealed: Vec<Vec<u8>> =
+            drafts.iter().zip(signatures).map(|(draft, signature)| draft.finish(*signature)).collect();
+        if let Some(to) = export.to {
+            self.finish_give(export.ticket, to, &sealed, turn);
+            return;
+        }
         let mut writer = BundleWriter::new();
-        for (draft, signature) in drafts.iter().zip(signatures) {
-            writer.part(tag::SEALED_FRAME, &draft.finish(*signature));
+        for frame in &sealed {
+            writer.part(tag::SEALED_FRAME, frame);
         }
         let carried = self.memory.carried.values().map(|row| &row.payload);
         let carried: Vec<&Vec<u8>> =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_protocol::DeviceId;
-use fieldmerge_protocol::bundle::{PartReader, PassedFrame};
+use fieldmerge_protocol::bundle::{Part, PartReader, PassedFrame};
 use fieldmerge_protocol::limits::{MAX_PART_BYTES, MAX_REQUEST_BYTES};
 use fieldmerge_protocol::sync::{self, FrameReceipt, Receipts, tag};
 
@@ -30,29 +30,18 @@ impl Engine {
         if bytes.len() > MAX_FILE_BYTES {
             return Err(Failure::BadFile("it is larger than any file of a device"));
         }
-        let mut stage = Stage::new(&self.memory)?;
-        expire::expire(&mut stage, turn.now_ms);
-        let mut import =
-            Import { stage, load: Load::of(&self.memory), taken: Imported::default(), now_ms: turn.now_ms };
+        let mut import = Import::new(&self.memory, false, turn.now_ms)?;
         let mut reader = PartReader::new(MAX_PART_BYTES);
         reader.feed(bytes);
-        let (mut whole, mut parts) = (false, 0);
+        let mut whole = false;
         while let Some(part) =
             reader.next_part().map_err(|_| Failure::BadFile("it is not a bundle, or is damaged"))?
         {
-            parts += 1;
-            match part.tag {
-                tag::END => {
-                    whole = true;
-                    break;
-                }
-                tag::FRAME | tag::SEALED_FRAME | tag::RECEIPTS if parts > MAX_FILE_PARTS => {
-                    import.taken.full += 1;
-                }
-                tag::FRAME | tag::SEALED_FRAME => import.frame(part.payload)?,
-                tag::RECEIPTS => import.receipts(&part.payload, turn)?,
-                _ => {}
+            if part.tag == tag::END {
+                whole = true;
+                break;
             }
+            import.part(part, turn)?;
         }
         if !whole {
             return Err(Failure::BadFile("it ends early"));
@@ -101,21 +90,45 @@ impl Load {
 }
 
 /// A file on its way in.
-struct Import<'m> {
-    stage: Stage<'m>,
+pub(crate) struct Import<'m> {
+    pub(crate) stage: Stage<'m>,
     load: Load,
-    taken: Imported,
+    pub(crate) taken: Imported,
+    /// Whether frames are read too: then a readable one is carried beside the same one sealed.
+    reads: bool,
+    parts: usize,
     now_ms: i64,
 }
 
-impl Import<'_> {
+impl<'m> Import<'m> {
+    pub(crate) fn new(memory: &'m Memory, reads: bool, now_ms: i64) -> Result<Self, Failure> {
+        let mut stage = Stage::new(memory)?;
+        expire::expire(&mut stage, now_ms);
+        let (load, taken) = (Load::of(memory), Imported::default());
+        Ok(Self { stage, load, taken, reads, parts: 0, now_ms })
+    }
+
+    /// Takes a frame to carry it, or receipts; other parts are passed over.
+    pub(crate) fn part(&mut self, part: Part, turn: &mut Turn<'_>) -> Result<(), Failure> {
+        self.parts += 1;
+        match part.tag {
+            tag::FRAME | tag::SEALED_FRAME | tag::RECEIPTS if self.parts > MAX_FILE_PARTS => {
+                self.taken.full += 1;
+                Ok(())
+            }
+            tag::FRAME | tag::SEALED_FRAME => self.frame(part.payload),
+            tag::RECEIPTS => self.receipts(&part.payload, turn),
+            _ => Ok(()),
+        }
+    }
+
     fn frame(&mut self, payload: Vec<u8>) -> Result<(), Failure> {
         let enrolment = self.stage.enrolment()?;
         let Ok(frame) = PassedFrame::parse(&payload) else {
             self.taken.skipped += 1;
             return Ok(());
         };
-        let header = frame.header();
+        let (header, is_clear) = (frame.header(), frame.tag() == tag::FRAME);
         let ours = header.project == enrolment.project && header.device != enrolment.device;
         let key = carried_key(&header, &payload);
         if ours && self.stage.carries(&key) {
@@ -128,7 +141,8 @@ impl Import<'_> {
             return Ok(());
         }
         // The same frame, sealed once more, is the same frame; what is not proven may not stand in its way.
-        if author.is_some_and(|key| self.holds(&carried_prefix(&header), header.digest, &key)) {
+        let held = author.is_some_and(|key| self.holds(&carried_prefix(&header), header.digest, &key));
+        if held && !(self.reads && is_clear) {
             return Ok(());
         }
         if payload.len() > MAX_REQUEST_BYTES - REQUEST_HEAD_BYTES {

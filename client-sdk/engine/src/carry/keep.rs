@@ -13,7 +13,7 @@ use crate::stage::Stage;
 use crate::store::Table;
 
 /// Author, incarnation, number, and eight bytes of a digest: two frames of one number are both carried.
-pub(super) fn carried_key(header: &SealedHeader, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn carried_key(header: &SealedHeader, payload: &[u8]) -> Vec<u8> {
     let digest: [u8; 32] = Sha256::digest(payload).into();
     [&carried_prefix(header)[..], &digest[..8]].concat()
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod enrolment_row;
 pub(crate) mod record_row;
+pub(crate) mod roster;
 pub(crate) mod rows;
 pub(crate) mod sealed_rows;
 
@@ -12,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fieldmerge_model::access::{Grant, Role, Roles};
-use fieldmerge_protocol::sync::{self, Feed, Roster};
+use fieldmerge_protocol::sync::{self, Feed, Roster, RosterStatement};
 use fieldmerge_protocol::{Actor, AreaId, DeviceId, RecordClass, RecordId};
 use smol_str::SmolStr;
 
 use crate::attach::rows::Attachments;
+use crate::exchange::{Mark, MarkRow, PassedRow, read_mark};
 use crate::store::{Snapshot, Table, Write};
 use crate::{Enrolment, OpenError};
 use enrolment_row::EnrolmentRow;
@@ -39,6 +41,8 @@ pub(crate) struct Memory {
     pub(crate) enrolment: Option<Enrolment>,
     pub(crate) state: Option<State>,
     pub(crate) roster: Roster,
+    /// What the server signed of it, if it did.
+    pub(crate) statement: Option<RosterStatement>,
     pub(crate) grants: Vec<Grant>,
     /// The roles that the people of a device hold.
     pub(crate) roles: HashMap<DeviceId, Roles>,
@@ -56,6 +60,10 @@ pub(crate) struct Memory {
     pub(crate) attachments: Attachments,
     pub(crate) dictionaries: BTreeMap<u32, Arc<[u8]>>,
     pub(crate) kept: BTreeMap<FrameKey, KeptRow>,
+    /// Frames that another device passed and that were merged, by their keys among the carried ones.
+    pub(crate) passed: BTreeMap<Vec<u8>, PassedRow>,
+    /// Changes of records that the server has not confirmed.
+    pub(crate) provisional: BTreeMap<Mark, MarkRow>,
     /// The beginning of the feed frame in which the last answer was cut.
     pub(crate) partial: Option<Arc<[u8]>>,
 }
@@ -118,6 +126,14 @@ impl Memory {
             }
             Table::Attachments => self.attachments.apply(key, value)?,
             Table::References => self.attachments.apply_reference(key, value.is_some())?,
+            Table::Passed => {
+                let row = value.map(|value| rows::read(table.name(), value)).transpose()?;
+                put(&mut self.passed, key.to_vec(), row);
+            }
+            Table::Provisional => {
+                let row = value.map(|value| rows::read(table.name(), value)).transpose()?;
+                put(&mut self.provisional, read_mark(key).ok_or_else(corrupt)?, row);
+            }
             Table::Notices => {
                 let number = number(key).ok_or_else(corrupt)?;
                 put(
@@ -140,7 +156,7 @@ impl Memory {
             STATE => self.state = Some(rows::read("meta", value)?),
             ROSTER => {
                 let roster: Roster = sync::decode(value).map_err(|_| OpenError::Corrupt { table: "meta" })?;
-                self.set_roster(roster);
+                self.set_roster(roster::known(roster));
             }
             // A later version may keep more; it is left alone.
             _ => {}
@@ -151,6 +167,7 @@ impl Memory {
     fn set_roster(&mut self, roster: Roster) {
         self.grants = grants(&roster);
         self.roles = roles(&roster);
+        self.statement = roster.signed.as_ref().and_then(|signed| sync::decode(&signed.statement).ok());
         self.roster = roster;
     }
 
@@ -190,6 +207,12 @@ impl Memory {
                 self.outgoing.remove(&before.record);
             }
         }
+    }
+
+    /// Whether a change of this record is not confirmed by the server.
+    pub(crate) fn is_provisional(&self, record: RecordId) -> bool {
+        let all = (record, Actor([0; 16]), 0)..=(record, Actor([255; 16]), u64::MAX);
+        self.provisional.range(all).next().is_some()
     }
 
     /// Whether a change of this record has no final receipt.

@@ -30,6 +30,7 @@ impl Engine {
             changes: changes.collect(),
             carried_frames: self.memory.carried.len(),
             carried_receipts: self.memory.receipts.len(),
+            provisional: self.memory.provisional.len(),
         }
     }
 
@@ -77,6 +78,7 @@ impl Engine {
             title: self.title(row),
             open_cases: row.header.open_cases,
             pending: self.memory.is_pending(record),
+            provisional: self.memory.is_provisional(record),
         }
     }
 

@@ -18,7 +18,7 @@ impl Engine {
         Some(match &doc.body {
             Body::Record(state) => RecordView {
                 cases: self.cases_of(&summary, state),
-                values: values(state),
+                values: self.values(record, state),
                 entries: Vec::new(),
                 summary,
             },
@@ -41,27 +41,31 @@ impl Engine {
             let first = log.entries_of(seq).start;
             let time = log.change(seq, |n| entries.get(usize::try_from(n - first).ok()?).cloned());
             let device_ms = time.map_or(0, |stored| stored.change.time);
+            let provisional = self.memory.provisional.contains_key(&(record, actor, seq));
             for (n, bytes) in (first..).zip(entries) {
                 let entry = Entry::read(doc.feed.class, &Value::Bytes(bytes)).ok();
                 let subject =
                     entry.as_ref().and_then(|entry| log.persons().get(entry.person() as usize).copied());
-                views.push(EntryView { n, subject, entry, actor, label: label.clone(), device_ms });
+                let (label, provisional) = (label.clone(), provisional);
+                views.push(EntryView { n, subject, entry, actor, label, device_ms, provisional });
             }
         }
         views
     }
-}
 
-/// The values of a record that people wrote, by path.
-fn values(state: &RecordState) -> Vec<ValueView> {
-    let paths = state.paths().filter(|path| !path.is_reserved());
-    let view = |path: &fieldmerge_protocol::Path| {
-        let (op, value) = state.winner(path.as_str())?;
-        let live = state.get_all(path.as_str());
-        let beside = live.filter(|(other, _)| *other != op).map(|(_, value)| value.clone()).collect();
-        let writes = state.history(path);
-        let device_ms = writes.iter().find(|write| write.op == op).map_or(0, |write| write.time);
-        Some(ValueView { path: path.clone(), value: value.clone(), beside, actor: op.actor, device_ms })
-    };
-    paths.filter_map(view).collect()
+    /// The values of a record that people wrote, by path.
+    fn values(&self, record: RecordId, state: &RecordState) -> Vec<ValueView> {
+        let paths = state.paths().filter(|path| !path.is_reserved());
+        let view = |path: &fieldmerge_protocol::Path| {
+            let (op, value) = state.winner(path.as_str())?;
+            let live = state.get_all(path.as_str());
+            let beside = live.filter(|(other, _)| *other != op).map(|(_, value)| value.clone()).collect();
+            let writes = state.history(path);
+            let write = writes.iter().find(|write| write.op == op)?;
+            let provisional = self.memory.provisional.contains_key(&(record, op.actor, write.seq));
+            let (path, value, device_ms) = (path.clone(), value.clone(), write.time);
+            Some(ValueView { path, value, beside, actor: op.actor, device_ms, provisional })
+        };
+        paths.filter_map(view).collect()
+    }
 }

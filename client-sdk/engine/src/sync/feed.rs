@@ -11,8 +11,9 @@ use fieldmerge_protocol::{Actor, Change, ChangeHash, RecordId};
 
 use super::answer::Reading;
 use crate::doc::Doc;
+use crate::exchange::Mark;
 use crate::stage::Stage;
-use crate::{Failure, repair};
+use crate::{Failure, exchange, repair};
 
 /// Why a frame cannot be used.
 enum Unusable {
@@ -39,6 +40,12 @@ struct Trial<'a, 'm> {
     entries: Vec<(RecordId, Change)>,
     /// Records whose own unreceived changes gave way to another copy's.
     stripped: Vec<RecordId>,
+    /// Provisional changes that the server has.
+    received: Vec<Mark>,
+    /// Records whose provisional changes gave way to what the server has.
+    swept: Vec<RecordId>,
+    /// Own changes that stood on those, by outbox number.
+    undone: Vec<u64>,
     /// Changes that were new.
     new: u64,
 }
@@ -110,6 +117,9 @@ impl Reading<'_, '_, '_> {
             confirmed: Vec::new(),
             entries: Vec::new(),
             stripped: Vec::new(),
+            received: Vec::new(),
+            swept: Vec::new(),
+            undone: Vec::new(),
             new: 0,
         };
         let order = causal_order(&packed);
@@ -120,7 +130,7 @@ impl Reading<'_, '_, '_> {
                 Provenance { position: from + 1 + u64::from(index), received_ms, ..Provenance::default() };
             trial.change(&changes[index as usize], provenance)?;
         }
-        let Trial { docs, confirmed, entries, stripped, new, .. } = trial;
+        let Trial { docs, confirmed, entries, stripped, received, swept, undone, new, .. } = trial;
         self.merged += count;
         self.report.received += new;
         for (record, doc) in docs {
@@ -132,6 +142,13 @@ impl Reading<'_, '_, '_> {
         for number in confirmed {
             self.accepted(number);
         }
+        for mark in received {
+            self.stage.confirm(mark);
+        }
+        for record in swept.iter().chain(&stripped) {
+            exchange::sweep(&mut self.stage, *record)?;
+        }
+        exchange::undo(&mut self.stage, self.turn, &undone);
         for record in stripped {
             repair::mark_forked(&mut self.stage, record, self.turn);
         }
@@ -170,6 +187,16 @@ impl Trial<'_, '_> {
         doc.feed = feed;
         let provenance = Provenance { incarnation: change.actor.incarnation(), ..provenance };
         let mut verdict = doc.accept(change, hash, provenance);
+        if matches!(verdict, Verdict::Forked | Verdict::Refused(_)) && !self.swept.contains(record) {
+            // What another device passed may be in the way.
+            let without = exchange::without_provisional(self.stage, *record, doc, &self.received)?;
+            if let Some((without, own)) = without {
+                *doc = without;
+                self.swept.push(*record);
+                self.undone.extend(own);
+                verdict = doc.accept(change, hash, provenance);
+            }
+        }
         if matches!(verdict, Verdict::Forked | Verdict::Refused(_)) && !self.stripped.contains(record) {
             // The device's own unreceived changes may be in the way.
             if let Some(without) = repair::without_outgoing(self.stage, *record, doc, &self.confirmed)? {
@@ -178,14 +205,19 @@ impl Trial<'_, '_> {
                 verdict = doc.accept(change, hash, provenance);
             }
         }
+        let is_provisional = self.stage.is_provisional(*record, change.actor, change.seq, hash);
         match verdict {
             Verdict::Applied => {
                 self.new += 1;
                 self.entries.push((*record, change.clone()));
             }
+            Verdict::Duplicate if is_provisional => doc.set_provenance(change.actor, change.seq, provenance),
             Verdict::Duplicate => {}
             Verdict::Held { .. } => return Err(Unusable::Code("missing-dependencies")),
             Verdict::Forked | Verdict::Refused(_) => return Err(Unusable::Code("refused-change")),
+        }
+        if is_provisional {
+            self.received.push((*record, change.actor, change.seq));
         }
         if let Some(number) = self.stage.outgoing_number(*record, change.actor, change.seq)
             && self.stage.outgoing(number).is_some_and(|row| row.hash == hash)

@@ -60,6 +60,8 @@ pub(crate) struct Session {
     pub(crate) committed: Option<u64>,
     /// The last request had no room for what waits.
     starved: bool,
+    /// Frames passed by other devices that the server had judged before the last request.
+    pub(crate) judged: BTreeSet<Vec<u8>>,
     skew_retried: bool,
     restarts: u32,
     /// The feeds that were asked for again from their beginning in this session.
@@ -117,6 +119,7 @@ impl Engine {
             proven: false,
             committed: None,
             starved: false,
+            judged: BTreeSet::new(),
             skew_retried: false,
             restarts: 0,
             reread: BTreeSet::new(),
@@ -287,6 +290,9 @@ impl Engine {
         session.asked.extend(body.asked.iter().copied());
         session.carried.extend(std::mem::take(&mut body.carried));
         session.offered.extend(body.offered.iter().copied());
+        let memory = &self.memory;
+        session.judged =
+            memory.passed.keys().filter(|key| !memory.carried.contains_key(*key)).cloned().collect();
         let bytes = std::mem::take(&mut body.bytes);
         session.phase = Phase::Answer(Box::new(Answer::new(request, body)));
         turn.effects.push(Effect::Send(Request {

@@ -1,5 +1,7 @@
 //! The body of a request: what the device says of itself, and the frames that it brings.
 
+use std::collections::BTreeSet;
+
 use fieldmerge_protocol::RecordClass;
 use fieldmerge_protocol::bundle::{BundleWriter, Frame, PassedFrame};
 use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_DICTIONARIES, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
@@ -36,6 +38,11 @@ pub(crate) struct Body {
 }
 
 impl Body {
+    /// How many frames are in it.
+    fn count(&self) -> usize {
+        self.frames.len() + self.offered.len() + self.carried.len()
+    }
+
     fn frame(&mut self, writer: &mut BundleWriter, key: FrameKey, row: &FrameRow) {
         writer.part(tag::FRAME, &row.bytes);
         self.changes += row.changes.len() as u64;
@@ -44,9 +51,8 @@ impl Body {
 
     /// Whether one more frame goes. As with own frames, the first goes in any case.
     fn takes_more(&self, writer: &BundleWriter, frame: &[u8], room: usize) -> bool {
-        let frames = self.frames.len() + self.offered.len() + self.carried.len();
         let fits = writer.bytes().len() + frame.len() + 2 * PART_BYTES <= room;
-        frames < MAX_REQUEST_FRAMES && (fits || frames == 0)
+        self.count() < MAX_REQUEST_FRAMES && (fits || self.count() == 0)
     }
 }
 
@@ -133,9 +139,14 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
         begun,
     };
     if !probing {
+        let mut carried = carried(memory, session).into_iter().peekable();
         for key in unsent(memory, session) {
             let row = &memory.frames[&key];
-            if body.frames.len() == MAX_REQUEST_FRAMES {
+            // What it may build on goes first.
+            let last = row.changes.iter().max().copied().unwrap_or_default();
+            let grounds = std::iter::from_fn(|| carried.next_if(|one| one.0 <= last));
+            put_carried(&mut writer, &mut body, grounds, room);
+            if body.count() == MAX_REQUEST_FRAMES {
                 break;
             }
             if writer.bytes().len() + row.bytes.len() + 2 * PART_BYTES <= room {
@@ -148,7 +159,7 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
             .into_iter()
             .next()
             .filter(|key| session.report.requests == 0 || memory.frames[key].bytes.len() <= session.left());
-        if let (true, Some(key)) = (body.frames.is_empty(), first) {
+        if let (0, Some(key)) = (body.count(), first) {
             body.frame(&mut writer, key, &memory.frames[&key]);
         }
         for (key, frame) in session.offers.iter().filter(|(key, _)| !session.offered.contains(key)) {
@@ -158,18 +169,46 @@ pub(crate) fn body(memory: &Memory, state: &State, session: &Session, room: usiz
             writer.part(tag::SEALED_FRAME, frame);
             body.offered.push(*key);
         }
-        for (key, row) in memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key)) {
-            if !body.takes_more(&writer, &row.payload, room) {
-                break;
-            }
-            let tag = PassedFrame::parse(&row.payload).map_or(tag::FRAME, |frame| frame.tag());
-            writer.part(tag, &row.payload);
-            body.carried.push(key.clone());
-        }
+        put_carried(&mut writer, &mut body, carried, room);
     }
     writer.part(tag::END, &[]);
     body.bytes = writer.into_bytes();
     body
+}
+
+/// A carried frame: where it stands among the own changes by their numbers, its key, its bytes.
+type Carried<'m> = (u64, &'m Vec<u8>, &'m [u8]);
+
+fn put_carried<'m>(
+    writer: &mut BundleWriter,
+    body: &mut Body,
+    frames: impl Iterator<Item = Carried<'m>>,
+    room: usize,
+) {
+    for (_, key, frame) in frames {
+        if !body.takes_more(writer, frame, room) {
+            break;
+        }
+        let tag = PassedFrame::parse(frame).map_or(tag::FRAME, |frame| frame.tag());
+        writer.part(tag, frame);
+        body.carried.push(key.clone());
+    }
+}
+
+/// The carried frames that this session has not sent. Those on which own unreceived changes may stand have their place
+/// among these, so that the server need hold neither; all others come last.
+fn carried<'m>(memory: &'m Memory, session: &Session) -> Vec<Carried<'m>> {
+    let pending = memory.provisional.iter().filter(|((record, ..), _)| memory.is_pending(*record));
+    let grounds: BTreeSet<&[u8]> = pending.map(|(_, row)| row.frame.as_slice()).collect();
+    let waiting = memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key));
+    let mut carried: Vec<Carried<'m>> = waiting
+        .map(|(key, row)| {
+            let place = memory.passed.get(key).filter(|_| grounds.contains(key.as_slice()));
+            (place.map_or(u64::MAX, |row| row.before), key, &row.payload[..])
+        })
+        .collect();
+    carried.sort_by_key(|(place, ..)| *place);
+    carried
 }
 
 fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], now_ms: i64) -> Hello {
@@ -202,6 +241,7 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
             .dictionary
             .map(|_| memory.dictionaries.keys().copied().take(MAX_DICTIONARIES).collect()),
         partial: None,
+        roster_issued_ms: Some(memory.statement.as_ref().map_or(0, |statement| statement.issued_ms)),
     }
 }
 

@@ -12,7 +12,7 @@ use super::kept;
 use crate::engine::Turn;
 use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
-use crate::{Failure, attach, repair};
+use crate::{Enrolment, Failure, SyncEnd, attach, repair};
 
 /// A clock offset that differs by less is not worth a write.
 const MIN_OFFSET_CHANGE_MS: i64 = 2_000;
@@ -44,6 +44,11 @@ impl Reading<'_, '_, '_> {
         // Records are taken off the device by what a roster says, so it counts only once the server has signed for the
         // whole answer. The very first one gives the areas to begin with, and takes nothing; it is asked for again
         // until an answer with it has come whole.
+        let signed = welcome.roster.as_ref().and_then(|roster| roster.signed.as_ref());
+        let Enrolment { project, server_key, .. } = self.enrolment;
+        if signed.is_some_and(|signed| signed.verify(*project, server_key).is_none()) {
+            return Ok(AfterAnswer::End(SyncEnd::Untrusted { code: "roster-not-signed" }));
+        }
         match welcome.roster {
             Some(roster) if self.stage.roster().version == 0 || self.stage.state.roster_unsigned => {
                 self.stage.state.roster_unsigned = true;

@@ -4,7 +4,7 @@ use super::answer::AfterAnswer;
 use super::{MAX_RESTARTS, Phase, kept};
 use crate::engine::{Engine, Then, Turn};
 use crate::stage::Stage;
-use crate::{Effect, Failure, SyncEnd, SyncProblem, carry, repair};
+use crate::{Effect, Failure, SyncEnd, SyncProblem, carry, exchange, repair};
 
 impl Engine {
     /// What was read is durable.
@@ -68,6 +68,7 @@ impl Engine {
                 session.report.repaired += repair::rewrite(&mut stage, turn)?;
             }
         }
+        exchange::retry(&mut stage)?;
         let staged = stage.finish()?;
         self.write(staged, Then::RoundDone { stalled }, turn);
         Ok(())
@@ -84,14 +85,26 @@ impl Engine {
         if let Some(session) = self.session.as_mut().filter(|_| stalled) {
             session.report.problems.push(SyncProblem { code: "no-progress", feed: None });
         }
-        if let Err(failure) = self.tidy(turn) {
+        if let Err(failure) = self.tidy(stalled, turn) {
             self.end_sync(Some(SyncEnd::Failed(failure)), turn);
         }
     }
 
-    /// Everything was sent and read: forgets what the device may not hold any more, and ends the sync.
-    fn tidy(&mut self, turn: &mut Turn<'_>) -> Result<(), Failure> {
+    /// Everything was sent and read: settles what other devices passed, forgets what the device may not hold any more,
+    /// and ends the sync.
+    fn tidy(&mut self, stalled: bool, turn: &mut Turn<'_>) -> Result<(), Failure> {
         let mut stage = Stage::new(&self.memory)?;
+        if let Some(session) = self.session.as_mut().filter(|_| !stalled) {
+            let unread = session.report.problems.iter().filter_map(|problem| problem.feed).collect();
+            let judged = |key: &[u8]| session.judged.contains(key) || session.carried.contains(key);
+            if exchange::settle(&mut stage, turn, judged, &unread)? {
+                // Own changes have to be written anew: after the round in which nothing is left to read.
+                session.committed = None;
+                let staged = stage.finish()?;
+                self.write(staged, Then::Again, turn);
+                return Ok(());
+            }
+        }
         if self.memory.outbox.is_empty() {
             stage.state.full_hashes = false;
         }

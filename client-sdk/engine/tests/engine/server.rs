@@ -47,6 +47,7 @@ struct Known {
     key: VerifyingKey,
     number: u32,
     grants: Vec<Grant>,
+    revoked: bool,
 }
 
 /// The server.
@@ -58,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) site: AreaId,
     pub(crate) log: LogId,
     pub(crate) roster: u64,
+    /// Its clock, counted from where the tests begin.
+    pub(crate) clock_ms: i64,
     devices: BTreeMap<DeviceId, Known>,
     frames: BTreeMap<(DeviceId, FrameRef), ([u8; 32], FrameReceipt)>,
     records: BTreeMap<RecordId, (Feed, Body)>,
@@ -95,6 +98,7 @@ impl Server {
             site: AreaId([3; 16]),
             log: LogId([4; 16]),
             roster: 1,
+            clock_ms: 0,
             devices: BTreeMap::new(),
             frames: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -117,7 +121,7 @@ impl Server {
     pub(crate) fn enrol(&mut self, device: u8, key: VerifyingKey, roles: &[Role]) -> Enrolment {
         let id = DeviceId([device; 10]);
         let grants = roles.iter().map(|role| Grant { area: self.site, role: *role }).collect();
-        self.devices.insert(id, Known { key, number: device.into(), grants });
+        self.devices.insert(id, Known { key, number: device.into(), grants, revoked: false });
         self.roster += 1;
         Enrolment {
             project: self.project,
@@ -131,6 +135,13 @@ impl Server {
             address: "http://127.0.0.1".to_owned(),
             server_ms: crate::phone::NOW_MS,
         }
+    }
+
+    /// Takes everything from a device, and its frames too from now on.
+    pub(crate) fn revoke(&mut self, device: u8) {
+        let known = self.devices.get_mut(&DeviceId([device; 10])).expect("an enrolled device");
+        (known.revoked, known.grants) = (true, Vec::new());
+        self.roster += 1;
     }
 
     pub(crate) fn grant(&mut self, device: u8, roles: &[Role]) {
@@ -158,6 +169,7 @@ impl Server {
     /// Answers a whole request. Of one that was cut it takes the frames that arrived whole.
     pub(crate) fn answer(&mut self, device: DeviceId, body: &[u8], now_ms: i64) -> Option<Vec<u8>> {
         self.requests += 1;
+        let now_ms = now_ms + self.clock_ms;
         let mut reader = PartReader::new(1 << 20);
         reader.feed(body);
         let (mut hello, mut frames, mut whole) = (None, Vec::new(), false);
@@ -190,7 +202,7 @@ impl Server {
                 receipts.entry(device).or_default().push(receipt);
             }
         }
-        let roster = (hello.roster != self.roster).then(|| self.roster_of(device));
+        let roster = self.roster_for(device, &hello, now_ms);
         let lost = lost.then_some(true);
         let welcome = Welcome {
             log: self.log,
@@ -267,6 +279,16 @@ impl Server {
         frame.verify(&key).expect("the author signed");
         self.seen.entry((origin.device, reference)).or_default().insert(payload.to_vec());
         let digest = frame.header.changes_digest;
+        if self.devices[&origin.device].revoked {
+            let receipt = FrameReceipt {
+                frame: reference,
+                status: FrameStatus::Quarantined,
+                exceptions: Vec::new(),
+                code: Some("device-revoked".to_owned()),
+                digest: sync::short_digest(&digest),
+            };
+            return Some((origin.device, receipt));
+        }
         if let Some((known, receipt)) = self.frames.get(&(origin.device, reference)) {
             let forked = FrameReceipt {
                 status: FrameStatus::Forked,
@@ -274,7 +296,8 @@ impl Server {
                 digest: sync::short_digest(&digest),
                 ..receipt.clone()
             };
-            return Some((origin.device, if *known == digest { receipt.clone() } else { forked }));
+            let again = self.receipt_again(origin.device, reference)?;
+            return Some((origin.device, if *known == digest { again } else { forked }));
         }
         let number = frame.header.dictionary;
         let known = self.dictionaries.iter().find(|bytes| Dictionary::number(bytes) == number);

@@ -205,6 +205,23 @@ pub enum Command {
     /// Carry bundle files for devices that have no link.
     #[command(subcommand)]
     Carry(Carry),
+    /// Exchange work with a device that is at hand, without a network.
+    ///
+    /// Each of the two gives a file and takes the other's. What is taken is shown at once, marked as not confirmed by the
+    /// server yet, and goes to the server with the next sync of either. Both must have synced in the last 30 days.
+    #[command(
+        subcommand,
+        after_help = "\
+When Hery and Lalao meet:
+  fieldmerge-device --folder hery exchange give --to Lalao for-lalao.fmx
+  fieldmerge-device --folder lalao exchange take for-lalao.fmx
+  fieldmerge-device --folder lalao exchange give --to Hery for-hery.fmx
+  fieldmerge-device --folder hery exchange take for-hery.fmx
+
+The file goes by whatever road there is: cable, Bluetooth, a memory card. Only the device that it is for can
+read it. What that device may not read is not in it: `carry export` brings that to the server."
+    )]
+    Exchange(Exchange),
 }
 
 /// How a change is settled.
@@ -278,4 +295,22 @@ to anybody with a device of this project, or to the server itself: `fieldmerge a
     },
     /// Show for whom this device carries how much, since when, and what became of what it carried.
     List,
+}
+
+/// Files between two devices.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Exchange {
+    /// Write a file for one other device; an older one of that name gives way.
+    Give {
+        /// The other device: its label, its number, or its id, as `status` lists them.
+        #[arg(long, value_name = "DEVICE")]
+        to: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Take a file that another device made for this one.
+    Take {
+        /// The file.
+        file: PathBuf,
+    },
 }

@@ -115,7 +115,7 @@ async fn export(device: &Device, output: &Output, file: &Path) -> Result<(), Fai
 }
 
 /// Whether the file is absent, or a bundle that may give way to a new one.
-fn may_write(file: &Path) -> io::Result<bool> {
+pub(super) fn may_write(file: &Path) -> io::Result<bool> {
     let known = match fs::metadata(file) {
         Ok(known) => known,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
@@ -129,7 +129,7 @@ fn may_write(file: &Path) -> io::Result<bool> {
 }
 
 /// Writes beside the place and moves there at the end, so that a part is never taken for the whole.
-fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut part = file.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);

@@ -5,6 +5,7 @@ mod arguments;
 mod attachments;
 mod carry;
 mod cases;
+mod exchange;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -192,5 +193,6 @@ async fn command(device: &Device, output: &Output, command: Command) -> Result<(
         Command::Status => read::status(device, output).await,
         Command::Sync { spend } => read::sync(device, output, spend).await,
         Command::Carry(carry) => carry::carry(device, output, carry).await,
+        Command::Exchange(exchange) => exchange::exchange(device, output, exchange).await,
     }
 }

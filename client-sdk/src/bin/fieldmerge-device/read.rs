@@ -19,6 +19,9 @@ use super::write::record_of;
 /// The most records that a search shows.
 const MAX_FOUND: usize = 50;
 
+/// What stands beside what another device gave.
+const PROVISIONAL: &str = "from another device, not confirmed yet";
+
 /// A page of records.
 pub async fn list(
     device: &Device,
@@ -58,7 +61,8 @@ async fn summaries(
         .iter()
         .map(|one| {
             json!({ "record": one.record, "type": one.record_type, "area": status.area_code(one.feed.area),
-                "title": one.title, "open_cases": one.open_cases, "pending": one.pending })
+                "title": one.title, "open_cases": one.open_cases, "pending": one.pending,
+                "provisional": one.provisional })
         })
         .collect();
     output.show(&json!({ "records": records, "complete": hint.is_none() }), || {
@@ -68,6 +72,9 @@ async fn summaries(
                 let mut marks = Vec::new();
                 if one.pending {
                     marks.push("not confirmed yet".to_owned());
+                }
+                if one.provisional {
+                    marks.push("from another device".to_owned());
                 }
                 if one.open_cases > 0 {
                     marks.push(format!("{} in conflict", one.open_cases));
@@ -98,15 +105,17 @@ pub async fn show(device: &Device, output: &Output, record: &str) -> Result<(), 
     let worker =
         |entry: &EntryView| entry.subject.and_then(|subject| workers.get(&subject).map(String::as_str));
     let entries: Vec<_> = view.entries.iter().map(|entry| entry_json(entry, worker(entry))).collect();
+    let provisional: Vec<_> =
+        view.values.iter().filter(|value| value.provisional).map(|value| value.path.to_string()).collect();
     let whole = json!({ "record": record, "type": view.summary.record_type, "values": values, "cases": cases,
-        "entries": entries });
+        "entries": entries, "provisional": provisional });
     output.show(&whole, || {
         let mut rows: Vec<Vec<String>> = view
             .values
             .iter()
             .map(|value| {
                 let conflict = view.cases.iter().find(|case| case.open && case.path == value.path);
-                let (shown, note) = match conflict {
+                let (shown, mut note) = match conflict {
                     Some(case) => (case.agreed.as_ref(), format!("in conflict: {}", candidates(case))),
                     None if value.beside.is_empty() => (Some(&value.value), String::new()),
                     None => {
@@ -114,6 +123,10 @@ pub async fn show(device: &Device, output: &Output, record: &str) -> Result<(), 
                         (Some(&value.value), format!("beside {}", beside.join(", ")))
                     }
                 };
+                if value.provisional {
+                    let before = if note.is_empty() { note } else { note + "; " };
+                    note = before + PROVISIONAL;
+                }
                 vec![value.path.to_string(), shown.map(plain).unwrap_or_default(), note]
             })
             .collect();
@@ -138,7 +151,7 @@ async fn workers(device: &Device, view: &RecordView) -> BTreeMap<RecordId, Strin
 fn entry_json(entry: &EntryView, worker: Option<&str>) -> serde_json::Value {
     let date = entry.entry.as_ref().map(|entry| entry.date().to_string());
     let mut whole = json!({ "n": entry.n, "subject": entry.subject, "worker": worker, "date": date,
-        "by": entry.label, "device_ms": entry.device_ms });
+        "by": entry.label, "device_ms": entry.device_ms, "provisional": entry.provisional });
     let logged = match &entry.entry {
         Some(Entry::Attendance(day)) => {
             json!({ "status": day.status.code(), "fraction": f64::from(day.quarters) / 4.0 })
@@ -184,6 +197,7 @@ fn entry_row(entry: &EntryView, worker: Option<&str>) -> Vec<String> {
         worker.unwrap_or_default().to_owned(),
         what,
         format!("by {}", escaped(&by)),
+        if entry.provisional { PROVISIONAL.to_owned() } else { String::new() },
     ]
 }
 
@@ -198,7 +212,8 @@ pub async fn outbox(device: &Device, output: &Output) -> Result<(), Failure> {
                 "state": state_code(&one.state), "advice": advice_code(one.state.advice()) })
         })
         .collect();
-    let whole = json!({ "changes": changes, "carried_frames": outbox.carried_frames });
+    let whole = json!({ "changes": changes, "carried_frames": outbox.carried_frames,
+        "provisional": outbox.provisional });
     output.show(&whole, || {
         let rows: Vec<Vec<String>> = outbox
             .changes
@@ -215,6 +230,10 @@ pub async fn outbox(device: &Device, output: &Output) -> Result<(), Failure> {
         let mut text = table(&rows, "Everything written here has reached the server.");
         if outbox.carried_frames > 0 {
             let _ = write!(text, "\nCarried for other devices: {}.", count(outbox.carried_frames, "frame"));
+        }
+        if outbox.provisional > 0 {
+            let changes = count(outbox.provisional, "change");
+            let _ = write!(text, "\nShown from other devices and not confirmed yet: {changes}.");
         }
         text
     })
@@ -301,6 +320,10 @@ fn notice_text(notice: &Notice) -> String {
             let records = count(number, "record");
             format!("Taken off this device, which may not hold them any more: {records}.")
         }
+        "not-confirmed" => {
+            let changes = count(number, "change");
+            format!("Taken out again, for the server did not take what another device had given: {changes}.")
+        }
         other => format!("{other}: {number}"),
     }
 }
@@ -310,16 +333,24 @@ pub async fn status(device: &Device, output: &Output) -> Result<(), Failure> {
     let status = device.status().await;
     let areas: Vec<_> = status.areas.iter().map(|area| area.code.clone()).collect();
     let enrolment = status.enrolment.as_ref();
+    let own = enrolment.map(|enrolment| enrolment.device);
+    let others = status.devices.iter().filter(|known| Some(known.device) != own);
+    let others: Vec<_> = others.map(|known| (known.number, known.label.clone())).collect();
+    let labels: Vec<String> =
+        others.iter().map(|(number, label)| format!("{number} {}", escaped(label))).collect();
+    let others: Vec<_> =
+        others.iter().map(|(number, label)| json!({ "number": number, "label": label })).collect();
     let whole = json!({
         "label": enrolment.map(|e| e.label.clone()), "project": enrolment.map(|e| e.project_code.clone()),
         "server": enrolment.map(|e| e.address.clone()), "records": status.records, "outbox": status.outbox,
         "attachments_waiting": status.attachments_waiting,
-        "attachment_bytes_waiting": status.attachment_bytes_waiting, "areas": areas, "open_cases": status.open_cases, "clock_offset_ms": status.clock_offset_ms,
+        "attachment_bytes_waiting": status.attachment_bytes_waiting, "areas": areas,
+        "open_cases": status.open_cases, "clock_offset_ms": status.clock_offset_ms, "other_devices": others,
     });
     output.show(&whole, || match enrolment {
         None => format!("Not enrolled yet: {} enrol SERVER CODE", output.program),
         Some(enrolment) => format!(
-            "{}, device {} of {} at {}\n{}, {} not confirmed yet, {} not sent yet, {}; areas: {}",
+            "{}, device {} of {} at {}\n{}, {} not confirmed yet, {} not sent yet, {}; areas: {}\nOther devices: {}",
             escaped(&enrolment.label),
             enrolment.number,
             enrolment.project_code,
@@ -329,6 +360,7 @@ pub async fn status(device: &Device, output: &Output) -> Result<(), Failure> {
             count(status.attachments_waiting, "attachment"),
             count(status.open_cases, "conflict"),
             if areas.is_empty() { "none yet, sync first".to_owned() } else { areas.join(", ") },
+            if labels.is_empty() { "none".to_owned() } else { labels.join(", ") },
         ),
     })
 }

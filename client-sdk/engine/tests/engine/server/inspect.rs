@@ -1,6 +1,6 @@
 //! What the server holds, for comparing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_model::RecordState;
 use fieldmerge_protocol::{Path, RecordClass, RecordId, Value};
@@ -38,6 +38,33 @@ impl Server {
                 Body::Log(log) => (*record, vec![(String::new(), log.next_entry().to_string())]),
             })
             .collect()
+    }
+
+    /// What stands at each path of each record of a class.
+    pub(crate) fn shown(&self, class: RecordClass) -> BTreeMap<RecordId, Vec<(String, Vec<String>)>> {
+        let mut all = BTreeMap::new();
+        for (record, (feed, body)) in &self.records {
+            let Body::Record(state) = body else { continue };
+            if feed.class != class {
+                continue;
+            }
+            let paths = state.paths().filter(|path| !path.is_reserved());
+            let values = |path: &Path| {
+                let mut values: Vec<String> =
+                    state.get_all(path.as_str()).map(|(_, value)| format!("{value:?}")).collect();
+                values.sort();
+                (path.to_string(), values)
+            };
+            all.insert(*record, paths.map(values).collect());
+        }
+        all
+    }
+
+    /// Everything that was ever written to a path of a record.
+    pub(crate) fn ever(&self, record: RecordId, path: &str) -> BTreeSet<String> {
+        let Some((_, Body::Record(state))) = self.records.get(&record) else { return BTreeSet::new() };
+        let writes = state.history(&crate::phone::path(path)).into_iter();
+        writes.filter_map(|write| write.value.map(|value| format!("{value:?}"))).collect()
     }
 
     /// How many entries the logs of a class hold together.

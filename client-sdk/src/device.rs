@@ -268,8 +268,8 @@ impl Device {
         }
     }
 
-    /// A file for another device that is at hand, when there is no network: everything that this device has for the server
-    /// and the other may read, sealed to the other's key. The other one takes it by [`Device::take_exchange`].
+    /// A file for another device that is at hand, when there is no network: everything that this device has for the server,
+    /// sealed to the other's key; what the other may not read is sealed to the server's key besides. The other one takes it by [`Device::take_exchange`].
     pub async fn exchange_for(&self, device: DeviceId) -> Result<Given, ClientError> {
         match self.ask(move |ticket| Input::Give { ticket, to: device }).await? {
             Outcome::Given { bytes, frames, receipts, left_out } => {

@@ -18,7 +18,7 @@ use crate::doc::{self, Doc};
 use crate::exchange::Overlay;
 use crate::header;
 use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, OutboxRow, Standing, State};
-use crate::memory::sealed_rows::{CarriedRow, KeptRow};
+use crate::memory::sealed_rows::KeptRow;
 use crate::memory::{self, LogKey, Memory};
 use crate::store::{Table, Write};
 use crate::{Enrolment, Failure};
@@ -47,7 +47,7 @@ pub(crate) struct Stage<'m> {
     roster: Option<(Roster, HashMap<DeviceId, Roles>)>,
     partial: Option<Bytes>,
     pub(crate) passed: Overlay,
-    rest: BTreeMap<(Table, Vec<u8>), Option<Bytes>>,
+    pub(crate) rest: BTreeMap<(Table, Vec<u8>), Option<Bytes>>,
 }
 
 impl<'m> Stage<'m> {
@@ -310,14 +310,6 @@ impl<'m> Stage<'m> {
         told.or_else(|| self.memory.enrolment.as_ref()?.sealing_key)
     }
 
-    /// Whether a frame is carried.
-    pub(crate) fn carries(&self, key: &[u8]) -> bool {
-        match self.rest.get(&(Table::Carried, key.to_vec())) {
-            Some(staged) => staged.is_some(),
-            None => self.memory.carried.contains_key(key),
-        }
-    }
-
     /// A frame that is kept sealed.
     pub(crate) fn kept(&self, key: FrameKey) -> Option<KeptRow> {
         match self.rest.get(&(Table::Kept, rows::frame_key(key))) {
@@ -330,14 +322,6 @@ impl<'m> Stage<'m> {
     pub(crate) fn kept_here(&self) -> impl Iterator<Item = FrameKey> {
         let staged = self.rest.keys().filter(|(table, _)| *table == Table::Kept);
         staged.filter_map(|(_, key)| rows::read_frame_key(key))
-    }
-
-    /// The payload of a frame that is carried.
-    pub(crate) fn carried(&self, key: &[u8]) -> Option<Bytes> {
-        match self.rest.get(&(Table::Carried, key.to_vec())) {
-            Some(staged) => Some(CarriedRow::read(staged.as_ref()?).ok()?.payload.into()),
-            None => Some(self.memory.carried.get(key)?.payload.as_slice().into()),
-        }
     }
 
     /// A row that this stage puts.

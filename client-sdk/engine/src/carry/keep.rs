@@ -1,5 +1,7 @@
 //! What is kept of others: their frames until somebody acknowledges them, their receipts until the way back.
 
+use std::sync::Arc;
+
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::bundle::{PassedFrame, SealedHeader};
@@ -21,6 +23,24 @@ pub(crate) fn carried_key(header: &SealedHeader, payload: &[u8]) -> Vec<u8> {
 /// What the keys of all frames of an author's number begin with.
 pub(super) fn carried_prefix(header: &SealedHeader) -> Vec<u8> {
     [&header.device.0[..], &header.frame.incarnation.0, &header.frame.number.to_be_bytes()].concat()
+}
+
+impl Stage<'_> {
+    /// Whether a frame is carried.
+    pub(crate) fn carries(&self, key: &[u8]) -> bool {
+        match self.rest.get(&(Table::Carried, key.to_vec())) {
+            Some(staged) => staged.is_some(),
+            None => self.memory.carried.contains_key(key),
+        }
+    }
+
+    /// The payload of a frame that is carried.
+    pub(crate) fn carried(&self, key: &[u8]) -> Option<Arc<[u8]>> {
+        match self.rest.get(&(Table::Carried, key.to_vec())) {
+            Some(staged) => Some(CarriedRow::read(staged.as_ref()?).ok()?.payload.into()),
+            None => Some(self.memory.carried.get(key)?.payload.as_slice().into()),
+        }
+    }
 }
 
 /// Carries a frame from now on; `since_ms` by the server's clock, as far as it is known.

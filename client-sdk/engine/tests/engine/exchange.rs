@@ -2,9 +2,10 @@
 
 use fieldmerge_engine::{Edit, Failure, ListQuery, OutboxState, Outcome, Settlement};
 use fieldmerge_model::access::Role;
+use fieldmerge_protocol::sync::tag;
 use fieldmerge_protocol::{DeviceId, RecordClass, RecordId, Value};
 
-use crate::exchange_hostile::only_of;
+use crate::exchange_hostile::{only_of, parts};
 use crate::passing::{agree, pass, world};
 use crate::phone::{Cut, Phone, path};
 use crate::saves::present;
@@ -90,12 +91,14 @@ fn what_was_passed_goes_on_by_further_hands() {
 }
 
 #[test]
-fn what_the_receiver_may_not_read_is_not_passed() {
+fn what_the_receiver_may_not_read_goes_sealed_from_hand_to_hand() {
     let mut server = Server::new();
     let mut lalao = Phone::enrolled(&mut server, 1, &BOTH);
     let mut hery = Phone::enrolled(&mut server, 2, &[Role::Enumerator]);
-    lalao.sync_well(&mut server);
-    hery.sync_well(&mut server);
+    let mut third = Phone::enrolled(&mut server, 3, &[Role::Enumerator]);
+    for phone in [&mut lalao, &mut hery, &mut third] {
+        phone.sync_well(&mut server);
+    }
     let one = lalao.create(server.site, "Rakoto");
     lalao.append(server.site, vec![present(one, "2026-03-02")]).expect("saved");
     let observation = Edit::Create {
@@ -107,10 +110,54 @@ fn what_the_receiver_may_not_read_is_not_passed() {
         values: vec![(path("displacement_status"), Value::str("idp"))],
     };
     lalao.save(&[observation]).expect("saved");
-    let (_, frames) = lalao.give(hery.device).expect("it gives");
-    assert_eq!(frames, 1, "neither attendance nor observations");
     assert_eq!(lalao.give(lalao.device), Err(Failure::UnknownDevice));
     assert_eq!(lalao.give(DeviceId([77; 10])), Err(Failure::UnknownDevice));
+
+    let contents = lalao.contents_for(&hery);
+    let tags = |contents: &[u8], tag: u8| parts(contents).iter().filter(|part| part.tag == tag).count();
+    assert_eq!((tags(&contents, tag::FRAME), tags(&contents, tag::SEALED_FRAME)), (1, 2));
+    let Ok(Outcome::Taken { frames: 3, changes: 1, unmerged: 0, skipped: 0, .. }) = hery.take(&contents)
+    else {
+        panic!("what cannot be read is carried")
+    };
+    let contents = hery.contents_for(&third);
+    assert_eq!((tags(&contents, tag::FRAME), tags(&contents, tag::SEALED_FRAME)), (1, 2));
+    let Ok(Outcome::Taken { frames: 3, changes: 1, .. }) = third.take(&contents) else {
+        panic!("and passed on")
+    };
+
+    third.sync_well(&mut server);
+    agree(&server, &third);
+    assert_eq!(server.entries(RecordClass::Attendance), 1);
+    assert_eq!(server.records(RecordClass::Observation), 1);
+    hery.sync_well(&mut server);
+    agree(&server, &hery);
+    lalao.sync_well(&mut server);
+    assert!(lalao.engine.outbox().changes.is_empty(), "the third phone brought everything");
+    assert_eq!(server.entries(RecordClass::Attendance), 1, "once");
+}
+
+#[test]
+fn what_was_carried_sealed_is_shown_once_it_comes_readable() {
+    let (mut server, [mut hery, mut lalao]) = world(&BOTH);
+    let one = hery.create(server.site, "Rakoto");
+    let file = hery.export();
+    lalao.import(&file).expect("it is taken");
+    assert!(lalao.engine.get(one).is_none(), "it is sealed");
+    assert_eq!(pass(&mut hery, &mut lalao), (1, 0));
+    assert!(is_provisional(&lalao, one, "family_name"));
+    // Neither once more.
+    assert_eq!(pass(&mut hery, &mut lalao), (0, 0));
+    lalao.import(&file).expect("it is taken");
+    assert_eq!(lalao.engine.outbox().carried_frames, 2);
+
+    lalao.reopen();
+    lalao.set(one, "birth_year", 1980).expect("saved");
+    for phone in [&mut lalao, &mut hery] {
+        phone.sync_well(&mut server);
+        agree(&server, phone);
+        assert!(phone.engine.outbox().changes.is_empty());
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::server::Server;
 
 const BOTH: [Role; 2] = [Role::Enumerator, Role::Supervisor];
 
-fn parts(contents: &[u8]) -> Vec<Part> {
+pub(crate) fn parts(contents: &[u8]) -> Vec<Part> {
     let mut reader = PartReader::new(1 << 20);
     reader.feed(contents);
     std::iter::from_fn(|| reader.next_part().expect("a bundle")).collect()

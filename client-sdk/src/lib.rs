@@ -26,6 +26,7 @@ mod core;
 mod device;
 mod draft;
 mod error;
+mod exchange;
 mod key;
 mod records;
 mod store;
@@ -35,9 +36,10 @@ mod transport;
 mod upload;
 
 pub use clock::Clock;
-pub use device::{Device, Given, Options, Taken};
+pub use device::{Device, Options};
 pub use draft::{IntoValue, NewRecord, RecordEdit};
 pub use error::{ClientError, ErrorKind};
+pub use exchange::{Given, Taken};
 pub use fieldmerge_engine::{
     Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, DEFAULT_ATTACHMENT_BYTES,
     Edit, Enrolment, EntryView, Hit, Imported, ListQuery, LogEntry, Notice, OutboxState, OutboxView,

@@ -9,8 +9,7 @@ mod sealed;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use fieldmerge_engine::Enrolment;
-use fieldmerge_model::access::{self, Grant, Role};
+use fieldmerge_model::access::{self, Grant};
 use fieldmerge_model::log::LogState;
 use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
 use fieldmerge_model::types;
@@ -116,38 +115,6 @@ impl Server {
             files: Files::default(),
             regroups: None,
         }
-    }
-
-    pub(crate) fn enrol(&mut self, device: u8, key: VerifyingKey, roles: &[Role]) -> Enrolment {
-        let id = DeviceId([device; 10]);
-        let grants = roles.iter().map(|role| Grant { area: self.site, role: *role }).collect();
-        self.devices.insert(id, Known { key, number: device.into(), grants, revoked: false });
-        self.roster += 1;
-        Enrolment {
-            project: self.project,
-            project_code: "TEST".to_owned(),
-            device: id,
-            number: device.into(),
-            label: format!("phone {device}"),
-            server_key: self.key.verifying_key().to_bytes(),
-            sealing_key: self.sealing.last().map(|pair| pair.public),
-            root_area: self.root,
-            address: "http://127.0.0.1".to_owned(),
-            server_ms: crate::phone::NOW_MS,
-        }
-    }
-
-    /// Takes everything from a device, and its frames too from now on.
-    pub(crate) fn revoke(&mut self, device: u8) {
-        let known = self.devices.get_mut(&DeviceId([device; 10])).expect("an enrolled device");
-        (known.revoked, known.grants) = (true, Vec::new());
-        self.roster += 1;
-    }
-
-    pub(crate) fn grant(&mut self, device: u8, roles: &[Role]) {
-        let grants = roles.iter().map(|role| Grant { area: self.site, role: *role }).collect();
-        self.devices.get_mut(&DeviceId([device; 10])).expect("an enrolled device").grants = grants;
-        self.roster += 1;
     }
 
     /// Whether a token is this device's and of this time.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use fieldmerge_sdk::{Device, DeviceId, Taken};
+use fieldmerge_sdk::{Device, DeviceId, Status, Taken};
 use serde_json::json;
 
 use super::Failure;
@@ -55,6 +55,16 @@ async fn give(device: &Device, output: &Output, to: &str, file: &Path) -> Result
         }
         text
     })
+}
+
+/// The other devices of the project, whole and in a line.
+pub(super) fn others(status: &Status) -> (Vec<serde_json::Value>, String) {
+    let own = status.enrolment.as_ref().map(|enrolment| enrolment.device);
+    let others = || status.devices.iter().filter(|known| Some(known.device) != own);
+    let labels: Vec<String> =
+        others().map(|known| format!("{} {}", known.number, escaped(&known.label))).collect();
+    let whole = others().map(|known| json!({ "number": known.number, "label": known.label })).collect();
+    (whole, if labels.is_empty() { "none".to_owned() } else { labels.join(", ") })
 }
 
 /// The device of this label, number or id.

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::Failure;
 use super::answers::record_type as type_of;
 use super::cases::{candidates, case_json};
+use super::exchange::others;
 use super::text::{Output, count, escaped, json as value_json, plain, table};
 use super::write::record_of;
 
@@ -333,13 +334,7 @@ pub async fn status(device: &Device, output: &Output) -> Result<(), Failure> {
     let status = device.status().await;
     let areas: Vec<_> = status.areas.iter().map(|area| area.code.clone()).collect();
     let enrolment = status.enrolment.as_ref();
-    let own = enrolment.map(|enrolment| enrolment.device);
-    let others = status.devices.iter().filter(|known| Some(known.device) != own);
-    let others: Vec<_> = others.map(|known| (known.number, known.label.clone())).collect();
-    let labels: Vec<String> =
-        others.iter().map(|(number, label)| format!("{number} {}", escaped(label))).collect();
-    let others: Vec<_> =
-        others.iter().map(|(number, label)| json!({ "number": number, "label": label })).collect();
+    let (others, named) = others(&status);
     let whole = json!({
         "label": enrolment.map(|e| e.label.clone()), "project": enrolment.map(|e| e.project_code.clone()),
         "server": enrolment.map(|e| e.address.clone()), "records": status.records, "outbox": status.outbox,
@@ -360,7 +355,7 @@ pub async fn status(device: &Device, output: &Output) -> Result<(), Failure> {
             count(status.attachments_waiting, "attachment"),
             count(status.open_cases, "conflict"),
             if areas.is_empty() { "none yet, sync first".to_owned() } else { areas.join(", ") },
-            if labels.is_empty() { "none".to_owned() } else { labels.join(", ") },
+            named,
         ),
     })
 }

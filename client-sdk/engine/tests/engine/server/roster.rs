@@ -1,7 +1,8 @@
 //! Rosters, signed for devices that read signed ones.
 
-use ed25519_dalek::Signer;
-use fieldmerge_model::access::Roles;
+use ed25519_dalek::{Signer, VerifyingKey};
+use fieldmerge_engine::Enrolment;
+use fieldmerge_model::access::{Grant, Role, Roles};
 use fieldmerge_protocol::limits::MAX_ROSTER_SECONDS;
 use fieldmerge_protocol::sync::{
     self, HeldRoles, Hello, Roster, RosterArea, RosterDevice, RosterGrant, RosterMember, RosterStatement,
@@ -9,9 +10,41 @@ use fieldmerge_protocol::sync::{
 };
 use fieldmerge_protocol::{DeviceId, ProjectId};
 
-use super::Server;
+use super::{Known, Server};
 
 impl Server {
+    pub(crate) fn enrol(&mut self, device: u8, key: VerifyingKey, roles: &[Role]) -> Enrolment {
+        let id = DeviceId([device; 10]);
+        let grants = roles.iter().map(|role| Grant { area: self.site, role: *role }).collect();
+        self.devices.insert(id, Known { key, number: device.into(), grants, revoked: false });
+        self.roster += 1;
+        Enrolment {
+            project: self.project,
+            project_code: "TEST".to_owned(),
+            device: id,
+            number: device.into(),
+            label: format!("phone {device}"),
+            server_key: self.key.verifying_key().to_bytes(),
+            sealing_key: self.sealing.last().map(|pair| pair.public),
+            root_area: self.root,
+            address: "http://127.0.0.1".to_owned(),
+            server_ms: crate::phone::NOW_MS,
+        }
+    }
+
+    /// Takes everything from a device, and its frames too from now on.
+    pub(crate) fn revoke(&mut self, device: u8) {
+        let known = self.devices.get_mut(&DeviceId([device; 10])).expect("an enrolled device");
+        (known.revoked, known.grants) = (true, Vec::new());
+        self.roster += 1;
+    }
+
+    pub(crate) fn grant(&mut self, device: u8, roles: &[Role]) {
+        let grants = roles.iter().map(|role| Grant { area: self.site, role: *role }).collect();
+        self.devices.get_mut(&DeviceId([device; 10])).expect("an enrolled device").grants = grants;
+        self.roster += 1;
+    }
+
     pub(super) fn roster_for(&self, device: DeviceId, hello: &Hello, now_ms: i64) -> Option<Roster> {
         let age = hello.roster_issued_ms.map_or(0, |issued_ms| now_ms - issued_ms);
         let is_due = age < 0 || age > MAX_ROSTER_SECONDS * 500;

@@ -54,13 +54,13 @@ fn a_roster_that_the_server_did_not_sign_spoils_the_file() {
     let contents = a.contents_for(&b);
     let forger = SigningKey::from_bytes(&[66; 32]);
     let good = server.signed_roster(NOW_MS);
-    let forged = |text: Vec<u8>, key: &SigningKey| SignedRoster {
+    let signed_by = |text: Vec<u8>, key: &SigningKey| SignedRoster {
         signature: key.sign(&text).to_bytes().to_vec(),
         ..good.clone()
     };
     let own_text = roster_text(server.project, &good.statement);
     let bad = [
-        forged(own_text, &forger),
+        signed_by(own_text, &forger),
         SignedRoster { statement: [&good.statement[..], &[0]].concat(), ..good.clone() },
         SignedRoster { signature: vec![7; 63], ..good.clone() },
         server.signed_for(ProjectId([99; 16]), NOW_MS),

@@ -28,7 +28,10 @@ enum Event {
     Reopen,
 }
 
-fn events() -> impl Strategy<Value = Vec<(usize, Event, Option<(u8, usize)>)>> {
+/// Which phone, what happens to it, and what of its disk or power fails then.
+type Happening = (usize, Event, Option<(u8, usize)>);
+
+fn events() -> impl Strategy<Value = Vec<Happening>> {
     let event = prop_oneof![
         3 => Just(Event::Create),
         6 => (0_usize..8, 1950_i64..2005).prop_map(|(record, year)| Event::Edit { record, year }),
@@ -70,7 +73,7 @@ impl World {
         known.get(at % known.len().max(1)).copied()
     }
 
-    fn save(&mut self, index: usize, edit: fieldmerge_engine::Edit) -> Option<Vec<SavedEdit>> {
+    fn save(&mut self, index: usize, edit: &fieldmerge_engine::Edit) -> Option<Vec<SavedEdit>> {
         let phone = &mut self.phones[index];
         match phone.ask(|ticket| Input::Save { ticket, edits: vec![edit.clone()] }) {
             Ok(Ok(Outcome::Saved(saved))) => Some(saved),
@@ -85,14 +88,14 @@ impl World {
     fn happen(&mut self, index: usize, event: &Event) {
         match event {
             Event::Create => {
-                if let Some(saved) = self.save(index, worker(self.server.site, "Rakoto")) {
+                if let Some(saved) = self.save(index, &worker(self.server.site, "Rakoto")) {
                     let [SavedEdit::Record(record)] = saved[..] else { panic!("{saved:?}") };
                     self.saved[index].workers.insert(record);
                 }
             }
             Event::Edit { record, year } => {
                 if let Some(record) = self.known(index, *record)
-                    && self.save(index, change(record, "birth_year", *year)).is_some()
+                    && self.save(index, &change(record, "birth_year", *year)).is_some()
                 {
                     self.saved[index].years.entry(record).or_default().insert(*year);
                 }
@@ -103,7 +106,7 @@ impl World {
                 self.entries += 1;
                 let entries = vec![present(worker, &day)];
                 let area = self.server.site;
-                if self.save(index, fieldmerge_engine::Edit::Append { area, person: 0, entries }).is_some() {
+                if self.save(index, &fieldmerge_engine::Edit::Append { area, person: 0, entries }).is_some() {
                     self.saved[index].entries += 1;
                 }
             }

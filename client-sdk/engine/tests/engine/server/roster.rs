@@ -47,7 +47,7 @@ impl Server {
 
     pub(super) fn roster_for(&self, device: DeviceId, hello: &Hello, now_ms: i64) -> Option<Roster> {
         let age = hello.roster_issued_ms.map_or(0, |issued_ms| now_ms - issued_ms);
-        let is_due = age < 0 || age > MAX_ROSTER_SECONDS * 500;
+        let is_due = !(0..=MAX_ROSTER_SECONDS * 500).contains(&age);
         (hello.roster != self.roster || is_due).then(|| self.roster_of(device, hello, now_ms))
     }
 

@@ -1,7 +1,7 @@
 //! `POST /v1/projects/{project}/sync`: one request is a whole sync.
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
@@ -38,14 +38,26 @@ use crate::state::App;
     ),
     security(("device" = [])),
 )]
-pub async fn sync(
-    State(app): State<App>,
-    SyncingDevice(device): SyncingDevice,
-    request: Request,
-) -> Result<Response, ApiError> {
+pub async fn sync(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     check_length(&request)?;
-    let answer = crate::sync::answer(&app, device, request.into_body()).await?;
-    Ok(bundle(counted(&app, answer)))
+    let (mut parts, body) = request.into_parts();
+    match SyncingDevice::from_request_parts(&mut parts, &app).await {
+        Ok(SyncingDevice(device)) => {
+            let answer = crate::sync::answer(&app, device, body).await?;
+            Ok(bundle(counted(&app, answer)))
+        }
+        Err(error) => {
+            drain(&app, body).await;
+            Err(error)
+        }
+    }
+}
+
+/// Reads a body that nobody wants and forgets it. A connection on which the answer overtakes its request has to be closed,
+/// and the device, which sends again at once when its clock was wrong, would take that for a broken link.
+async fn drain(app: &App, mut body: Body) {
+    let silence = app.config().body_silence;
+    while let Ok(Some(Ok(_))) = tokio::time::timeout(silence, body.frame()).await {}
 }
 
 /// A body is read if it is a bundle that says how long it is, and is not too long.

@@ -15,7 +15,7 @@ use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::link::{Answer, Link, Reply, Wire, bytes_of};
 use fieldmerge_tests::world::phone::Phone;
-use fieldmerge_tests::world::raw::{Author, Told, bundle};
+use fieldmerge_tests::world::raw::{Author, Post, Told, bundle};
 use fieldmerge_tests::world::site::PROJECT;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -27,6 +27,7 @@ on_both!(
     a_body_that_is_cut_keeps_the_frames_that_arrived_whole,
     a_device_that_is_revoked_meanwhile_brings_no_more,
     a_device_that_is_revoked_before_its_first_frame_is_whole_brings_and_gets_nothing,
+    a_wrong_clock_does_not_cost_the_connection,
 );
 
 /// So long a test waits for what has to come.
@@ -260,4 +261,44 @@ async fn pull_over_cuts(place: &Place) {
     }
     assert_eq!(received, 2_500);
     place.census().await.assert_same_on(&reader);
+}
+
+/// The answer to a token of the wrong time comes before the body has arrived; the device sends again at once.
+async fn a_wrong_clock_does_not_cost_the_connection(place: &Place) {
+    let author = place.author(1).await;
+    let body = bundle(&sync::encode(&author.hello()), &[]);
+    let head = |post: &Post| {
+        format!(
+            "POST /v1/projects/{}/sync HTTP/1.1\r\nHost: test\r\nAuthorization: {}\r\n\
+             Content-Type: {BUNDLE_MEDIA_TYPE}\r\nContent-Length: {}\r\n\r\n",
+            post.project,
+            author.token(post),
+            body.len(),
+        )
+    };
+    let post = place.post();
+    let wrong = Post { server_ms: post.server_ms + 86_400_000, ..post };
+    let mut stream = TcpStream::connect(post.to).await.expect("the server listens");
+    stream.write_all(head(&wrong).as_bytes()).await.expect("the server reads");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stream.write_all(&body).await.expect("the server reads");
+    let refused = until_answered(&mut stream).await;
+    assert_eq!(refused.status, 401);
+    stream.write_all(&[head(&post).as_bytes(), &body].concat()).await.expect("the connection holds");
+    assert_eq!(until_answered(&mut stream).await.status, 200);
+}
+
+/// Reads one whole answer of a connection that stays open.
+async fn until_answered(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    loop {
+        let mut some = [0; 4_096];
+        let read = tokio::time::timeout(PATIENCE, stream.read(&mut some)).await.expect("the server answers");
+        let read = read.expect("the connection holds");
+        bytes.extend_from_slice(&some[..read]);
+        match Answer::parse(&bytes) {
+            Some(answer) if answer.complete => return answer,
+            _ => assert!(read > 0, "the server closed the connection"),
+        }
+    }
 }

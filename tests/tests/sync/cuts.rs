@@ -64,7 +64,7 @@ impl Pair {
             SyncEnd::Offline => {}
             // Where the request was no longer than the cut.
             SyncEnd::Complete => assert!(
-                up.is_none_or(|up| broken.sent < up) && down.is_none_or(|down| broken.received <= down)
+                up.is_none_or(|up| broken.sent <= up) && down.is_none_or(|down| broken.received <= down)
             ),
             other => panic!("a broken link is no other failure: {other:?}"),
         }

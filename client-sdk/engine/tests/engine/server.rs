@@ -246,15 +246,15 @@ impl Server {
         frame.verify(&key).expect("the author signed");
         self.seen.entry((origin.device, reference)).or_default().insert(payload.to_vec());
         let digest = frame.header.changes_digest;
+        let whole = |status, code: &str| FrameReceipt {
+            frame: reference,
+            status,
+            exceptions: Vec::new(),
+            code: Some(code.to_owned()),
+            digest: sync::short_digest(&digest),
+        };
         if self.devices[&origin.device].revoked {
-            let receipt = FrameReceipt {
-                frame: reference,
-                status: FrameStatus::Quarantined,
-                exceptions: Vec::new(),
-                code: Some("device-revoked".to_owned()),
-                digest: sync::short_digest(&digest),
-            };
-            return Some((origin.device, receipt));
+            return Some((origin.device, whole(FrameStatus::Quarantined, "device-revoked")));
         }
         if let Some((known, receipt)) = self.frames.get(&(origin.device, reference)) {
             let forked = FrameReceipt {
@@ -269,14 +269,7 @@ impl Server {
         let number = frame.header.dictionary;
         let known = self.dictionaries.iter().find(|bytes| Dictionary::number(bytes) == number);
         if number != 0 && known.is_none() {
-            let receipt = FrameReceipt {
-                frame: reference,
-                status: FrameStatus::Unresolved,
-                exceptions: Vec::new(),
-                code: Some("unknown-dictionary".to_owned()),
-                digest: sync::short_digest(&digest),
-            };
-            return Some((origin.device, receipt));
+            return Some((origin.device, whole(FrameStatus::Unresolved, "unknown-dictionary")));
         }
         let raw = frame.inflate(known.map_or(&[], Vec::as_slice), 1 << 20).expect("inflates");
         let packed = decode_body(&raw).expect("decodes");

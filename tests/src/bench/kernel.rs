@@ -126,8 +126,9 @@ impl Link {
     }
 
     async fn end(self) {
-        self.server.stop().await;
+        // With the server its namespace goes, and the link some time after it.
         command("ip", &["link", "delete", "near"]).await;
+        self.server.stop().await;
     }
 
     /// Lets a phone sync to the end and prints what it took.

@@ -88,6 +88,8 @@ pub struct Wire {
     pub down: Option<usize>,
     /// Bytes that the last request took, head included.
     pub sent: usize,
+    /// Whether these were all of it.
+    pub whole: bool,
     /// Bytes of the last answer that arrived, head included.
     pub received: usize,
 }
@@ -95,7 +97,7 @@ pub struct Wire {
 impl Wire {
     /// A link that holds.
     pub fn to(to: SocketAddr) -> Self {
-        Self { to, up: None, down: None, sent: 0, received: 0 }
+        Self { to, up: None, down: None, sent: 0, whole: true, received: 0 }
     }
 
     /// Posts bytes; answers with the status, the head and the body, or with what came before the link broke.
@@ -104,7 +106,7 @@ impl Wire {
         let up = self.up.unwrap_or(usize::MAX).min(request.len());
         // A server that dies while it reads has been reached.
         let _ = stream.write_all(&request[..up]).await;
-        self.sent = up;
+        (self.sent, self.whole) = (up, up == request.len());
         let mut answer = Vec::new();
         if up == request.len() {
             let down = self.down.unwrap_or(usize::MAX) as u64;

@@ -63,9 +63,7 @@ impl Pair {
         match cut.end {
             SyncEnd::Offline => {}
             // Where the request was no longer than the cut.
-            SyncEnd::Complete => assert!(
-                up.is_none_or(|up| broken.sent <= up) && down.is_none_or(|down| broken.received <= down)
-            ),
+            SyncEnd::Complete => assert!(broken.whole && down.is_none_or(|down| broken.received <= down)),
             other => panic!("a broken link is no other failure: {other:?}"),
         }
         let mut whole = Wire::to(address);

@@ -1,12 +1,26 @@
-//! One fuzzer for every target, so that everything is linked once: `TARGET=frame cargo +nightly fuzz run …`.
+//! One fuzzer for every target, so that everything is linked once: `TARGET=frame cargo +nightly fuzz run … any CORPUS`.
+//! Honest inputs are written into the corpus first.
 #![no_main]
 
+use std::path::Path;
 use std::sync::LazyLock;
 
-use fieldmerge_tests::fuzz::{Check, target};
+use fieldmerge_tests::fuzz::{Check, seeds, target};
 use libfuzzer_sys::fuzz_target;
 
-static CHECK: LazyLock<Check> =
-    LazyLock::new(|| target(&std::env::var("TARGET").expect("TARGET names what is fuzzed")));
+fn name() -> String {
+    std::env::var("TARGET").expect("TARGET names what is fuzzed")
+}
 
-fuzz_target!(|bytes: &[u8]| CHECK(bytes));
+static CHECK: LazyLock<Check> = LazyLock::new(|| target(&name()));
+
+fn plant() {
+    for corpus in std::env::args().skip(1).filter(|argument| Path::new(argument).is_dir()) {
+        for (index, honest) in seeds::of(&name()).iter().enumerate() {
+            std::fs::write(Path::new(&corpus).join(format!("honest-{index}")), honest)
+                .expect("the corpus can be written");
+        }
+    }
+}
+
+fuzz_target!(init: plant(), |bytes: &[u8]| CHECK(bytes));

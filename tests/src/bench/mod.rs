@@ -19,9 +19,11 @@ mod shelf;
 mod site;
 mod sizes;
 mod soak;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -50,6 +52,7 @@ Cases:
   S13  bytes of the database for a registration, before and after compaction
   S14  device with 20,000 records: to open and list, and to find by name
   S15  attendance: bytes up and stored for an event, events folded per second
+  S16  bytes that TLS adds to a sync without news: the first of a process, the next
   S17  CPU time of a batch sent again, over its first cost
   S18  CPU time of an accepted registration, over a server of the usual kind
 
@@ -62,7 +65,7 @@ Examples:
   bench S1 S2                 two cases; seconds
   bench --quick S9 S10 S12    100,000 records instead of a million, and shorter runs
 
-S8 needs PostgreSQL's programs, or FIELDMERGE_TEST_POSTGRES_URL."
+S8 needs PostgreSQL's programs, or FIELDMERGE_TEST_POSTGRES_URL; S16 needs nginx and openssl."
 )]
 struct Arguments {
     /// What to measure, such as S1; everything unless given
@@ -88,6 +91,18 @@ enum Command {
         #[arg(default_value = "127.0.0.1:0")]
         listen: SocketAddr,
     },
+    /// Syncs a device so many times, in a process of its own
+    #[command(hide = true)]
+    PhoneForBench {
+        /// How often
+        times: u32,
+        /// The server
+        address: String,
+        /// Where the device stands
+        folder: PathBuf,
+        /// Enrols with this code first
+        code: Option<String>,
+    },
     /// Mixed load for a time, as sixteen phones make it; prints a line each minute and at last what grew
     Soak {
         /// How long
@@ -102,7 +117,7 @@ enum Command {
 }
 
 /// The cases that exist.
-const CASES: [u8; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18];
+const CASES: [u8; 18] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
 
 fn case(text: &str) -> Result<u8, String> {
     let number = text.strip_prefix(['S', 's']).and_then(|number| number.parse().ok());
@@ -140,6 +155,10 @@ pub async fn main() -> ExitCode {
             server::serve(&database, listen).await;
             return ExitCode::SUCCESS;
         }
+        Some(Command::PhoneForBench { times, address, folder, code }) => {
+            tls::phone(&folder, &address, code.as_deref(), times).await;
+            return ExitCode::SUCCESS;
+        }
         Some(Command::Soak { minutes, postgres }) => {
             soak::run(if postgres { Kind::Postgres } else { Kind::Sqlite }, minutes).await;
             return ExitCode::SUCCESS;
@@ -156,6 +175,7 @@ pub async fn main() -> ExitCode {
     cuts::run(&plan, &mut report).await;
     shelf::run(&plan, &mut report).await;
     attendance::run(&plan, &mut report).await;
+    tls::run(&plan, &mut report).await;
     let s7 = rates::run(&plan, &mut report).await;
     million::run(&plan, s7, &mut report).await;
     if report.missed() > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS }

@@ -4,7 +4,7 @@
 //! stand. Whatever changes an area, a device, a grant or a key counts the roster's version up in its own transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_model::access::{Grant, Role};
@@ -13,6 +13,7 @@ use fieldmerge_store::projects::{self, Project};
 use fieldmerge_store::{StoreError, Tx, devices, grants};
 
 use crate::keys::{KeyError, SealingKeys, ServerSigner};
+use crate::recent::Recent;
 
 /// The most projects whose directories stay in memory.
 const MAX_KEPT: usize = 64;
@@ -90,32 +91,29 @@ pub async fn grants_by_device(
 }
 
 /// The directories that are in memory.
-#[derive(Debug, Default)]
-pub struct Directories(Mutex<BTreeMap<ProjectId, Arc<Directory>>>);
+#[derive(Debug)]
+pub struct Directories(Recent<ProjectId, Arc<Directory>>);
+
+impl Default for Directories {
+    fn default() -> Self {
+        Self(Recent::new(MAX_KEPT))
+    }
+}
 
 impl Directories {
     /// The directory of a project as this transaction sees it; `None` if there is no such project.
     pub async fn get(&self, tx: &mut Tx, id: ProjectId) -> Result<Option<Arc<Directory>>, StoreError> {
         let Some(project) = projects::find(tx, id).await? else { return Ok(None) };
-        let kept = self.kept().get(&id).cloned();
-        if let Some(kept) = kept.filter(|kept| kept.project == project) {
+        if let Some(kept) = self.0.get(id).filter(|kept| kept.project == project) {
             return Ok(Some(kept));
         }
         let directory = Arc::new(Directory::load(tx, project).await?);
-        let mut kept = self.kept();
-        if kept.len() >= MAX_KEPT && !kept.contains_key(&id) {
-            kept.pop_first();
-        }
-        kept.insert(id, Arc::clone(&directory));
+        self.0.put(id, Arc::clone(&directory));
         Ok(Some(directory))
     }
 
     /// The directory of a project as some transaction saw it not long ago, if one did.
     pub fn known(&self, id: ProjectId) -> Option<Arc<Directory>> {
-        self.kept().get(&id).cloned()
-    }
-
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<ProjectId, Arc<Directory>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.get(id)
     }
 }

@@ -21,6 +21,7 @@ pub mod http;
 pub mod ids;
 pub mod keys;
 pub mod metrics;
+mod recent;
 mod state;
 pub mod stored;
 pub mod sync;

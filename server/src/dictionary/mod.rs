@@ -5,8 +5,7 @@
 
 mod synthetic;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use fieldmerge_model::types::record_types;
 use fieldmerge_protocol::ProjectId;
@@ -15,6 +14,7 @@ use fieldmerge_protocol::sync::Dictionary;
 use fieldmerge_store::{StoreError, Tx, dictionaries};
 
 use self::synthetic::Synthetic;
+use crate::recent::Recent;
 
 /// The length of a dictionary. The whole form fits: sixteen times as much saves a phone three bytes in a hundred.
 const TRAINED_BYTES: usize = 4 << 10;
@@ -52,11 +52,17 @@ fn samples() -> Vec<Vec<u8>> {
 }
 
 /// The dictionaries that were needed.
-#[derive(Debug, Default)]
-pub struct Dictionaries(Mutex<BTreeMap<(ProjectId, u32), DictionaryBytes>>);
+#[derive(Debug)]
+pub struct Dictionaries(Recent<(ProjectId, u32), DictionaryBytes>);
+
+impl Default for Dictionaries {
+    fn default() -> Self {
+        Self(Recent::new(MAX_KEPT))
+    }
+}
 
 impl Dictionaries {
-    /// The dictionary of this number; `None` if the project never had it.
+    /// The dictionary of this number; `None` if the project does not have it.
     pub async fn find(
         &self,
         tx: &mut Tx,
@@ -67,23 +73,17 @@ impl Dictionaries {
         if number == *built_in {
             return Ok(Some(Arc::clone(bytes)));
         }
-        let known = self.kept().get(&(project, number)).cloned();
+        let known = self.0.get((project, number));
         if known.is_some() {
             return Ok(known);
         }
-        let found: Option<DictionaryBytes> = dictionaries::find(tx, project, number).await?.map(Arc::from);
+        let found = dictionaries::find(tx, project, number).await?;
+        // One that does not have its number any more reads nothing.
+        let found = found.filter(|bytes| Dictionary::number(bytes) == number).map(DictionaryBytes::from);
         if let Some(bytes) = &found {
-            let mut kept = self.kept();
-            if kept.len() >= MAX_KEPT {
-                kept.pop_first();
-            }
-            kept.insert((project, number), Arc::clone(bytes));
+            self.0.put((project, number), Arc::clone(bytes));
         }
         Ok(found)
-    }
-
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<(ProjectId, u32), DictionaryBytes>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

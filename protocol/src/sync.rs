@@ -9,12 +9,14 @@ use sha2::{Digest, Sha256};
 
 use crate::{AreaId, DeviceId, Incarnation, LogId, ProjectId, RecordClass};
 
+mod checkpoint;
 mod dictionary;
 mod ids;
 mod partial;
 mod roster;
 mod statement;
 
+pub use checkpoint::{Checkpoint, Checkpoints, checkpoint_text};
 pub use dictionary::{Dictionary, MAX_DICTIONARY_BYTES};
 pub use partial::Partial;
 pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};
@@ -51,6 +53,8 @@ pub mod tag {
     pub const FEED_REST: u8 = 24;
     /// [`super::SignedRoster`], in a file for another device.
     pub const SIGNED_ROSTER: u8 = 25;
+    /// [`super::Checkpoint`].
+    pub const CHECKPOINT: u8 = 28;
 }
 
 /// The unit of access, ordering and cursors: an area and a record class of the request's project.

@@ -70,6 +70,8 @@ pub struct SyncMetrics {
     pub received_bytes: Counter,
     /// Bytes of answers.
     pub sent_bytes: Counter,
+    /// Feeds that were left out of an answer because what they need to be read is gone.
+    pub left_out: Counter,
 }
 
 impl SyncMetrics {
@@ -150,6 +152,8 @@ impl SyncMetrics {
             Unit::Bytes,
             sync.sent_bytes.clone(),
         );
+        let left_out = "Feeds left out of answers because a dictionary is missing";
+        registry.register("sync_feeds_left_out", left_out, sync.left_out.clone());
         sync
     }
 }

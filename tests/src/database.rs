@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fieldmerge_store::{Store, StoreOptions};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::postgres;
@@ -64,6 +64,21 @@ impl Database {
         match self {
             Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("fieldmerge.db").display()),
             Self::Postgres(database) => database.url.clone(),
+        }
+    }
+
+    /// Runs a statement behind the server's back.
+    pub async fn tamper(&self, sql: &'static str) {
+        match self {
+            Self::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.expect("the file opens");
+                sqlx::query(sql).execute(&mut connection).await.expect("the statement runs");
+                connection.close().await.expect("the file closes");
+            }
+            Self::Postgres(_) => {
+                let mut connection = PgConnection::connect(&self.url()).await.expect("PostgreSQL answers");
+                sqlx::query(sql).execute(&mut connection).await.expect("the statement runs");
+            }
         }
     }
 

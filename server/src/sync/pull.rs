@@ -58,6 +58,11 @@ impl Pull {
         Ok(Vec::new())
     }
 
+    /// Reads nothing more of a feed. The device asks again from where it stands.
+    pub fn leave_out(&mut self, feed: Feed) {
+        self.feeds.retain(|cursor| cursor.feed != feed);
+    }
+
     /// Whether the budget was spent before every feed was read to its end.
     pub fn has_more(&self) -> bool {
         !self.feeds.is_empty()

@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use axum::body::{Body, Bytes};
 use fieldmerge_protocol::bundle::{BundleError, BundleWriter};
 use fieldmerge_protocol::sync::{
-    self, Dictionary, FeedFrame, Finish, FrameReceipt, Partial, ReceiptList, Receipts, Welcome, tag,
+    self, Checkpoint, Checkpoints, Dictionary, FeedFrame, Finish, FrameReceipt, Partial, ReceiptList,
+    Receipts, Welcome, tag,
 };
 use fieldmerge_protocol::{DeviceId, LogId, ProjectId};
 use futures_util::stream;
@@ -46,6 +47,7 @@ pub struct Answer {
     begun: Option<oneshot::Sender<Result<(), ApiError>>>,
     chunks: mpsc::Sender<Bytes>,
     writer: BundleWriter,
+    checkpoints: Checkpoints,
 }
 
 /// What the device holds already.
@@ -84,7 +86,8 @@ impl Answer {
     pub fn new(app: App) -> (Self, Opening) {
         let (sender, begun) = oneshot::channel();
         let (chunks, receiver) = mpsc::channel(WAITING_PAGES);
-        let answer = Self { app, begun: Some(sender), chunks, writer: BundleWriter::new() };
+        let (writer, checkpoints) = (BundleWriter::new(), Checkpoints::default());
+        let answer = Self { app, begun: Some(sender), chunks, writer, checkpoints };
         (answer, Opening { begun, chunks: receiver })
     }
 
@@ -108,7 +111,7 @@ impl Answer {
             match self.alive(pull.next_page(app.store(), app.tails())).await {
                 Ok(frames) if frames.is_empty() => break,
                 Ok(frames) => {
-                    if let Err(error) = self.frames(pull.project, &frames, &mut holds).await {
+                    if let Err(error) = self.frames((signer, hello), &mut pull, &frames, &mut holds).await {
                         return self.fail(error).await;
                     }
                     if self.send().await.is_err() {
@@ -162,26 +165,38 @@ impl Answer {
         _ = self.send().await;
     }
 
-    /// Writes feed frames, each behind the dictionary that it needs. Of the one that the device holds the beginning of it
-    /// gets the rest.
+    /// Writes feed frames of a page, each behind the dictionary that it needs. Of the one that the device holds the
+    /// beginning of it gets the rest. A feed is left out from the first frame on that nobody could read.
     async fn frames(
         &mut self,
-        project: ProjectId,
+        (signer, hello): (&ServerSigner, &[u8]),
+        pull: &mut Pull,
         frames: &[FeedFrame],
         holds: &mut Holds,
     ) -> Result<(), ApiError> {
+        let mut left_out = None;
         for frame in frames {
+            if left_out == Some(frame.feed) {
+                continue;
+            }
             let number = frame.body.as_ref().map_or(0, |body| body.dictionary);
-            if number != 0 && holds.dictionaries.insert(number) {
-                let mut tx = self.app.store().read().await?;
-                let bytes = self.app.dictionaries().find(&mut tx, project, number).await?;
-                tx.rollback().await?;
-                let missing = BundleError::UnknownDictionary(number);
-                let bytes = bytes.ok_or_else(|| ApiError::internal(missing))?;
-                let current = number == dictionary::built_in().0;
-                self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&bytes, current)));
+            if !self.dictionary(pull.project, number, holds).await? {
+                let error: &dyn std::error::Error = &BundleError::UnknownDictionary(number);
+                tracing::error!(
+                    error.chain = %error, project = %pull.project, area = %frame.feed.area,
+                    class = ?frame.feed.class, "a feed is left out of an answer"
+                );
+                self.app.metrics().sync.left_out.inc();
+                pull.leave_out(frame.feed);
+                left_out = Some(frame.feed);
+                continue;
             }
             let payload = sync::encode(frame);
+            if self.checkpoints.before(payload.len()) {
+                let text = sync::checkpoint_text(pull.project, hello, self.writer.digest());
+                let signature = signer.sign(&text).to_vec();
+                self.writer.part(tag::CHECKPOINT, &sync::encode(&Checkpoint { signature }));
+            }
             let place = (frame.feed, frame.from, frame.to);
             let begun = holds.begun.take_if(|begun| (begun.feed, begun.from, begun.to) == place);
             match begun.as_ref().and_then(|begun| begun.rest(&payload)) {
@@ -190,6 +205,26 @@ impl Answer {
             };
         }
         Ok(())
+    }
+
+    /// Writes a dictionary that the device lacks; false if it is gone.
+    async fn dictionary(
+        &mut self,
+        project: ProjectId,
+        number: u32,
+        holds: &mut Holds,
+    ) -> Result<bool, ApiError> {
+        if number == 0 || holds.dictionaries.contains(&number) {
+            return Ok(true);
+        }
+        let mut tx = self.app.store().read().await?;
+        let bytes = self.app.dictionaries().find(&mut tx, project, number).await?;
+        tx.rollback().await?;
+        let Some(bytes) = bytes else { return Ok(false) };
+        let current = number == dictionary::built_in().0;
+        self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&bytes, current)));
+        holds.dictionaries.insert(number);
+        Ok(true)
     }
 
     async fn send(&mut self) -> Result<(), Gone> {

@@ -11,8 +11,8 @@ use fieldmerge_protocol::bundle::{
 };
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
 use fieldmerge_protocol::sync::{
-    self, Dictionary, Feed, FeedFrame, Finish, FrameReceipt, FrameRef, Hello, ReceiptList, Receipts, Welcome,
-    tag,
+    self, Checkpoint, Dictionary, Feed, FeedFrame, Finish, FrameReceipt, FrameRef, Hello, ReceiptList,
+    Receipts, Welcome, tag,
 };
 use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, Incarnation, ProjectId, RecordId};
 use sha2::{Digest, Sha256};
@@ -221,6 +221,11 @@ impl Told {
                     let text = sync::answer_text(author.project, hello, reader.digest_before(), finish.more);
                     check(author, &text, &finish.signature);
                     finished = true;
+                }
+                tag::CHECKPOINT => {
+                    let proof: Checkpoint = sync::decode(&part.payload).expect("a checkpoint reads");
+                    let text = sync::checkpoint_text(author.project, hello, reader.digest_before());
+                    check(author, &text, &proof.signature);
                 }
                 tag::DICTIONARY => {
                     let sent: Dictionary = sync::decode(&part.payload).expect("a dictionary reads");

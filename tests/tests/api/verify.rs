@@ -6,7 +6,6 @@ use fieldmerge_server::verify::{ProjectReport, verify};
 use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::persona::Persona;
 use fieldmerge_tests::server::{PROJECT, Server};
-use sqlx::{Connection, SqliteConnection};
 
 use crate::workers::{attendance, conflict, record};
 
@@ -75,10 +74,7 @@ async fn what_somebody_changed_is_found() {
         ("DELETE FROM proofs WHERE frame = 1", "no proof"),
     ] {
         let server = full_server(Kind::Sqlite).await;
-        let path = server.database.url();
-        let mut connection = SqliteConnection::connect(&path).await.expect("the file opens");
-        sqlx::query(tampering).execute(&mut connection).await.expect("the statement runs");
-        connection.close().await.expect("the file closes");
+        server.database.tamper(tampering).await;
         let report = report(&server).await;
         let told = report.differences.join("\n");
         assert!(told.contains(said), "{tampering}: {told}");

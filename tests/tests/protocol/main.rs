@@ -170,6 +170,7 @@ fn the_messages_of_a_sync() {
             "welcome": hex(&sync::encode(&welcome)),
             "receipt list": hex(&sync::encode(&receipts)),
             "signed for receipts": hex(&sync::receipts_text(PROJECT, b"list")),
+            "signed at a checkpoint": hex(&sync::checkpoint_text(PROJECT, b"hello", [7; 32])),
             "signed at the end": hex(&sync::answer_text(PROJECT, b"hello", [7; 32], true)),
         }),
     );

@@ -1,17 +1,23 @@
 //! Dictionaries: what is packed with one is stored as it came, and can be read by whoever reads the feed.
 
-use fieldmerge_engine::{Edit, Table};
-use fieldmerge_protocol::bundle::{Compression, Frame, FrameHeader};
-use fieldmerge_protocol::sync::FrameStatus;
+use fieldmerge_engine::{Edit, SyncEnd, Table};
+use fieldmerge_protocol::bundle::{Compression, Frame, FrameHeader, compress};
+use fieldmerge_protocol::limits::MAX_FRAME_RAW_BYTES;
+use fieldmerge_protocol::sync::{Dictionary, Feed, FrameStatus};
 use fieldmerge_server::dictionary;
+use fieldmerge_server::verify::verify;
 use fieldmerge_store::{dictionaries, segments};
 use fieldmerge_tests::synthetic::People;
+use fieldmerge_tests::world::phone::Phone;
+use fieldmerge_tests::world::raw::Author;
+use fieldmerge_tests::world::site::{PROJECT, START_MS};
 
 use crate::place::{Draft, Place, WRITES, on_both};
 
 on_both!(
     small_frames_are_packed_with_the_dictionary_and_read_by_others,
     a_frame_whose_dictionary_is_unknown_is_packed_again,
+    a_feed_whose_dictionary_is_gone_is_left_out_and_the_others_go_on,
 );
 
 /// The dictionaries of the stored segments of workers, in order.
@@ -71,4 +77,53 @@ async fn a_frame_whose_dictionary_is_unknown_is_packed_again(place: &Place) {
     let (_, receipt) = told.receipts.first().expect("a receipt");
     assert_eq!((receipt.status, receipt.exceptions.len()), (FrameStatus::Accepted, 0));
     assert_eq!(place.census().await.holdings.len(), 1);
+}
+
+async fn a_feed_whose_dictionary_is_gone_is_left_out_and_the_others_go_on(place: &Place) {
+    let grants = ["S1:enumerator", "S2:enumerator"];
+    let dictionary = b"a dictionary of an earlier form: worker family_name Rabe given_names".repeat(3);
+    let number = Dictionary::number(&dictionary);
+    let mut tx = place.site.app.store().begin().await.expect("begin");
+    dictionaries::keep(&mut tx, place.site.project, number, &dictionary).await.expect("keep");
+    tx.commit().await.expect("commit");
+    let mut author = Author::enrolled(&place.site, "author", 1, &grants).await;
+    let other = Feed { area: place.site.areas[1], ..place.core() };
+    let mut frames = Vec::new();
+    for (number, feed) in [(1, place.core()), (2, other), (3, place.core()), (4, other)] {
+        let (draft, change) = Draft::worker(&author, feed.area, number, "Rabe");
+        frames.push(author.frame(feed, &[(draft.id, change)]));
+    }
+    let first = Frame::parse(&frames[0]).expect("our own frame parses");
+    let raw = first.inflate(&[], MAX_FRAME_RAW_BYTES).expect("it inflates");
+    let (compression, body) = compress(&raw, 19, &dictionary).expect("it compresses");
+    let header = FrameHeader { dictionary: number, compression, ..first.header };
+    frames[0] = author.forge(&header, &body);
+    let told = author.push(&place.post(), &frames).await;
+    assert!(told.receipts.iter().all(|(_, receipt)| receipt.status == FrameStatus::Accepted), "{told:?}");
+    assert_eq!(stored(place).await, [number, 0], "it stands as it came");
+
+    place.database.tamper("DELETE FROM dictionaries").await;
+    // Another process, which has nothing of it in memory.
+    let site = place.site.reopen(&place.database, START_MS, 9).await;
+    let mut b = site.phone("B", 2, &grants).await;
+    let cursor = |phone: &Phone, feed| {
+        phone.engine().status().cursors.iter().find(|(known, _)| *known == feed).map(|(_, at)| *at)
+    };
+    for received in [2, 0] {
+        let report = b.sync(&mut site.link()).await.expect("it syncs");
+        assert_eq!((&report.end, report.received), (&SyncEnd::Complete, received), "{report:?}");
+        assert!(report.problems.is_empty(), "{report:?}");
+        assert_eq!((cursor(&b, place.core()), cursor(&b, other)), (None, Some(2)));
+    }
+    assert!(site.app.metrics().to_text().contains("fieldmerge_sync_feeds_left_out_total 2"));
+    let report = verify(&site.app, Some(PROJECT)).await.expect("the store answers");
+    let told = report.projects[0].differences.join(" ");
+    assert!(told.contains(&format!("needs dictionary {number}")), "{told}");
+
+    let mut tx = site.app.store().begin().await.expect("begin");
+    dictionaries::keep(&mut tx, site.project, number, &dictionary).await.expect("keep");
+    tx.commit().await.expect("commit");
+    let report = b.sync(&mut site.link()).await.expect("it syncs");
+    assert_eq!((report.received, report.problems.len()), (2, 0), "{report:?}");
+    assert_eq!(cursor(&b, place.core()), Some(2));
 }

@@ -1,11 +1,16 @@
-//! Reads an answer as it arrives. What a piece holds is merged in one batch, with its cursors and receipts.
+//! Reads an answer as it arrives. What a piece holds is merged in one batch, with its cursors and receipts. Receipts are
+//! signed each for itself. Feed frames wait for the next checkpoint or the end: who cuts an answer, or makes one up, can
+//! neither move a cursor nor write into a record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, VecDeque};
 
+use fieldmerge_protocol::LogId;
 use fieldmerge_protocol::bundle::{BundleError, Part, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::problem::Problem;
-use fieldmerge_protocol::sync::{self, Feed, Finish, Receipts, Roster, Welcome, tag};
+use fieldmerge_protocol::sync::{
+    self, Checkpoint, Feed, FeedFrame, Finish, Partial, Receipts, Roster, Welcome, tag,
+};
 
 use super::partial::Begun;
 use super::receipts::is_signed;
@@ -22,6 +27,14 @@ const MIN_BATCH_BYTES: usize = 32 << 10;
 const MAX_WAIT_MS: i64 = 1_000;
 /// So many changes are merged in one batch: a cut costs at most these, and saves wait no longer than for these.
 const MAX_BATCH_CHANGES: usize = 2_000;
+
+/// So many bytes of feed frames may wait for their proof: more than any server leaves without one.
+const MAX_UNPROVEN_BYTES: usize = 2 * MAX_PART_BYTES;
+/// What a frame takes in memory beside its body, at most.
+const FRAME_BYTES: usize = 128;
+
+/// A clock offset that differs by less is not worth a write.
+const MIN_OFFSET_CHANGE_MS: u64 = 2_000;
 
 /// A report names no more problems than this.
 const MAX_PROBLEMS: usize = 100;
@@ -41,12 +54,17 @@ pub(crate) struct Answer {
     read_ms: i64,
     /// The host has nothing more: whether the server was reached.
     over: Option<bool>,
+    /// Feed frames that the server has not signed for yet, and about how many bytes they are.
+    pub(crate) unproven: Vec<FeedFrame>,
+    unproven_bytes: usize,
+    /// Feed frames to be merged.
+    proven: VecDeque<FeedFrame>,
     /// The last part was read and its signature holds: whether there is more to pull.
+    ended: Option<bool>,
+    /// So it is, and everything was merged.
     finished: Option<bool>,
     /// Feeds of which nothing more is taken from this answer.
     pub(crate) blocked: BTreeSet<Feed>,
-    /// Where the cursors stood before this answer.
-    pub(crate) before: BTreeMap<Feed, u64>,
     /// Whether anything new came.
     pub(crate) progress: bool,
     /// A feed is to be read again from its beginning, with the device's own changes.
@@ -56,14 +74,16 @@ pub(crate) struct Answer {
     /// The server's clock, and until when a backup holds what it received; they count once the server has signed for them.
     pub(crate) server_ms: Option<i64>,
     pub(crate) backed_up_ms: Option<i64>,
+    /// The log that its positions count in, and the server's clock minus the device's: both count with the first proof.
+    pub(crate) log: Option<(LogId, i64)>,
     /// How many receipts of own frames it held.
     pub(crate) receipts: usize,
     /// The highest frame of this incarnation that the server had.
     pub(crate) committed: Option<u64>,
     /// The beginning of a frame that the request offered, until its rest or another frame comes.
     pub(crate) begun: Option<Begun>,
-    /// How many bytes of the frame under way are kept.
-    pub(crate) kept: usize,
+    /// What is kept of a frame whose whole has not been merged.
+    pub(crate) kept: Option<Partial>,
 }
 
 impl Answer {
@@ -77,18 +97,22 @@ impl Answer {
             unread: 0,
             read_ms: 0,
             over: None,
+            unproven: Vec::new(),
+            unproven_bytes: 0,
+            proven: VecDeque::new(),
+            ended: None,
             finished: None,
             blocked: BTreeSet::new(),
-            before: BTreeMap::new(),
             progress: false,
             reread: false,
             roster: None,
             server_ms: None,
             backed_up_ms: None,
+            log: None,
             receipts: 0,
             committed: None,
+            kept: body.begun.as_ref().map(|begun| begun.name.clone()),
             begun: body.begun,
-            kept: 0,
         }
     }
 
@@ -96,6 +120,7 @@ impl Answer {
     fn is_due(&mut self, now_ms: i64) -> bool {
         let waited = now_ms.saturating_sub(self.read_ms);
         let due = self.over.is_some()
+            || !self.proven.is_empty()
             || self.unread >= MIN_BATCH_BYTES
             || (self.unread > 0 && !(0..MAX_WAIT_MS).contains(&waited));
         if due {
@@ -201,6 +226,15 @@ impl Engine {
         let mut after = AfterAnswer::ReadOn;
         let (mut parts, mut kept) = (0, false);
         while reading.answer.finished.is_none() && reading.merged < MAX_BATCH_CHANGES {
+            if let Some(frame) = reading.answer.proven.pop_front() {
+                parts += 1;
+                reading.feed_frame(frame)?;
+                continue;
+            }
+            if let Some(more) = reading.answer.ended {
+                reading.finished(more)?;
+                break;
+            }
             let part = match reading.answer.reader.next_part() {
                 Ok(Some(part)) => part,
                 Ok(None) => {
@@ -209,7 +243,7 @@ impl Engine {
                     break;
                 }
                 Err(error) => {
-                    after = AfterAnswer::End(SyncEnd::Untrusted { code: code_of(&error) });
+                    after = untrusted(code_of(&error));
                     break;
                 }
             };
@@ -245,10 +279,7 @@ impl Reading<'_, '_, '_> {
                 Err(_) => Ok(malformed()),
             },
             tag::FEED_FRAME => match sync::decode(&part.payload) {
-                Ok(frame) => {
-                    self.whole_frame(&frame);
-                    self.feed_frame(frame).map(|()| AfterAnswer::ReadOn)
-                }
+                Ok(frame) => Ok(self.arrived(frame)),
                 Err(_) => Ok(malformed()),
             },
             tag::DICTIONARY => match sync::decode(&part.payload) {
@@ -258,25 +289,64 @@ impl Reading<'_, '_, '_> {
                 }
                 Err(_) => Ok(malformed()),
             },
-            tag::FEED_REST => self.feed_rest(&part.payload),
-            tag::FINISH => self.finish(&part.payload),
+            tag::FEED_REST => Ok(self.feed_rest(&part.payload)),
+            tag::CHECKPOINT => Ok(self.checkpoint(&part.payload)),
+            tag::FINISH => Ok(self.finish(&part.payload)),
             tag::PROBLEM => Ok(AfterAnswer::End(problem(&part.payload))),
             // Signs of life, and what a later server may add.
             _ => Ok(AfterAnswer::ReadOn),
         }
     }
 
-    fn finish(&mut self, payload: &[u8]) -> Result<AfterAnswer, Failure> {
-        let Ok(finish) = sync::decode::<Finish>(payload) else { return Ok(malformed()) };
-        let digest = self.answer.reader.digest_before();
-        let text = sync::answer_text(self.enrolment.project, &self.answer.hello, digest, finish.more);
-        if !is_signed(self.enrolment, &text, &finish.signature) {
-            // What was merged obeys the rules of merging, but who sent it is unknown: read the feeds again.
-            for (feed, position) in std::mem::take(&mut self.answer.before) {
-                self.stage.set_cursor(feed, Some(position));
-            }
-            return Ok(AfterAnswer::End(SyncEnd::Untrusted { code: "answer-not-signed" }));
+    /// A feed frame came whole. It waits for its proof.
+    pub(crate) fn arrived(&mut self, frame: FeedFrame) -> AfterAnswer {
+        // What was offered is of no use if the server has another frame in its place.
+        self.answer.begun.take_if(|begun| begun.name.feed == frame.feed && begun.name.from < frame.to);
+        self.answer.unproven_bytes += FRAME_BYTES + frame.body.as_ref().map_or(0, |body| body.bytes.len());
+        if self.answer.unproven_bytes > MAX_UNPROVEN_BYTES {
+            return untrusted("answer-not-signed");
         }
+        self.answer.unproven.push(frame);
+        AfterAnswer::ReadOn
+    }
+
+    fn checkpoint(&mut self, payload: &[u8]) -> AfterAnswer {
+        let Ok(Checkpoint { signature }) = sync::decode(payload) else { return malformed() };
+        let digest = self.answer.reader.digest_before();
+        let text = sync::checkpoint_text(self.enrolment.project, &self.answer.hello, digest);
+        self.proven(&text, &signature)
+    }
+
+    fn finish(&mut self, payload: &[u8]) -> AfterAnswer {
+        let Ok(Finish { more, signature }) = sync::decode(payload) else { return malformed() };
+        let digest = self.answer.reader.digest_before();
+        let text = sync::answer_text(self.enrolment.project, &self.answer.hello, digest, more);
+        let after = self.proven(&text, &signature);
+        if matches!(after, AfterAnswer::ReadOn) {
+            self.answer.ended = Some(more);
+        }
+        after
+    }
+
+    /// What waited is to be merged, if the server signed this.
+    fn proven(&mut self, text: &[u8], signature: &[u8]) -> AfterAnswer {
+        if !is_signed(self.enrolment, text, signature) {
+            return untrusted("answer-not-signed");
+        }
+        if let Some((log, offset_ms)) = self.answer.log {
+            let state = &mut self.stage.state;
+            state.log = Some(log);
+            if offset_ms.abs_diff(state.offset_ms) >= MIN_OFFSET_CHANGE_MS {
+                state.offset_ms = offset_ms;
+            }
+        }
+        self.answer.unproven_bytes = 0;
+        self.answer.proven.extend(self.answer.unproven.drain(..));
+        AfterAnswer::ReadOn
+    }
+
+    /// The whole answer is the server's, and its feeds are merged.
+    fn finished(&mut self, more: bool) -> Result<(), Failure> {
         if let Some(roster) = self.answer.roster.take() {
             self.stage.set_roster(roster)?;
             kept::offer_refused(&mut self.stage);
@@ -285,8 +355,8 @@ impl Reading<'_, '_, '_> {
         if let Some(server_ms) = self.answer.server_ms {
             kept::settle(&mut self.stage, server_ms, self.answer.backed_up_ms);
         }
-        self.answer.finished = Some(finish.more);
-        Ok(AfterAnswer::ReadOn)
+        self.answer.finished = Some(more);
+        Ok(())
     }
 
     /// Another copy of this device writes: every feed is read from its beginning, for what the copy wrote may have been
@@ -304,7 +374,11 @@ impl Reading<'_, '_, '_> {
 }
 
 pub(crate) fn malformed() -> AfterAnswer {
-    AfterAnswer::End(SyncEnd::Untrusted { code: "malformed-answer" })
+    untrusted("malformed-answer")
+}
+
+fn untrusted(code: &'static str) -> AfterAnswer {
+    AfterAnswer::End(SyncEnd::Untrusted { code })
 }
 
 fn problem(payload: &[u8]) -> SyncEnd {

@@ -73,9 +73,11 @@ impl Reading<'_, '_, '_> {
                 }
             }
         }
-        self.answer.before.entry(feed).or_insert(cursor);
         self.answer.progress = true;
         self.stage.set_cursor(feed, Some(to));
+        if self.answer.kept.take_if(|kept| kept.feed == feed && kept.from < to).is_some() {
+            self.stage.set_partial(None);
+        }
         Ok(())
     }
 

@@ -6,7 +6,6 @@ use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{self, FeedFrame, Partial, tag};
 
 use super::answer::{AfterAnswer, Reading, malformed};
-use crate::Failure;
 use crate::memory::Memory;
 
 /// Less than this is not worth naming in the next request.
@@ -33,52 +32,53 @@ impl Begun {
 }
 
 impl Reading<'_, '_, '_> {
-    /// Keeps what has arrived of the frame under way, if it is enough; says whether it did.
+    /// Keeps what has arrived of a frame that cannot be merged yet, if it is enough; says whether it did.
     pub(crate) fn keep_unfinished(&mut self) -> bool {
-        let Some((tag, payload)) = self.answer.reader.unfinished() else { return false };
-        let begun: &[u8] = match (tag, &self.answer.begun) {
-            (tag::FEED_FRAME, _) => &[],
-            (tag::FEED_REST, Some(begun)) => &begun.bytes,
-            _ => return false,
-        };
-        let least =
-            if self.answer.is_over() { MIN_BYTES } else { MIN_UNDER_WAY_BYTES.max(2 * self.answer.kept) };
-        let length = begun.len() + payload.len();
-        if length < least || length == self.answer.kept || length > MAX_PART_BYTES {
+        let kept =
+            self.answer.kept.as_ref().map_or(0, |kept| usize::try_from(kept.bytes).unwrap_or_default());
+        let least = if self.answer.is_over() { MIN_BYTES } else { MIN_UNDER_WAY_BYTES.max(2 * kept) };
+        let Some(bytes) = self.unfinished(least).filter(|bytes| bytes.len() <= MAX_PART_BYTES) else {
             return false;
-        }
-        let bytes = [begun, payload].concat();
-        let Some(name) = Partial::of(&bytes) else { return false };
+        };
+        let Some(name) = Partial::of(&bytes).filter(|name| Some(name) != self.answer.kept.as_ref()) else {
+            return false;
+        };
         if name.to <= self.stage.cursor(name.feed) || self.answer.blocked.contains(&name.feed) {
             return false;
         }
-        self.answer.kept = length;
+        self.answer.kept = Some(name);
         self.stage.set_partial(Some(bytes.into()));
         true
     }
 
-    /// The rest of the frame that the request named. The whole is read as any frame is.
-    pub(crate) fn feed_rest(&mut self, rest: &[u8]) -> Result<AfterAnswer, Failure> {
-        let Some(begun) = self.answer.begun.take() else { return Ok(malformed()) };
-        self.answer.kept = 0;
-        self.stage.set_partial(None);
-        match sync::decode::<FeedFrame>(&[&begun.bytes, rest].concat()) {
-            Ok(frame) => self.feed_frame(frame).map(|()| AfterAnswer::ReadOn),
-            Err(_) => Ok(malformed()),
+    /// The most that arrived of a frame, if it is no less than so many bytes: of the one under way, or of one that came
+    /// whole and waits for its proof.
+    fn unfinished(&self, least: usize) -> Option<Vec<u8>> {
+        let under_way = match (self.answer.reader.unfinished(), &self.answer.begun) {
+            (Some((tag::FEED_FRAME, payload)), _) => Some((&[][..], payload)),
+            (Some((tag::FEED_REST, payload)), Some(begun)) => Some((&begun.bytes[..], payload)),
+            _ => None,
+        };
+        let unproven =
+            self.answer.unproven.iter().filter_map(|frame| Some((frame.body.as_ref()?.bytes.len(), frame)));
+        let largest = unproven.max_by_key(|(bytes, _)| *bytes);
+        match (under_way, largest) {
+            (Some((begun, payload)), largest)
+                if largest.is_none_or(|(bytes, _)| bytes <= begun.len() + payload.len()) =>
+            {
+                (begun.len() + payload.len() >= least).then(|| [begun, payload].concat())
+            }
+            (_, Some((bytes, frame))) if bytes >= least => Some(sync::encode(frame)),
+            _ => None,
         }
     }
 
-    /// A frame came whole: what was kept of it is needed no more, and what was offered is of no use if the server has
-    /// another frame in its place.
-    pub(crate) fn whole_frame(&mut self, frame: &FeedFrame) {
-        let passed = |begun: &Begun| begun.name.feed == frame.feed && begun.name.from < frame.to;
-        let passed = self.answer.begun.as_ref().is_some_and(passed);
-        if self.answer.kept > 0 || passed {
-            self.answer.kept = 0;
-            self.stage.set_partial(None);
-        }
-        if passed {
-            self.answer.begun = None;
+    /// The rest of the frame that the request named. The whole is read as any frame is.
+    pub(crate) fn feed_rest(&mut self, rest: &[u8]) -> AfterAnswer {
+        let Some(begun) = self.answer.begun.take() else { return malformed() };
+        match sync::decode::<FeedFrame>(&[&begun.bytes, rest].concat()) {
+            Ok(frame) => self.arrived(frame),
+            Err(_) => malformed(),
         }
     }
 }

@@ -14,17 +14,10 @@ use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
 use crate::{Enrolment, Failure, SyncEnd, attach, repair};
 
-/// A clock offset that differs by less is not worth a write.
-const MIN_OFFSET_CHANGE_MS: i64 = 2_000;
-
 impl Reading<'_, '_, '_> {
     pub(crate) fn welcome(&mut self, welcome: Welcome) -> Result<AfterAnswer, Failure> {
         let now_ms = self.turn.now_ms;
         let state = &mut self.stage.state;
-        let offset_ms = welcome.now_ms.saturating_sub(now_ms);
-        if offset_ms.abs_diff(state.offset_ms) >= MIN_OFFSET_CHANGE_MS.unsigned_abs() {
-            state.offset_ms = offset_ms;
-        }
         if welcome.stale {
             // The server has frames of this incarnation that this store never wrote: another copy did. The frames
             // that stand here keep their author; what is packed from now on counts on from what the server has.
@@ -33,11 +26,13 @@ impl Reading<'_, '_, '_> {
             repair::copy_found(&mut self.stage, incarnation, self.turn);
             return Ok(self.read_anew());
         }
-        state.log = Some(welcome.log);
         self.answer.committed = Some(welcome.committed);
         self.answer.server_ms = Some(welcome.now_ms);
+        self.answer.log = Some((welcome.log, welcome.now_ms.saturating_sub(now_ms)));
         self.answer.backed_up_ms = welcome.backed_up_ms;
         if welcome.lost == Some(true) {
+            // Every cursor goes with it, so none is ever counted in another log.
+            state.log = Some(welcome.log);
             restored(&mut self.stage, welcome.committed, now_ms)?;
             return Ok(AfterAnswer::Restart);
         }

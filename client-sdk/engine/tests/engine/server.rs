@@ -18,8 +18,8 @@ use fieldmerge_protocol::bundle::{
 };
 use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
-    self, Dictionary, Exception, Feed, Finish, FrameReceipt, FrameRef, FrameStatus, Hello, Outcome,
-    ReceiptList, Receipts, Welcome, tag,
+    self, Checkpoint, Checkpoints, Dictionary, Exception, Feed, Finish, FrameReceipt, FrameRef, FrameStatus,
+    Hello, Outcome, ReceiptList, Receipts, Welcome, tag,
 };
 use fieldmerge_protocol::{
     Actor, AreaId, Change, ChangeHash, DeviceId, LogId, ProjectId, RecordClass, RecordId,
@@ -211,6 +211,7 @@ impl Server {
         let own = (hello.recover != Some(true)).then_some((device, hello.incarnation));
         let mut left = hello.budget_bytes.unwrap_or(u64::MAX);
         let mut more = false;
+        let mut checkpoints = Checkpoints::default();
         for (feed, changes) in &self.feeds {
             let grants = &self.devices[&device].grants;
             if !access::may_read(grants, self.root, feed.area, feed.class) {
@@ -226,7 +227,13 @@ impl Server {
                     break;
                 }
                 left = left.saturating_sub(size);
-                self.write_frame(&mut writer, hello, &frame);
+                let payload = sync::encode(&frame);
+                if checkpoints.before(payload.len()) {
+                    let text = sync::checkpoint_text(self.project, hello_bytes, writer.digest());
+                    let signature = self.key.sign(&text).to_bytes().to_vec();
+                    writer.part(tag::CHECKPOINT, &sync::encode(&Checkpoint { signature }));
+                }
+                self.write_frame(&mut writer, hello, &frame, &payload);
             }
         }
         let text = sync::answer_text(self.project, hello_bytes, writer.digest(), more);

@@ -3,9 +3,11 @@
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{Effect, Input, Request, SyncEnd, SyncOptions, SyncReport};
 use fieldmerge_model::access::Role;
+use fieldmerge_protocol::LogId;
 use fieldmerge_protocol::bundle::{BundleWriter, Part, PartReader};
-use fieldmerge_protocol::sync::{self, Finish, Receipts, Welcome, tag};
+use fieldmerge_protocol::sync::{self, FeedFrame, Finish, Hello, Receipts, Welcome, tag};
 
+use crate::cuts::many;
 use crate::phone::{NOW_MS, Phone};
 use crate::server::Server;
 
@@ -16,7 +18,8 @@ fn pair() -> (Server, Phone, Phone) {
     (server, a, b)
 }
 
-fn begin(phone: &mut Phone) -> Request {
+/// The first request of a sync.
+pub(crate) fn begin(phone: &mut Phone) -> Request {
     let effects = phone.drive(Input::Sync(SyncOptions::default())).expect("no crash");
     let sent = effects
         .into_iter()
@@ -80,7 +83,7 @@ fn an_answer_to_another_request_is_not_believed() {
 }
 
 #[test]
-fn cursors_go_back_where_the_end_is_not_signed() {
+fn nothing_counts_where_the_end_is_not_signed() {
     let (mut server, mut a, mut b) = pair();
     for name in ["A", "B", "C", "D", "E"] {
         b.create(server.site, name);
@@ -95,9 +98,113 @@ fn cursors_go_back_where_the_end_is_not_signed() {
     });
     let report = report(a.feed(request.id, &forged, true).expect("no crash")).expect("the sync ends");
     assert_eq!(report.end, SyncEnd::Untrusted { code: "answer-not-signed" });
-    assert!(a.engine.status().cursors.iter().all(|(_, position)| *position == 0));
-    assert_eq!(a.sync_well(&mut server).received, 0, "what was merged is merged; it is only read again");
-    assert_eq!(a.engine.status().records, 5);
+    assert_eq!((a.engine.status().cursors.len(), a.engine.status().records), (0, 0));
+    assert_eq!(a.sync_well(&mut server).received, 5);
+}
+
+/// Somebody on the way tells the phone that it wrote what others wrote, and cuts the answer before its end.
+#[test]
+fn who_cuts_an_answer_cannot_have_changes_skipped() {
+    let (mut server, mut a, mut b) = pair();
+    for name in ["A", "B", "C"] {
+        b.create(server.site, name);
+    }
+    b.sync_well(&mut server);
+    for at_end in [false, true] {
+        let request = begin(&mut a);
+        let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+        let forged = forge(&answer, |part| {
+            if part.tag == tag::FEED_FRAME {
+                let frame: FeedFrame = sync::decode(&part.payload).expect("a feed frame");
+                part.payload = sync::encode(&FeedFrame { body: None, ..frame });
+            }
+        });
+        let end = if at_end { forged.len() } else { forged.len() - 10 };
+        let report = report(a.feed(request.id, &forged[..end], true).expect("no crash")).expect("ends");
+        assert_ne!(report.end, SyncEnd::Complete);
+        assert_eq!(a.engine.status().cursors, []);
+    }
+    assert_eq!(a.sync_well(&mut server).received, 3);
+}
+
+/// Somebody on the way has the phone believe that its cursors count in another log, such as the one of a server that
+/// was restored since.
+#[test]
+fn who_cuts_an_answer_changes_neither_log_nor_clock() {
+    let (mut server, mut a, mut b) = pair();
+    b.create(server.site, "Rabe");
+    b.sync_well(&mut server);
+    a.sync_well(&mut server);
+    let hello = |phone: &mut Phone| -> Hello {
+        let mut reader = PartReader::new(1 << 20);
+        reader.feed(&begin(phone).body);
+        let part = reader.next_part().expect("a bundle").expect("a hello");
+        sync::decode(&part.payload).expect("a hello")
+    };
+    let before = hello(&mut a);
+    let request = begin(&mut a);
+    let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+    let forged = forge(&answer, |part| {
+        if part.tag == tag::WELCOME {
+            let mut welcome: Welcome = sync::decode(&part.payload).expect("a welcome");
+            (welcome.log, welcome.now_ms) = (LogId([99; 16]), i64::MAX / 2);
+            part.payload = sync::encode(&welcome);
+        }
+    });
+    a.feed(request.id, &forged[..forged.len() - 10], false).expect("no crash");
+    assert_eq!(hello(&mut a), before);
+    assert_eq!(before.log, Some(server.log));
+}
+
+/// Somebody on the way puts changes of her own into an answer.
+#[test]
+fn who_cuts_an_answer_cannot_write_into_records() {
+    let (mut server, mut a, mut b) = pair();
+    let mut other = Server::new();
+    let mut c = Phone::enrolled(&mut other, 3, &[Role::Enumerator]);
+    c.create(other.site, "Nobody");
+    c.sync_well(&mut other);
+    let mut reader = Phone::enrolled(&mut other, 1, &[Role::Enumerator]);
+    b.create(server.site, "Rabe");
+    b.sync_well(&mut server);
+    let request = begin(&mut reader);
+    let foreign = other.answer(reader.device, &request.body, NOW_MS).expect("an answer");
+    let request = begin(&mut a);
+    a.feed(request.id, &foreign[..foreign.len() - 10], false).expect("no crash");
+    assert_eq!((a.engine.status().cursors.len(), a.engine.status().records), (0, 0));
+    assert_eq!(a.sync_well(&mut server).received, 1);
+}
+
+#[test]
+fn what_a_checkpoint_proves_counts_although_the_rest_is_cut() {
+    let (mut server, mut a, mut b) = pair();
+    many(&server, &mut b, 0..200);
+    b.sync_well(&mut server);
+    let request = begin(&mut a);
+    let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+    let mut reader = PartReader::new(1 << 20);
+    reader.feed(&answer);
+    let (mut at, mut proven, mut waiting) = (0, 0, 0);
+    while let Some(part) = reader.next_part().expect("parses") {
+        match part.tag {
+            tag::FEED_FRAME => waiting += 3,
+            tag::CHECKPOINT => {
+                proven += std::mem::take(&mut waiting);
+                at = answer.len() - reader.buffered();
+            }
+            _ => {}
+        }
+    }
+    assert!((100..200).contains(&proven), "{proven}");
+    let end = report(a.feed(request.id, &answer[..at], false).expect("no crash")).expect("the sync ends");
+    assert_eq!((end.end, end.received), (SyncEnd::Offline, proven));
+    assert_eq!(a.sync_well(&mut server).received, 200 - proven);
+    // A checkpoint of another answer proves nothing.
+    let mut c = Phone::enrolled(&mut server, 3, &[Role::Enumerator]);
+    let request = begin(&mut c);
+    let end = report(c.feed(request.id, &answer, true).expect("no crash")).expect("the sync ends");
+    assert_eq!(end.end, SyncEnd::Untrusted { code: "answer-not-signed" });
+    assert_eq!((end.received, c.engine.status().cursors.len()), (0, 0));
 }
 
 #[test]

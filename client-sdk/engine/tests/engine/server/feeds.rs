@@ -29,17 +29,22 @@ impl Server {
     }
 
     /// Writes a frame, or the rest of the one that the device holds the beginning of.
-    pub(super) fn write_frame(&self, writer: &mut BundleWriter, hello: &Hello, frame: &FeedFrame) {
-        let payload = sync::encode(frame);
+    pub(super) fn write_frame(
+        &self,
+        writer: &mut BundleWriter,
+        hello: &Hello,
+        frame: &FeedFrame,
+        payload: &[u8],
+    ) {
         let named = hello
             .partial
             .as_ref()
             .filter(|begun| (begun.feed, begun.from, begun.to) == (frame.feed, frame.from, frame.to));
-        if let Some(rest) = named.and_then(|begun| begun.rest(&payload)) {
+        if let Some(rest) = named.and_then(|begun| begun.rest(payload)) {
             self.resumed.set(self.resumed.get() + 1);
             writer.part(tag::FEED_REST, rest);
         } else {
-            writer.part(tag::FEED_FRAME, &payload);
+            writer.part(tag::FEED_FRAME, payload);
         }
     }
 

@@ -8,6 +8,7 @@
 pub mod expire;
 pub mod objects;
 pub mod references;
+pub mod sweep;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -108,7 +109,7 @@ async fn settle(
         if app.objects().size(project, hash).await? == Some(byte_count) {
             return Ok(whole);
         }
-        forget(app, project, device, hash, true).await?;
+        forget(app, project, device, hash).await?;
         return Ok(Progress { offset: 0, length: None });
     }
     if received < byte_count {
@@ -252,7 +253,7 @@ async fn complete(
     }
     if digest.finalize().as_slice() != hash.0 {
         object.abandon().await?;
-        forget(app, project, device, hash, false).await?;
+        refuse(app, project, device, hash, length).await?;
         return Err(ApiError::new(ProblemCode::AttachmentMismatch));
     }
     object.finish().await?;
@@ -266,19 +267,37 @@ async fn complete(
     Ok(())
 }
 
-/// Forgets a device's upload; and that the attachment is stored, if its object is gone.
+/// Forgets an attachment whose object is gone, and that the device has brought it.
 async fn forget(
     app: &App,
     project: ProjectId,
     device: DeviceId,
     hash: AttachmentHash,
-    gone: bool,
 ) -> Result<(), StoreError> {
     let work = async |mut tx: fieldmerge_store::Lent| {
-        if gone {
-            attachments::remove(&mut tx, project, hash).await?;
+        attachments::remove(&mut tx, project, hash).await?;
+        attachments::remove_upload(&mut tx, project, device, hash).await?;
+        Ok::<(), StoreError>(())
+    };
+    app.store().write(work).await
+}
+
+/// Forgets an upload that does not have its hash. The device is charged for its bytes once, however many requests find
+/// that out.
+async fn refuse(
+    app: &App,
+    project: ProjectId,
+    device: DeviceId,
+    hash: AttachmentHash,
+    length: u64,
+) -> Result<(), StoreError> {
+    let now_ms = app.now_ms();
+    let work = async |mut tx: fieldmerge_store::Lent| {
+        if attachments::remove_upload(&mut tx, project, device, hash).await? {
+            let recent_ms = now_ms.saturating_sub(DAY_MS);
+            attachments::waste(&mut tx, project, device, length, now_ms, recent_ms).await?;
         }
-        attachments::remove_upload(&mut tx, project, device, hash).await
+        Ok::<(), StoreError>(())
     };
     app.store().write(work).await
 }

@@ -18,6 +18,10 @@ use tokio::io::AsyncWriteExt;
 /// What is handed to the object store at a time; S3 takes no smaller part of a larger object.
 const PART_BYTES: usize = 5 << 20;
 
+/// How places begin that are no folders.
+const MEMORY: &str = "memory:";
+const BUCKET: &str = "s3://";
+
 /// Why the object store does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
@@ -48,6 +52,11 @@ impl Objects {
     /// AWS do; `memory:`, which forgets all when the process ends; else a folder, made when the first object comes.
     pub fn at(place: &str) -> Self {
         Self { place: place.to_owned(), opened: OnceLock::new() }
+    }
+
+    /// The folder, if it is one; it need not be there yet.
+    pub fn folder(&self) -> Option<PathBuf> {
+        (self.place != MEMORY && !self.place.starts_with(BUCKET)).then(|| PathBuf::from(&self.place))
     }
 
     fn open(&self) -> Result<&Opened, ObjectError> {
@@ -121,10 +130,10 @@ impl Writing {
 }
 
 fn open(place: &str) -> Result<Opened, ObjectError> {
-    if place == "memory:" {
+    if place == MEMORY {
         return Ok(Opened { store: Arc::new(InMemory::new()), prefix: Path::default() });
     }
-    if let Some(bucket) = place.strip_prefix("s3://") {
+    if let Some(bucket) = place.strip_prefix(BUCKET) {
         let prefix = bucket.split_once('/').map_or("", |(_, prefix)| prefix);
         let store = AmazonS3Builder::from_env().with_url(place).build()?;
         return Ok(Opened { store: Arc::new(store), prefix: Path::from(prefix) });

@@ -12,6 +12,8 @@ use crate::state::App;
 
 /// How often the oldest are looked at.
 const EVERY: Duration = Duration::from_hours(1);
+/// At every so manieth of these times, the first included, the folder of attachments is looked through.
+const SWEEP_EVERY: u32 = 24;
 
 /// Sets aside, in every project, what has been held for longer than the configuration says. Gives how many changes.
 pub async fn now(app: &App) -> Result<usize, StoreError> {
@@ -41,7 +43,17 @@ async fn some_of(app: &App, project: ProjectId) -> Result<usize, StoreError> {
 /// Does so at once, and every hour until told to stop.
 pub async fn run(app: App, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
-    loop {
+    for round in 0_u32.. {
+        if round % SWEEP_EVERY == 0 {
+            match attachments::sweep::now(&app).await {
+                Ok(0) => {}
+                Ok(files) => tracing::info!(files, "unfinished files of attachments are removed"),
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error.chain = %error, "the folder of attachments is looked through later");
+                }
+            }
+        }
         if let Err(error) = attachments::expire::now(&app).await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error.chain = %error, "unfinished attachments are looked at later");

@@ -30,8 +30,15 @@ crate::sql::declare! {
         ORDER BY updated_ms LIMIT $4";
     USAGE = "SELECT COUNT(CASE WHEN finished_ms IS NULL THEN 1 END) AS unfinished,
             CAST(COALESCE(SUM(CASE WHEN finished_ms IS NULL THEN byte_count ELSE 0 END), 0) AS BIGINT) AS unfinished_bytes,
-            CAST(COALESCE(SUM(CASE WHEN updated_ms > $4 THEN received ELSE 0 END), 0) AS BIGINT) AS recent_bytes
+            CAST(COALESCE(SUM(CASE WHEN updated_ms > $4 THEN received ELSE 0 END), 0) AS BIGINT) AS recent_bytes,
+            CAST(COALESCE((SELECT byte_count FROM attachment_waste
+                WHERE project = $1 AND device = $2 AND since_ms > $4), 0) AS BIGINT) AS wasted_bytes
         FROM attachment_uploads WHERE project = $1 AND device = $2 AND updated_ms > $3";
+    WASTE = "INSERT INTO attachment_waste (project, device, since_ms, byte_count) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (project, device) DO UPDATE SET
+            byte_count = CASE WHEN attachment_waste.since_ms > $5 THEN attachment_waste.byte_count ELSE 0 END
+                + excluded.byte_count,
+            since_ms = CASE WHEN attachment_waste.since_ms > $5 THEN attachment_waste.since_ms ELSE excluded.since_ms END";
     FORGET_REFERENCES = "DELETE FROM attachment_references WHERE project = $1 AND record = $2";
     REFER = "INSERT INTO attachment_references (project, record, path, sha256, device) VALUES ($1, $2, $3, $4, $5)";
     REFERENCES_OF = "SELECT * FROM attachment_references WHERE project = $1 AND record = $2 ORDER BY path, sha256";
@@ -103,7 +110,7 @@ pub struct Usage {
     pub unfinished: u64,
     /// Their bytes, as stated.
     pub unfinished_bytes: u64,
-    /// Bytes of attachments that it has brought since a time, whole or not.
+    /// Bytes that it has brought since a time, of attachments that are whole, or not yet, or that turned out wrong.
     pub recent_bytes: u64,
 }
 
@@ -112,7 +119,7 @@ impl FromRow for Usage {
         Ok(Self {
             unfinished: row.get("unfinished")?,
             unfinished_bytes: row.get("unfinished_bytes")?,
-            recent_bytes: row.get("recent_bytes")?,
+            recent_bytes: row.get::<u64>("recent_bytes")? + row.get::<u64>("wasted_bytes")?,
         })
     }
 }
@@ -280,15 +287,28 @@ pub async fn finish(
     Ok(())
 }
 
-/// Forgets what a device has brought of an attachment.
+/// Forgets what a device has brought of an attachment; false if that was nothing.
 pub async fn remove_upload(
     tx: &mut Tx,
     project: ProjectId,
     device: DeviceId,
     hash: AttachmentHash,
-) -> Result<()> {
+) -> Result<bool> {
     tx.query(&REMOVE_CHUNKS).bind(project).bind(device).bind(hash).execute().await?;
-    tx.query(&REMOVE_UPLOAD).bind(project).bind(device).bind(hash).execute().await?;
+    Ok(tx.query(&REMOVE_UPLOAD).bind(project).bind(device).bind(hash).execute().await? > 0)
+}
+
+/// Charges a device for bytes that were of no use; what it was charged for before `recent_ms` counts no more.
+pub async fn waste(
+    tx: &mut Tx,
+    project: ProjectId,
+    device: DeviceId,
+    bytes: u64,
+    now_ms: i64,
+    recent_ms: i64,
+) -> Result<()> {
+    let query = tx.query(&WASTE).bind(project).bind(device).bind(now_ms).bind(bytes);
+    query.bind(recent_ms).execute().await?;
     Ok(())
 }
 

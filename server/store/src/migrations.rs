@@ -29,7 +29,8 @@ fn steps() -> impl Iterator<Item = Step> {
         "0006_device_frames",
         "0007_dictionaries",
         "0008_attachments",
-        "0009_backups"
+        "0009_backups",
+        "0010_attachment_waste"
     ]
     .into_iter()
 }

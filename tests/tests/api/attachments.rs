@@ -32,7 +32,7 @@ fn request(server: &Server, who: &Persona, method: Method, hash: AttachmentHash)
     server.request(method, &server.project_url(&format!("/attachments/{hash}"))).bearer_auth(who.token())
 }
 
-fn piece(
+pub fn piece(
     server: &Server,
     who: &Persona,
     hash: AttachmentHash,
@@ -65,7 +65,7 @@ async fn progress(
     Ok((offset, number(&answer, "upload-length")))
 }
 
-async fn upload(server: &Server, who: &Persona, bytes: &[u8]) -> AttachmentHash {
+pub async fn upload(server: &Server, who: &Persona, bytes: &[u8]) -> AttachmentHash {
     let hash = hash_of(bytes);
     let answer = sent(piece(server, who, hash, (0, bytes.len() as u64), bytes)).await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
@@ -73,7 +73,7 @@ async fn upload(server: &Server, who: &Persona, bytes: &[u8]) -> AttachmentHash 
     hash
 }
 
-async fn report(server: &Server) -> ProjectReport {
+pub async fn report(server: &Server) -> ProjectReport {
     let report = verify(&server.app, Some(PROJECT)).await.expect("the store answers");
     report.projects.into_iter().next().expect("one project was asked for")
 }

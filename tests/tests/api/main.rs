@@ -1,5 +1,6 @@
 //! The HTTP API, through a real server on SQLite.
 
+mod attachment_costs;
 mod attachments;
 mod auth;
 mod cases;

@@ -8,7 +8,6 @@ use rand_core::Rng;
 
 use crate::carry::Export;
 use crate::edit::Saver;
-use crate::memory::enrolment_row::EnrolmentRow;
 use crate::memory::rows::State;
 use crate::memory::{self, Memory};
 use crate::stage::Stage;
@@ -169,7 +168,7 @@ impl Engine {
         let mut first = State::new(new_incarnation(turn.rng));
         first.offset_ms = enrolment.server_ms.saturating_sub(turn.now_ms);
         let mut stage = Stage::with_state(&self.memory, first);
-        let row = memory::rows::bytes(&EnrolmentRow::from(enrolment));
+        let row = memory::rows::bytes(enrolment);
         stage.put(Table::Meta, memory::ENROLMENT.to_vec(), Some(row));
         stage.finish()
     }

@@ -3,6 +3,7 @@
 use fieldmerge_model::types::entry::Entry;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::{AreaId, AttachmentHash, DeviceId, Path, PersonNumber, ProjectId, RecordId, Value};
+use minicbor::{Decode, Encode};
 
 /// A number that the host gives to a request and finds again in [`crate::Effect::Done`].
 pub type Ticket = u64;
@@ -174,28 +175,42 @@ pub enum Transferred {
     },
 }
 
-/// What a device learns when it is enrolled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a device learns when it is enrolled. It is kept as it is here: a row of the store, keys are never given another
+/// meaning.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
 pub struct Enrolment {
     /// The project.
+    #[n(0)]
     pub project: ProjectId,
     /// The project's code.
+    #[n(1)]
     pub project_code: String,
     /// The device's id.
+    #[n(2)]
     pub device: DeviceId,
     /// The device's number in the project.
+    #[n(3)]
     pub number: u32,
     /// What the device is called.
+    #[n(4)]
     pub label: String,
     /// The server's Ed25519 public key.
+    #[n(5)]
+    #[cbor(with = "minicbor::bytes")]
     pub server_key: [u8; 32],
     /// The key that files are sealed to, if the server told it and signed for it; rosters tell later ones.
+    #[n(9)]
+    #[cbor(with = "minicbor::bytes")]
     pub sealing_key: Option<[u8; 32]>,
     /// The project's root area.
+    #[n(6)]
     pub root_area: AreaId,
     /// Where the server is; the engine only keeps it.
+    #[n(7)]
     pub address: String,
     /// The server's clock at that moment, milliseconds since the epoch.
+    #[n(8)]
     pub server_ms: i64,
 }
 

@@ -3,7 +3,6 @@
 //! It is only ever changed by applying writes, on opening and after each durable batch alike, so that memory is what
 //! reopening the store would give.
 
-pub(crate) mod enrolment_row;
 pub(crate) mod record_row;
 pub(crate) mod roster;
 pub(crate) mod rows;
@@ -21,7 +20,6 @@ use crate::attach::rows::Attachments;
 use crate::exchange::{Mark, MarkRow, PassedRow, read_mark};
 use crate::store::{Snapshot, Table, Write};
 use crate::{Enrolment, OpenError};
-use enrolment_row::EnrolmentRow;
 use record_row::RecordRow;
 use rows::{FrameKey, FrameRow, NoticeRow, OutboxRow, State};
 use sealed_rows::{CarriedRow, KeptRow};
@@ -152,7 +150,7 @@ impl Memory {
         }
         let Some(value) = value else { return Ok(()) };
         match key {
-            ENROLMENT => self.enrolment = Some(rows::read::<EnrolmentRow>("meta", value)?.into()),
+            ENROLMENT => self.enrolment = Some(rows::read("meta", value)?),
             STATE => self.state = Some(rows::read("meta", value)?),
             ROSTER => {
                 let roster: Roster = sync::decode(value).map_err(|_| OpenError::Corrupt { table: "meta" })?;

@@ -4,16 +4,14 @@ use fieldmerge_engine::{Imported, Outcome, SyncEnd};
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::RecordClass;
 
+use crate::passing::world;
 use crate::phone::{Cut, Phone};
 use crate::saves::present;
 use crate::server::Server;
 
-fn pair() -> (Server, Phone, Phone) {
-    let mut server = Server::new();
-    let mut a = Phone::enrolled(&mut server, 1, &[Role::Enumerator, Role::Supervisor]);
-    let mut b = Phone::enrolled(&mut server, 2, &[Role::Enumerator, Role::Supervisor]);
-    a.sync_well(&mut server);
-    b.sync_well(&mut server);
+/// A server and two phones that know of each other.
+pub(crate) fn pair() -> (Server, Phone, Phone) {
+    let (server, [a, b]) = world(&[Role::Enumerator, Role::Supervisor]);
     (server, a, b)
 }
 

@@ -18,7 +18,8 @@ fn one() -> (Server, Phone, RecordId) {
     (server, phone, worker)
 }
 
-fn observe(phone: &mut Phone, server: &Server, worker: RecordId) {
+/// An observation of a worker.
+pub(crate) fn observe(phone: &mut Phone, server: &Server, worker: RecordId) {
     let observation = Edit::Create {
         record: None,
         record_type: "observation".to_owned(),

@@ -9,19 +9,11 @@ use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{FrameReceipt, FrameStatus, tag};
 use fieldmerge_protocol::{DeviceId, Incarnation, RecordClass};
 
+use crate::carry::pair;
 use crate::phone::Phone;
 use crate::server::Server;
 
 const DAY_MS: i64 = 86_400_000;
-
-fn pair() -> (Server, Phone, Phone) {
-    let mut server = Server::new();
-    let mut a = Phone::enrolled(&mut server, 1, &[Role::Enumerator, Role::Supervisor]);
-    let mut b = Phone::enrolled(&mut server, 2, &[Role::Enumerator, Role::Supervisor]);
-    a.sync_well(&mut server);
-    b.sync_well(&mut server);
-    (server, a, b)
-}
 
 fn parts(file: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut reader = PartReader::new(1 << 20);

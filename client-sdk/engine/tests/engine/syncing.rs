@@ -4,6 +4,7 @@ use fieldmerge_engine::{Edit, OutboxState, Settlement};
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::{RecordClass, Value};
 
+use crate::kept::observe;
 use crate::phone::{Phone, path};
 use crate::saves::present;
 use crate::server::Server;
@@ -87,15 +88,7 @@ fn classes_travel_in_frames_of_their_own_in_causal_order() {
 fn an_observation_leaves_the_phone_when_the_server_has_it() {
     let (mut server, mut a, mut b) = pair();
     let worker = a.create(server.site, "Rakoto");
-    let observation = Edit::Create {
-        record: None,
-        record_type: "observation".to_owned(),
-        area: server.site,
-        subject: Some(worker),
-        person: 0,
-        values: vec![(path("displacement_status"), Value::str("idp"))],
-    };
-    a.save(&[observation]).expect("saved");
+    observe(&mut a, &server, worker);
     let observations = |phone: &Phone| {
         let query = fieldmerge_engine::ListQuery {
             record_type: Some("observation".to_owned()),

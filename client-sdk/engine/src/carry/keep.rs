@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_protocol::DeviceId;
+use fieldmerge_protocol::bundle::sealed::SEALED_VERSION;
 use fieldmerge_protocol::bundle::{PassedFrame, SealedHeader};
-use fieldmerge_protocol::sync::{FrameReceipt, ReceiptList};
+use fieldmerge_protocol::sync::{FrameReceipt, ReceiptList, Roster, tag};
 use sha2::{Digest, Sha256};
 
 use super::MAX_CARRIED_RECEIPTS;
-use crate::memory::rows;
 use crate::memory::sealed_rows::CarriedRow;
+use crate::memory::{Memory, rows};
 use crate::stage::Stage;
 use crate::store::Table;
+
+/// The bytes of a key before the digest.
+const PREFIX_BYTES: usize = 10 + 4 + 8;
 
 /// Author, incarnation, number, and eight bytes of a digest: two frames of one number are both carried.
 pub(crate) fn carried_key(header: &SealedHeader, payload: &[u8]) -> Vec<u8> {
@@ -49,9 +53,36 @@ pub(super) fn carry(stage: &mut Stage<'_>, key: Vec<u8>, payload: Vec<u8>, since
     stage.put(Table::Carried, key, Some(rows::bytes(&row)));
 }
 
+/// The carried frames that go to the server. Of one that is carried both readable and sealed that is the readable one:
+/// what the server says to it is said to both.
+pub(crate) fn to_send(memory: &Memory) -> impl Iterator<Item = (&Vec<u8>, &CarriedRow)> {
+    memory.carried.iter().filter(|(key, row)| !has_readable_twin(memory, key, row))
+}
+
+/// Whether the frame in a sealed row is carried as its author signed it, too. Only what is proven counts.
+fn has_readable_twin(memory: &Memory, key: &[u8], row: &CarriedRow) -> bool {
+    let Some(prefix) = key.get(..PREFIX_BYTES).filter(|_| row.payload.first() == Some(&SEALED_VERSION))
+    else {
+        return false;
+    };
+    let digest = |frame: &PassedFrame<'_>| frame.header().digest;
+    let sealed = PassedFrame::parse(&row.payload).map(|frame| digest(&frame)).ok();
+    let same_number =
+        memory.carried.range(prefix.to_vec()..).take_while(|(other, _)| other.starts_with(prefix));
+    same_number.filter_map(|(_, other)| PassedFrame::parse(&other.payload).ok()).any(|other| {
+        other.tag() == tag::FRAME
+            && Some(digest(&other)) == sealed
+            && key_in(&memory.roster, other.header().device).is_some_and(|key| other.verify(&key).is_ok())
+    })
+}
+
 /// The key that the roster gives for a device.
 pub(super) fn author_key(stage: &Stage<'_>, device: DeviceId) -> Option<VerifyingKey> {
-    let known = stage.roster().devices.iter().find(|known| known.device == device)?;
+    key_in(stage.roster(), device)
+}
+
+fn key_in(roster: &Roster, device: DeviceId) -> Option<VerifyingKey> {
+    let known = roster.devices.iter().find(|known| known.device == device)?;
     VerifyingKey::from_bytes(known.key.as_slice().try_into().ok()?).ok()
 }
 

@@ -12,7 +12,7 @@ mod view;
 pub(crate) use expire::{drop_strangers, expire};
 pub(crate) use file::Export;
 pub(crate) use import::Import;
-pub(crate) use keep::{carried_key, keep_receipts};
+pub(crate) use keep::{carried_key, keep_receipts, to_send};
 
 /// The most bytes of frames that a device carries for others, and for one of them.
 const MAX_CARRIED_BYTES: usize = 64 << 20;

@@ -21,6 +21,7 @@ use fieldmerge_protocol::limits::MAX_REQUEST_FRAMES;
 use fieldmerge_protocol::problem::ProblemCode;
 
 use crate::attach::transfer::Transfers;
+use crate::carry;
 use crate::engine::{Engine, Then, Turn};
 use crate::memory::rows::{FrameKey, Standing};
 use crate::stage::Stage;
@@ -355,7 +356,7 @@ impl Engine {
     fn has_unsent(&self) -> bool {
         let Some(session) = &self.session else { return false };
         let waiting = self.memory.outbox.values().any(|row| row.standing == Standing::Waiting);
-        let carried = self.memory.carried.keys().any(|key| !session.carried.contains(key));
+        let carried = carry::to_send(&self.memory).any(|(key, _)| !session.carried.contains(key));
         let offered = kept::offered(&self.memory).any(|(key, _)| !session.offered.contains(key));
         waiting || carried || offered || !request::unsent(&self.memory, session).is_empty()
     }

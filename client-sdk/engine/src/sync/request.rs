@@ -9,9 +9,9 @@ use fieldmerge_protocol::sync::{self, Cursor, FrameRef, Hello, Telemetry, tag};
 
 use super::partial::Begun;
 use super::{Session, link};
-use crate::SyncOptions;
 use crate::memory::Memory;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, State};
+use crate::{SyncOptions, carry};
 
 /// From this many bytes of unacknowledged frames on, a device asks what was committed before it sends them again: to ask
 /// costs about half of it, and the time there and back.
@@ -200,7 +200,7 @@ fn put_carried<'m>(
 fn carried<'m>(memory: &'m Memory, session: &Session) -> Vec<Carried<'m>> {
     let pending = memory.provisional.iter().filter(|((record, ..), _)| memory.is_pending(*record));
     let grounds: BTreeSet<&[u8]> = pending.map(|(_, row)| row.frame.as_slice()).collect();
-    let waiting = memory.carried.iter().filter(|(key, _)| !session.carried.contains(*key));
+    let waiting = carry::to_send(memory).filter(|(key, _)| !session.carried.contains(*key));
     let mut carried: Vec<Carried<'m>> = waiting
         .map(|(key, row)| {
             let place = memory.passed.get(key).filter(|_| grounds.contains(key.as_slice()));

@@ -1,15 +1,17 @@
 //! Phones pass each other what they have for the server, and one of them brings it.
 
-use fieldmerge_engine::{Edit, Failure, ListQuery, OutboxState, Outcome, Settlement};
+use fieldmerge_engine::{Failure, ListQuery, OutboxState, Outcome, Settlement};
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::sync::tag;
 use fieldmerge_protocol::{DeviceId, RecordClass, RecordId, Value};
 
 use crate::exchange_hostile::{only_of, parts};
+use crate::kept::observe;
 use crate::passing::{agree, pass, world};
-use crate::phone::{Cut, Phone, path};
+use crate::phone::{Cut, Phone};
 use crate::saves::present;
 use crate::server::Server;
+use crate::trust::begin;
 
 const BOTH: [Role; 2] = [Role::Enumerator, Role::Supervisor];
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
@@ -101,15 +103,7 @@ fn what_the_receiver_may_not_read_goes_sealed_from_hand_to_hand() {
     }
     let one = lalao.create(server.site, "Rakoto");
     lalao.append(server.site, vec![present(one, "2026-03-02")]).expect("saved");
-    let observation = Edit::Create {
-        record: None,
-        record_type: "observation".to_owned(),
-        area: server.site,
-        subject: Some(one),
-        person: 0,
-        values: vec![(path("displacement_status"), Value::str("idp"))],
-    };
-    lalao.save(&[observation]).expect("saved");
+    observe(&mut lalao, &server, one);
     assert_eq!(lalao.give(lalao.device), Err(Failure::UnknownDevice));
     assert_eq!(lalao.give(DeviceId([77; 10])), Err(Failure::UnknownDevice));
 
@@ -153,6 +147,9 @@ fn what_was_carried_sealed_is_shown_once_it_comes_readable() {
 
     lalao.reopen();
     lalao.set(one, "birth_year", 1980).expect("saved");
+    let request = begin(&mut lalao);
+    let sent: Vec<u8> = parts(&request.body).iter().map(|part| part.tag).collect();
+    assert_eq!(sent, [tag::HELLO, tag::FRAME, tag::FRAME, tag::END], "of the two that are the same one goes");
     for phone in [&mut lalao, &mut hery] {
         phone.sync_well(&mut server);
         agree(&server, phone);
@@ -193,6 +190,23 @@ fn what_the_server_refuses_goes_out_again_and_own_changes_stay() {
     lalao.settle(left.number, Settlement::Dismiss).expect("given up");
     assert_eq!(lalao.sync_well(&mut server).repaired, 0);
     agree(&server, &lalao);
+}
+
+#[test]
+fn what_the_server_refused_by_another_road_goes_out_again() {
+    let (mut server, [mut a, mut b, mut c]) = world(&BOTH);
+    let one = a.create(server.site, "Rakoto");
+    assert_eq!((pass(&mut a, &mut b), pass(&mut a, &mut c)), ((1, 0), (1, 0)));
+    server.revoke(1);
+    c.sync_well(&mut server);
+    agree(&server, &c);
+    // The other one hears of it from her, before it reaches the server itself.
+    b.import(&c.export()).expect("it is taken");
+    assert_eq!((b.engine.outbox().carried_frames, b.engine.outbox().provisional), (0, 1));
+    b.reopen();
+    b.sync_well(&mut server);
+    assert!(b.engine.get(one).is_none(), "nobody will bring it");
+    agree(&server, &b);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What was put aside is offered again when its cause is gone.
 
-use fieldmerge_engine::{OutboxState, SyncEnd};
+use fieldmerge_engine::{Edit, Input, OutboxState, SavedEdit, Settlement, SyncEnd};
 use fieldmerge_protocol::Value;
 use fieldmerge_protocol::sync::{FrameStatus, Outcome};
 use fieldmerge_server::admin::quarantine::{self, Which};
@@ -8,6 +8,7 @@ use fieldmerge_server::admin::{GrantText, devices};
 use fieldmerge_server::sync::expire;
 use fieldmerge_server::sync::push::replay::Replayed;
 use fieldmerge_server::verify::verify;
+use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::site::PROJECT;
 use fieldmerge_tests::world::work::{Ledger, Work};
 use uuid::Uuid;
@@ -19,6 +20,7 @@ on_both!(
     a_held_change_that_expired_is_taken_once_its_base_is_there,
     what_cannot_be_taken_stays_aside,
     an_item_that_is_given_up_leaves_the_list,
+    what_its_author_writes_anew_meanwhile_stands_beside_it_once,
 );
 
 async fn give(place: &Place, device: &str, grant: &str) {
@@ -140,4 +142,49 @@ async fn an_item_that_is_given_up_leaves_the_list(place: &Place) {
     assert!(quarantine::replay(app, PROJECT, &Which::Item(Uuid::nil())).await.is_err());
     let kept = quarantine::find(app, PROJECT, id).await.expect("its bytes stay");
     assert_eq!(kept.body, b"rubbish");
+}
+
+async fn what_its_author_writes_anew_meanwhile_stands_beside_it_once(place: &Place) {
+    let mut phone = place.site.phone("Hery", 1, &["S1:enumerator"]).await;
+    let mut link = place.site.link();
+    let new = Edit::Create {
+        record: None,
+        record_type: "worker".to_owned(),
+        area: place.area(),
+        subject: None,
+        person: 0,
+        values: vec![(path("family_name"), Value::str("Rabe"))],
+    };
+    let saved = phone.save(vec![new]).expect("it lives").expect("it is saved");
+    let [SavedEdit::Record(record)] = saved[..] else { panic!("{saved:?}") };
+    phone.sync(&mut link).await.expect("it lives");
+    let device = phone.enrolment().device.to_string();
+    let grant: GrantText = "S1:enumerator".parse().expect("a grant");
+    assert!(devices::withdraw(&place.site.app, PROJECT, &device, &grant).await.expect("it is withdrawn"));
+    let values = vec![(path("birth_year"), Value::Int(1990))];
+    let edit = Edit::Change { record, person: 0, values, removes: Vec::new() };
+    phone.save(vec![edit]).expect("it lives").expect("it is saved");
+    phone.sync(&mut link).await.expect("it lives");
+    assert_eq!(place.census().await.quarantined, ["not-granted"]);
+
+    give(place, &device, "S1:enumerator").await;
+    let outbox = phone.engine().outbox();
+    let [aside] = &outbox.changes[..] else { panic!("one change: {outbox:?}") };
+    let number = aside.number;
+    let how = Settlement::Repair;
+    phone.ask(|ticket| Input::Settle { ticket, number, how }).expect("it lives").expect("it is written anew");
+    // The office has it taken at the same time, and a copy of the phone brings the other one, too.
+    assert_eq!(replay(place, "not-granted").await, [Replayed::Taken]);
+    let copy = phone.copy(7);
+    for mut phone in [copy, phone] {
+        phone.sync(&mut link).await.expect("it lives");
+        let report = phone.sync(&mut link).await.expect("it lives");
+        assert_eq!((report.end, report.accepted), (SyncEnd::Complete, 0));
+        assert_eq!(phone.engine().outbox().changes, []);
+        let census = place.census().await;
+        census.assert_same_on(&phone);
+        assert_eq!(census.quarantined, [""; 0]);
+        assert_eq!(census.holdings[&record].changes, 3);
+    }
+    assert_good(place).await;
 }

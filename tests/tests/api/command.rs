@@ -12,32 +12,33 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 
-struct Fieldmerge {
-    database: String,
+/// The program of the server, on a database.
+pub struct Fieldmerge {
+    pub database: String,
 }
 
 impl Fieldmerge {
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         let program = env!("CARGO_BIN_EXE_fieldmerge_under_test");
         let mut command = Command::new(program);
         command.args(arguments).env("FIELDMERGE_DATABASE", &self.database);
         command.output().expect("the program runs")
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(&[arguments, &["--json"]].concat());
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{arguments:?}: {err}");
         serde_json::from_str(&out).expect("the output is JSON")
     }
 
-    fn exit(&self, arguments: &[&str]) -> (Option<i32>, String) {
+    pub fn exit(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.run(arguments);
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 
-fn fieldmerge(folder: &Path) -> Fieldmerge {
+pub fn fieldmerge(folder: &Path) -> Fieldmerge {
     Fieldmerge { database: format!("sqlite:{}", folder.join("fieldmerge.db").display()) }
 }
 

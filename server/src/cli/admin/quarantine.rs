@@ -155,7 +155,8 @@ impl QuarantineCommand {
             }
             Self::Save { project, id, file } => {
                 let item = quarantine::find(app, &project, id).await?;
-                std::fs::write(&file, &item.body)?;
+                std::fs::write(&file, &item.body)
+                    .map_err(|error| Failure::about(format!("cannot write {}", file.display()), error))?;
                 output.show(&Saved { bytes: item.body.len() }, |saved| {
                     format!("{} bytes in {}", saved.bytes, file.display())
                 })

@@ -3,7 +3,8 @@
 use fieldmerge_protocol::bundle::{BundleError, Part, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{
-    self, Dictionary, FeedFrame, Finish, Hello, Partial, ReceiptList, Receipts, Welcome, tag,
+    self, Checkpoint, Dictionary, FeedFrame, Finish, Hello, Partial, ReceiptList, Receipts, RosterStatement,
+    SignedRoster, Welcome, tag,
 };
 
 /// A bundle gives the same parts however it is cut into pieces, and no message in it hurts its reader.
@@ -47,13 +48,19 @@ fn message(part: &Part) {
             }
         }
         tag::FEED_FRAME => again::<FeedFrame>(payload),
+        tag::CHECKPOINT => again::<Checkpoint>(payload),
         tag::FINISH => again::<Finish>(payload),
+        tag::SIGNED_ROSTER => {
+            if let Ok(signed) = sync::decode::<SignedRoster>(payload) {
+                again::<RosterStatement>(&signed.statement);
+            }
+        }
         tag::DICTIONARY => {
             if let Ok(dictionary) = sync::decode::<Dictionary>(payload) {
                 _ = dictionary.unpack();
             }
         }
-        tag::FRAME => super::frame::frame(payload),
+        tag::FRAME | tag::SEALED_FRAME => super::frame::passed(payload),
         _ => {}
     }
 }

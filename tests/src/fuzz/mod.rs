@@ -3,6 +3,7 @@
 
 mod bundle;
 mod change;
+mod device;
 mod frame;
 pub mod mutants;
 pub mod seeds;
@@ -14,14 +15,17 @@ pub use change::{history, sealed};
 pub type Check = fn(&[u8]);
 
 /// Every target with its name, which is the name of its folder in `tests/fixtures/fuzz`.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 11] = [
+    ("answer", device::answer),
     ("body", frame::body),
     ("bundle", bundle::bundle),
     ("change", change::change),
     ("cursor", texts::cursor),
+    ("exchange", device::exchange),
     ("frame", frame::frame),
     ("history", change::history_bytes),
     ("json", texts::json),
+    ("passed", frame::passed),
     ("token", texts::token),
 ];
 

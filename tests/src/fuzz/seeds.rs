@@ -3,20 +3,39 @@
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_model::record::{NewRecord, Provenance, RecordState, Save};
 use fieldmerge_protocol::api::DeviceClaims;
-use fieldmerge_protocol::bundle::{BundleWriter, Entry, FrameDraft, Origin, Packing, encode_columns};
+use fieldmerge_protocol::bundle::{
+    BundleWriter, Entry, FrameDraft, Origin, Packing, SealedDraft, encode_columns,
+};
+use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
-    self, Cursor, Dictionary, Feed, FeedBody, FeedFrame, Finish, FrameReceipt, FrameRef, FrameStatus, Hello,
-    ReceiptList, Receipts, Welcome, tag,
+    self, Checkpoint, Cursor, Dictionary, Feed, FeedBody, FeedFrame, Finish, FrameReceipt, FrameRef,
+    FrameStatus, Hello, ReceiptList, Receipts, Roster, Welcome, tag,
 };
 use fieldmerge_protocol::{
     Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, LogId, ProjectId, RecordClass, RecordId, Value,
+    exchange,
 };
 
 use super::change::{RECORD, body_of};
 use crate::synthetic::{People, path};
 
-const FEED: Feed = Feed { area: AreaId([9; 16]), class: RecordClass::Core };
-const DEVICE: DeviceId = DeviceId([4; 10]);
+/// Where honest changes belong.
+pub const FEED: Feed = Feed { area: AreaId([9; 16]), class: RecordClass::Core };
+/// The device that writes them, and its project.
+pub const DEVICE: DeviceId = DeviceId([4; 10]);
+
+pub const PROJECT: ProjectId = ProjectId([1; 16]);
+const LOG: LogId = LogId([5; 16]);
+
+/// The device's key.
+pub fn device_key() -> SigningKey {
+    SigningKey::from_bytes(&[3; 32])
+}
+
+/// The key that files are sealed to.
+pub fn sealing_pair() -> SealingPair {
+    SealingPair::derive(&[77; 32])
+}
 
 /// The history of a record: its changes with their hashes, each after what it was made on. Several actors write, also
 /// without knowing of each other, puts, deletes and conflicts.
@@ -82,7 +101,10 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "body" => (0..12).map(body).collect(),
         "frame" => (0..6).map(frame).collect(),
-        "bundle" => vec![request(), answer()],
+        "passed" => vec![frame(0), frame(1), sealed(0), sealed(1)],
+        "bundle" => vec![request(), answer(1, None), file()],
+        "answer" => answers(),
+        "exchange" => vec![given(), exchange_file()],
         "change" => histories().flatten().map(|(change, _)| body_of(&change.encode().0).to_vec()).collect(),
         "history" => histories().map(|history| history_bytes(&history)).collect(),
         "cursor" => vec![b"WzE3NzIzMjMyMDAwMDAsIjAxOWM5ZDc3LWNjODAtNzAwMS04MDAyLTAzMDQwNTA2MDcwOCIsImZpZWxkX2NvbmZsaWN0IiwiYmlydGhfeWVhciJd".to_vec()],
@@ -128,18 +150,22 @@ fn frame(seed: u64) -> Vec<u8> {
     let history = history(seed);
     let entries: Vec<Entry<'_>> =
         history.iter().map(|(change, hash)| Entry { record: RECORD, change, hash: *hash }).collect();
+    // Stored bodies let a fuzzer see into them.
+    framed(seed + 1, &entries, if seed.is_multiple_of(2) { 0 } else { 3 })
+}
+
+fn framed(number: u64, entries: &[Entry<'_>], level: i32) -> Vec<u8> {
     let origin = Origin {
-        project: ProjectId([1; 16]),
+        project: PROJECT,
         device: DEVICE,
         incarnation: Incarnation([2; 4]),
-        number: seed,
+        number,
         class: FEED.class,
         area: FEED.area,
     };
-    // Stored bodies let a fuzzer see into them.
-    let packing = Packing { level: if seed.is_multiple_of(2) { 0 } else { 3 }, ..Packing::default() };
-    let draft = FrameDraft::pack(origin, &entries, &|_, _| None, packing).expect("a few changes fit");
-    let signature = SigningKey::from_bytes(&[3; 32]).sign(&draft.signing_bytes()).to_bytes();
+    let packing = Packing { level, ..Packing::default() };
+    let draft = FrameDraft::pack(origin, entries, &|_, _| None, packing).expect("a few changes fit");
+    let signature = device_key().sign(&draft.signing_bytes()).to_bytes();
     draft.finish(signature)
 }
 
@@ -148,7 +174,7 @@ fn request() -> Vec<u8> {
         incarnation: Incarnation([2; 4]),
         packed: 1,
         receipted: 0,
-        log: Some(LogId([5; 16])),
+        log: Some(LOG),
         cursors: vec![Cursor { feed: FEED, position: 300 }],
         roster: 2,
         now_ms: 1_772_323_200_000,
@@ -165,7 +191,25 @@ fn request() -> Vec<u8> {
     writer.into_bytes()
 }
 
-fn answer() -> Vec<u8> {
+/// Answers that say different things of the device; whoever takes them signs them.
+fn answers() -> Vec<Vec<u8>> {
+    let roster = super::device::roster();
+    let said = |tells: fn(&mut Welcome), roster| answer_with(1, Some(tells), roster);
+    vec![
+        answer(1, None),
+        answer(3, Some(roster.clone())),
+        said(|welcome| welcome.stale = true, None),
+        said(|welcome| welcome.lost = Some(true), Some(roster)),
+        said(|welcome| welcome.backed_up_ms = Some(i64::MAX), None),
+    ]
+}
+
+/// An answer with so many feed frames behind those that the device holds.
+pub fn answer(frames: u64, roster: Option<Roster>) -> Vec<u8> {
+    answer_with(frames, None, roster)
+}
+
+fn answer_with(frames: u64, tells: Option<fn(&mut Welcome)>, roster: Option<Roster>) -> Vec<u8> {
     let receipt = FrameReceipt {
         frame: FrameRef { incarnation: Incarnation([2; 4]), number: 1 },
         status: FrameStatus::Accepted,
@@ -173,50 +217,103 @@ fn answer() -> Vec<u8> {
         code: None,
         digest: [8; 8],
     };
-    let list = ReceiptList { device: DEVICE, receipts: vec![receipt], log: LogId([5; 16]) };
+    let list = ReceiptList { device: DEVICE, receipts: vec![receipt], log: LOG };
     let receipts = Receipts { list: sync::encode(&list), signature: vec![6; 64] };
-    let raw = body(0);
-    let feed = FeedFrame {
-        feed: FEED,
-        from: 0,
-        to: 1,
-        received_ms: 1_772_323_200_000,
-        body: Some(FeedBody {
-            compression: 0,
-            dictionary: 0,
-            raw_bytes: u32::try_from(raw.len()).expect("a short body"),
-            count: 1,
-            bytes: raw,
-        }),
-    };
-    let welcome = Welcome {
-        log: LogId([5; 16]),
-        now_ms: 1,
-        committed: 1,
+    let mut welcome = Welcome {
+        log: LOG,
+        now_ms: 1_772_323_200_000,
+        committed: 0,
         stale: false,
-        roster: None,
+        roster,
         lost: None,
         backed_up_ms: None,
     };
+    if let Some(tells) = tells {
+        tells(&mut welcome);
+    }
     let mut writer = BundleWriter::new();
     writer
         .part(tag::WELCOME, &sync::encode(&welcome))
         .part(tag::RECEIPTS, &sync::encode(&receipts))
-        .part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&[1, 2, 3, 4, 5, 6, 7, 8], true)))
-        .part(tag::FEED_FRAME, &sync::encode(&feed))
+        .part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&[1, 2, 3, 4, 5, 6, 7, 8], true)));
+    let mut at = 0;
+    for seed in 0..frames {
+        let frame = feed_frame(seed, at);
+        at = frame.to;
+        writer
+            .part(tag::FEED_FRAME, &sync::encode(&frame))
+            .part(tag::CHECKPOINT, &sync::encode(&Checkpoint { signature: vec![6; 64] }));
+    }
+    writer
         .part(tag::KEEP_ALIVE, &[])
         .part(tag::FINISH, &sync::encode(&Finish { more: false, signature: vec![6; 64] }));
     writer.into_bytes()
 }
 
+/// A feed frame with the history of a record of its own.
+fn feed_frame(seed: u64, from: u64) -> FeedFrame {
+    let (record, (change, hash)) = worker(seed);
+    let entries = [Entry { record, change: &change, hash }];
+    let raw = encode_columns(&entries, &|_, _| None).expect("one change fits");
+    let raw_bytes = u32::try_from(raw.len()).expect("a short body");
+    let body = FeedBody { compression: 0, dictionary: 0, raw_bytes, count: 1, bytes: raw };
+    FeedFrame { feed: FEED, from, to: from + 1, received_ms: 1_772_323_200_000, body: Some(body) }
+}
+
+/// A record that the device made, by its first change.
+fn worker(seed: u64) -> (RecordId, (Change, ChangeHash)) {
+    let id = RecordId([0x30 + seed.to_le_bytes()[0]; 16]);
+    let new = NewRecord {
+        actor: Actor::new(DEVICE, 0, Incarnation([2; 4])),
+        time: 1_772_323_200_000,
+        id,
+        record_type: "worker".into(),
+        area: FEED.area,
+        subject: None,
+        puts: People::new(seed).worker(),
+    };
+    (id, hashed(new.build().expect("a record can be made")))
+}
+
+/// A frame as it goes through other hands.
+fn sealed(seed: u64) -> Vec<u8> {
+    let draft = SealedDraft::seal(&frame(seed), &sealing_pair().public, [9; 32]).expect("a frame is sealed");
+    draft.finish(device_key().sign(&draft.signing_bytes()).to_bytes())
+}
+
+fn file() -> Vec<u8> {
+    let mut writer = BundleWriter::new();
+    writer.part(tag::SEALED_FRAME, &sealed(0)).part(tag::SEALED_FRAME, &sealed(1)).part(tag::END, &[]);
+    writer.into_bytes()
+}
+
+/// What a device gives another one.
+fn given() -> Vec<u8> {
+    let roster = super::device::roster().signed.expect("it is signed");
+    let mut writer = BundleWriter::new();
+    writer.part(tag::SIGNED_ROSTER, &sync::encode(&roster));
+    for seed in 0..2 {
+        let (record, (change, hash)) = worker(seed);
+        let entries = [Entry { record, change: &change, hash }];
+        writer.part(tag::FRAME, &framed(seed + 20, &entries, 0));
+    }
+    writer.part(tag::SEALED_FRAME, &sealed(4)).part(tag::END, &[]);
+    writer.into_bytes()
+}
+
+fn exchange_file() -> Vec<u8> {
+    let (me, key) = super::device::receiver();
+    exchange::write(PROJECT, me, &key, &given(), [7; 32]).expect("it is sealed")
+}
+
 fn token() -> Vec<u8> {
-    let key = SigningKey::from_bytes(&[3; 32]);
-    let token = crate::world::raw::token_of(&key, DEVICE, ProjectId([1; 16]), 1_772_323_200_000);
+    let key = device_key();
+    let token = crate::world::raw::token_of(&key, DEVICE, PROJECT, 1_772_323_200_000);
     token.trim_start_matches("Bearer ").as_bytes().to_vec()
 }
 
 fn json() -> Vec<Vec<u8>> {
-    let claims = DeviceClaims { iss: DEVICE, aud: ProjectId([1; 16]), iat: 1, exp: 301 };
+    let claims = DeviceClaims { iss: DEVICE, aud: PROJECT, iat: 1, exp: 301 };
     let claims = serde_json::to_vec(&claims).expect("ids and numbers are JSON");
     let texts: [&[u8]; 6] = [
         br#"{"code":"ABCD-EFGH","public_key":"0303030303030303030303030303030303030303030303030303030303030303"}"#,

@@ -11,7 +11,8 @@ use fieldmerge_protocol::api::{BUNDLE_MEDIA_TYPE, DeviceClaims};
 use fieldmerge_protocol::bundle::{BundleWriter, Entry, FrameDraft, Origin, Packing, PartReader};
 use fieldmerge_protocol::limits::{MAX_PART_BYTES, MAX_TOKEN_SECONDS};
 use fieldmerge_protocol::sync::{
-    self, Cursor, Feed, FeedFrame, Finish, FrameStatus, Hello, ReceiptList, Receipts, Telemetry, Welcome, tag,
+    self, Cursor, Dictionary, Feed, FeedFrame, Finish, FrameStatus, Hello, ReceiptList, Receipts, Telemetry,
+    Welcome, tag,
 };
 use fieldmerge_protocol::{
     Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, LogId, Path, ProjectId, RecordClass, RecordId,
@@ -52,6 +53,8 @@ pub struct Answered {
     pub exceptions: u64,
     /// Changes in the feed frames that came, own ones left out.
     pub pulled: u64,
+    /// Bytes of the bodies of these.
+    pub bytes: u64,
     /// The server has more.
     pub more: bool,
 }
@@ -75,6 +78,8 @@ pub struct Author {
     /// Where it stands in each feed.
     pub cursors: BTreeMap<Feed, u64>,
     roster: u64,
+    /// The dictionaries that it was sent.
+    dictionaries: Vec<u32>,
     /// How many bytes of feeds it asks for at a time.
     pub budget_bytes: Option<u64>,
     /// Of so many registrations it remembers one; 0 for none.
@@ -100,6 +105,7 @@ impl Author {
             log: None,
             cursors: BTreeMap::new(),
             roster: 0,
+            dictionaries: Vec::new(),
             budget_bytes: None,
             keep_every: 0,
             kept: Vec::new(),
@@ -216,7 +222,7 @@ impl Author {
                 app: None,
                 clock_offset_ms: Some(0),
             }),
-            dictionaries: None,
+            dictionaries: Some(self.dictionaries.clone()),
             partial: None,
             roster_issued_ms: None,
         };
@@ -276,7 +282,12 @@ impl Author {
                 tag::FEED_FRAME => {
                     let frame: FeedFrame = decode(bytes);
                     self.cursors.insert(frame.feed, frame.to);
-                    answered.pulled += frame.body.map_or(0, |body| u64::from(body.count));
+                    answered.pulled += frame.body.as_ref().map_or(0, |body| u64::from(body.count));
+                    answered.bytes += frame.body.map_or(0, |body| body.bytes.len() as u64);
+                }
+                tag::DICTIONARY => {
+                    let body = decode::<Dictionary>(bytes).unpack().expect("the server packs dictionaries");
+                    self.dictionaries.push(Dictionary::number(&body));
                 }
                 tag::FINISH => answered.more = decode::<Finish>(bytes).more,
                 _ => {}

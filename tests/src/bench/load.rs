@@ -96,6 +96,7 @@ pub async fn exchange(
     answered.frames += step.frames;
     answered.exceptions += step.exceptions;
     answered.pulled += step.pulled;
+    answered.bytes += step.bytes;
     answered.more = step.more;
 }
 

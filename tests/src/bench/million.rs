@@ -10,8 +10,8 @@ use super::rates::{self, BATCH, Base, DEVICES};
 use super::server::Server;
 use super::site::{Kind, Site};
 
-/// Of so many records of the population one is remembered, to be edited.
-const KEEP_EVERY: usize = 5;
+/// Of so many records of the population one is remembered, to be edited; of a small one more.
+const KEEP_EVERY: (usize, usize) = (5, 2);
 /// Edits of each area in a round: nine requests of one device, and one of another device that edits a ninth of the same
 /// records meanwhile. So a tenth of the edits meet a record that has gone on.
 pub const ROUND_REQUESTS: usize = 9;
@@ -65,7 +65,7 @@ async fn populate(plan: &Plan, site: &Site, server: &Server) -> (Vec<Author>, us
     let requests = records.div_ceil(DEVICES * BATCH);
     let mut authors = site.authors(DEVICES, |index| index).await;
     for author in &mut authors {
-        author.keep_every = KEEP_EVERY;
+        author.keep_every = plan.size(KEEP_EVERY.0, KEEP_EVERY.1);
     }
     let work =
         authors.into_iter().map(|author| (author, Work::Make { requests, batch: BATCH, level: FAST_LEVEL }));

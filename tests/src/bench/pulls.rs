@@ -22,22 +22,24 @@ pub async fn run(site: &Site, server: &Server, report: &mut Report) {
     let grants: Vec<String> = (0..DEVICES).map(|index| format!("S{index}:enumerator")).collect();
     let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
     let mut reader = site.author(300, 0, &grants).await;
-    let rate = pull(server, &mut reader).await;
+    let (rate, _) = pull(server, &mut reader).await;
     report.figure(11, "frames of 100 as stored, a second of CPU", rate, "/s", Limit::AtLeast(1_000_000.0));
 
     progress("S11: compaction");
     site.compact().await;
     let mut reader = site.author(301, 0, &grants).await;
-    let rate = pull(server, &mut reader).await;
+    let (rate, bytes) = pull(server, &mut reader).await;
     report.figure(11, "compacted, a second of CPU", rate, "/s", Limit::AtLeast(1_000_000.0));
+    report.figure(11, "compacted, bytes of a change", bytes, "B", Limit::None);
 
     let heads = reader.cursors.clone();
     for area in &site.areas {
         reader.cursors.insert(Feed { area: *area, class: RecordClass::Core }, INSIDE);
     }
-    let rate = pull(server, &mut reader).await;
+    let (rate, bytes) = pull(server, &mut reader).await;
     let limit = Limit::AtLeast(200_000.0);
     report.figure(11, "compacted, cursors inside a frame, a second of CPU", rate, "/s", limit);
+    report.figure(11, "compacted, cursors inside a frame, bytes of a change", bytes, "B", Limit::None);
 
     // The dearest case: all of a segment is opened for its last changes.
     let before = server.cpu_seconds();
@@ -49,8 +51,8 @@ pub async fn run(site: &Site, server: &Server, report: &mut Report) {
     report.figure(11, "compacted, CPU for the last change of a feed", each * 1e3, "ms", Limit::None);
 }
 
-/// Reads until there is nothing more; gives the changes for each second of the server's CPU time.
-async fn pull(server: &Server, reader: &mut Author) -> f64 {
+/// Reads until there is nothing more; gives the changes for each second of the server's CPU time, and the bytes of each.
+async fn pull(server: &Server, reader: &mut Author) -> (f64, f64) {
     let mut connection = Connection::to(server.address).await;
     let before = server.cpu_seconds();
     let mut answered = Answered::default();
@@ -60,5 +62,6 @@ async fn pull(server: &Server, reader: &mut Author) -> f64 {
             break;
         }
     }
-    count(answered.pulled) / (server.cpu_seconds() - before)
+    let changes = count(answered.pulled);
+    (changes / (server.cpu_seconds() - before), count(answered.bytes) / changes)
 }

@@ -1,5 +1,6 @@
 //! Writes the answer of a sync: welcome, receipts, feed frames as they are read, the signed end.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
@@ -122,10 +123,9 @@ impl Answer {
             }
         }
         let more = pull.has_more();
-        let (number, bytes) = dictionary::built_in();
         // It can wait: what the device lacks comes first.
-        if !more && !holds.dictionaries.contains(number) {
-            self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(bytes, true)));
+        if !more && !holds.dictionaries.contains(&dictionary::built_in().0) {
+            self.writer.part(tag::DICTIONARY, dictionary::built_in_part());
         }
         let text = sync::answer_text(pull.project, hello, self.writer.digest(), more);
         let signature = signer.sign(&text).to_vec();
@@ -217,12 +217,16 @@ impl Answer {
         if number == 0 || holds.dictionaries.contains(&number) {
             return Ok(true);
         }
-        let mut tx = self.app.store().read().await?;
-        let bytes = self.app.dictionaries().find(&mut tx, project, number).await?;
-        tx.rollback().await?;
-        let Some(bytes) = bytes else { return Ok(false) };
-        let current = number == dictionary::built_in().0;
-        self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&bytes, current)));
+        let part: Cow<'static, [u8]> = if number == dictionary::built_in().0 {
+            dictionary::built_in_part().into()
+        } else {
+            let mut tx = self.app.store().read().await?;
+            let bytes = self.app.dictionaries().find(&mut tx, project, number).await?;
+            tx.rollback().await?;
+            let Some(bytes) = bytes else { return Ok(false) };
+            sync::encode(&Dictionary::pack(&bytes, false)).into()
+        };
+        self.writer.part(tag::DICTIONARY, &part);
         holds.dictionaries.insert(number);
         Ok(true)
     }

@@ -4,7 +4,7 @@
 //! stand. Whatever changes an area, a device, a grant or a key counts the roster's version up in its own transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_model::access::{Grant, Role};
@@ -25,12 +25,14 @@ pub struct Member {
     pub public_key: [u8; 32],
     /// Whether it may do nothing any more.
     pub revoked: bool,
+    /// The point of the curve, worked out once: that takes as long as a statement.
+    point: OnceLock<Option<VerifyingKey>>,
 }
 
 impl Member {
     /// The key by which its frames are verified; none if what was enrolled is no point of the curve.
     pub fn key(&self) -> Option<VerifyingKey> {
-        VerifyingKey::from_bytes(&self.public_key).ok()
+        *self.point.get_or_init(|| VerifyingKey::from_bytes(&self.public_key).ok())
     }
 }
 
@@ -56,8 +58,8 @@ impl Directory {
         let id = project.id;
         let areas = projects::list_areas(tx, id).await?.into_iter().map(|area| area.id).collect();
         let devices = devices::list(tx, id).await?.into_iter().map(|device| {
-            let member = Member { public_key: device.public_key, revoked: device.revoked_ms.is_some() };
-            (device.id, member)
+            let (public_key, revoked) = (device.public_key, device.revoked_ms.is_some());
+            (device.id, Member { public_key, revoked, point: OnceLock::new() })
         });
         let devices = devices.collect();
         let grants = grants_by_device(tx, id).await?;

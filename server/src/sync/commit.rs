@@ -97,14 +97,14 @@ impl Commits {
     ) -> Result<Committed, ApiError> {
         let mut committed = Committed::default();
         while !arrival.frames.is_empty() {
+            if let Some(repeated) = push::repeated(project, &arrival) {
+                committed.receipts.extend(repeated);
+                break;
+            }
             let (mut piece, checked, room) = self.check(project, arrival).await?;
             failpoint("frames-checked");
             let left = piece.frames.split_off(checked.len());
             arrival = Arrival { frames: left, ..piece.without_frames() };
-            if let Some(repeated) = push::repeated(&piece, &checked) {
-                committed.receipts.extend(repeated);
-                continue;
-            }
             let (tell, told) = oneshot::channel();
             self.queue().push_back(Job { project, arrival: piece, checked, room, tell });
             let (commits, app) = (self.clone(), app.clone());

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use fieldmerge_protocol::bundle::{BundleError, Frame, PackedChange, PassedFrame, Proof, decode_body};
+use fieldmerge_protocol::bundle::{
+    BundleError, Frame, FrameHeader, PackedChange, PassedFrame, Proof, decode_body,
+};
 use fieldmerge_protocol::limits::{MAX_DICTIONARIES, MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES};
 use fieldmerge_protocol::sync::FrameRef;
 use fieldmerge_protocol::{DeviceId, ProjectId};
+use fieldmerge_store::proofs::Proof as StoredProof;
 
 use super::merge::{Incoming, Source};
 use super::{Arrival, sealed};
@@ -78,6 +81,21 @@ pub fn check_first(project: ProjectId, arrival: &Arrival) -> Vec<Checked> {
     checked
 }
 
+/// The author and number of a frame, with the proof that it was taken before, if it was: then it has its receipt, and need
+/// not be looked into.
+pub fn taken<'a>(
+    header: &FrameHeader,
+    project: ProjectId,
+    arrival: &'a Arrival,
+) -> Option<(DeviceId, FrameRef, &'a StoredProof)> {
+    let origin = &header.origin;
+    let (device, frame) =
+        (origin.device, FrameRef { incarnation: origin.incarnation, number: origin.number });
+    // Only frames of the sender stand there, who has proven who it is: the receipt tells it nothing that is another's.
+    let proof = arrival.taken.get(&(device, frame))?;
+    (origin.project == project && proof.digest == header.changes_digest).then_some((device, frame, proof))
+}
+
 fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     let Ok(frame) = Frame::parse(payload) else { return sealed::unopened(payload, project, arrival) };
     let origin = &frame.header.origin;
@@ -90,8 +108,7 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     if origin.project != project {
         return Checked::Unproven(Some((source, digest)), "wrong-project");
     }
-    // Only frames of the sender stand there, who has proven who it is: the receipt tells it nothing that is another's.
-    if arrival.taken.get(&(source.device, source.frame)).is_some_and(|proof| proof.digest == digest) {
+    if taken(&frame.header, project, arrival).is_some() {
         return Checked::Seen(source, digest);
     }
     let Some(key) = arrival.authors.keys.get(&origin.device) else {

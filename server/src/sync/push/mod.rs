@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
+use fieldmerge_protocol::bundle::Frame;
 use fieldmerge_protocol::sync::{self, FrameReceipt, FrameRef, FrameStatus, short_digest};
 use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::proofs::Proof;
@@ -342,12 +343,12 @@ fn stored(source: &Source) -> StoredSource {
     StoredSource { device: source.device, incarnation: source.frame.incarnation, frame: source.frame.number }
 }
 
-/// The receipts of frames that were all taken before, if they were: then nothing has to be written for them.
-pub fn repeated(arrival: &Arrival, checked: &[Checked]) -> Option<Vec<(DeviceId, FrameReceipt)>> {
-    let receipts = checked.iter().map(|checked| {
-        let Checked::Seen(source, _) = checked else { return None };
-        let proof = arrival.taken.get(&(source.device, source.frame))?;
-        Some((source.device, receipt_of(proof, source.frame)))
+/// The receipts of frames that were all taken before, if they were: then nothing is opened or written for them.
+pub fn repeated(project: ProjectId, arrival: &Arrival) -> Option<Vec<(DeviceId, FrameReceipt)>> {
+    let receipts = arrival.frames.iter().map(|payload| {
+        let header = Frame::parse(payload).ok()?.header;
+        let (device, frame, proof) = frames::taken(&header, project, arrival)?;
+        Some((device, receipt_of(proof, frame)))
     });
     receipts.collect()
 }

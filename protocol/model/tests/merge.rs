@@ -60,6 +60,8 @@ proptest! {
             known.insert(stored.hash);
         }
         prop_assert_eq!(known.len(), changes.len());
+        let first = state.changes().next().map(|first| (first.change.actor, first.change.time));
+        prop_assert_eq!(state.begun(), first);
 
         let read = RecordState::from_bytes(&state.to_bytes()).expect("what we wrote");
         prop_assert_eq!(read.to_bytes(), state.to_bytes());
@@ -68,6 +70,7 @@ proptest! {
         prop_assert_eq!(read.max_op(), state.max_op());
         prop_assert_eq!(read.changes().collect::<Vec<_>>(), state.changes().collect::<Vec<_>>());
         prop_assert_eq!(read.identity(), state.identity());
+        prop_assert_eq!(read.begun(), state.begun());
         for path in state.known_paths() {
             prop_assert_eq!(read.history(path), state.history(path));
         }

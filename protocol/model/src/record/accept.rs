@@ -9,6 +9,7 @@
 //! is accepted here nevertheless: it is harmless, and a decision for the value that stands needs it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use fieldmerge_protocol::{Action, Change, ChangeHash, Op, OpId, Path, Value};
 
@@ -172,13 +173,16 @@ impl RecordState {
         let Self { registers, ops, changes, .. } = self;
         let index = number(ops.len());
         let value = value_of(op);
-        let Some(register) = registers.get_mut(&op.path) else {
-            if !op.pred.is_empty() || value.is_none() {
-                return None;
+        let register = match registers.entry(op.path.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                if !op.pred.is_empty() || value.is_none() {
+                    return None;
+                }
+                place.insert(Register { latest: index, live: Few::one(index) });
+                ops.push(row(op, value, change, NO_OP));
+                return Some(());
             }
-            registers.insert(op.path.clone(), Register { latest: index, live: Few::one(index) });
-            ops.push(row(op, value, change, NO_OP));
-            return Some(());
         };
         let kept = kept(op, register.live.as_slice(), |live| op_id(changes, ops, live))?;
         let live = register.live.as_slice();

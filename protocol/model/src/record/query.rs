@@ -41,6 +41,20 @@ impl RecordState {
         self.registers.iter().filter(|(_, register)| !register.live.is_empty()).map(|(path, _)| path)
     }
 
+    /// The paths that hold a value, each with the winning one, ascending.
+    pub fn winners(&self) -> impl Iterator<Item = (&Path, &Value)> {
+        self.registers.iter().filter_map(|(path, register)| {
+            let winner = *register.live.as_slice().last()?;
+            Some((path, self.op_row(winner).value.as_ref()?))
+        })
+    }
+
+    /// Who made the first change of the record, and when by the device's clock; `None` while that change is unknown.
+    pub fn begun(&self) -> Option<(Actor, i64)> {
+        // Every other one stands after it.
+        self.changes.first().map(|first| (first.actor, first.time))
+    }
+
     /// Every path that was ever written, ascending.
     pub fn known_paths(&self) -> impl Iterator<Item = &Path> {
         self.registers.keys()

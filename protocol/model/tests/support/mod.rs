@@ -181,6 +181,8 @@ pub fn registers(state: &RecordState) -> Registers {
         assert_eq!(state.get(path.as_str()), live.last().map(|(_, value)| value));
         (path.as_str().to_owned(), live)
     };
+    let winners = state.paths().filter_map(|path| Some((path, state.get(path.as_str())?)));
+    assert!(state.winners().eq(winners), "the winners are what is read path by path");
     state.paths().map(read).collect()
 }
 

@@ -10,7 +10,7 @@ use fieldmerge_store::attachments::ReferenceRow;
 use fieldmerge_store::cases::CaseRow;
 use fieldmerge_store::entries::EntryRun;
 use fieldmerge_store::records::{RecordRow, ValuedRecord};
-use serde::Serializer as _;
+use serde::{Serialize, Serializer};
 
 use super::Push;
 use super::merge::{Merge, Slot, Working};
@@ -27,9 +27,9 @@ pub struct Derived {
     pub entries: Vec<EntryRun>,
     /// Cases that opened, changed or closed.
     pub cases: Vec<CaseRow>,
-    /// Records of the types that may refer to attachments, and all that they refer to.
+    /// Records that were stored before, of the types that may refer to attachments.
     pub referring: Vec<RecordId>,
-    /// See `referring`.
+    /// All that the changed records refer to.
     pub references: Vec<ReferenceRow>,
 }
 
@@ -50,7 +50,8 @@ pub fn derive(push: &Push<'_>, merge: &Merge, known: Vec<CaseRow>) -> Derived {
                 let judged = judgement::of_record(push.now_ms, feed, state, before, &merge.directory.grants);
                 let row = record_row(push, *id, feed, working, state, judged.open);
                 if references::may_refer(&row.row.record_type) {
-                    derived.referring.push(*id);
+                    // A record that is new refers to nothing yet.
+                    derived.referring.extend(working.row.is_some().then_some(*id));
                     derived.references.extend(references::of_record(*id, &row.row.record_type, state));
                 }
                 derived.records.push(row);
@@ -70,15 +71,15 @@ fn record_row(
     open_case_count: u32,
 ) -> ValuedRecord {
     let identity = state.identity();
-    let first = state.changes().next();
+    let begun = state.begun();
     let row = RecordRow {
         id,
         version: working.row.as_ref().map_or(0, |row| row.version),
         feed,
         record_type: identity.as_ref().map_or_else(String::new, |identity| identity.record_type.to_string()),
         subject: identity.and_then(|identity| identity.subject),
-        author: first.as_ref().map_or(Actor([0; 16]), |first| first.change.actor),
-        created_ms: first.map_or(0, |first| first.change.time),
+        author: begun.map_or(Actor([0; 16]), |(actor, _)| actor),
+        created_ms: begun.map_or(0, |(_, time)| time),
         updated_ms: push.now_ms,
         position: working.position,
         change_count: state.change_count() as u64,
@@ -110,8 +111,8 @@ fn log_row(push: &Push<'_>, id: RecordId, feed: Feed, working: &Working, state: 
 /// The winners of a record as a JSON object from path to value, without Fieldmerge's own paths. Whoever shows a field
 /// with an open case asks the case, not this.
 fn current_values(state: &RecordState) -> String {
-    let values = state.paths().filter(|path| !path.is_reserved());
-    let values = values.filter_map(|path| Some((path.as_str(), json(state.get(path.as_str())?))));
+    let values = state.winners().filter(|(path, _)| !path.is_reserved());
+    let values = values.map(|(path, value)| (path.as_str(), Shown(value)));
     let mut text = Vec::with_capacity(1_024);
     // Written as it is read, without a map in between: every accepted record comes through here.
     serde_json::Serializer::new(&mut text).collect_map(values).expect("texts and numbers are JSON");
@@ -120,14 +121,23 @@ fn current_values(state: &RecordState) -> String {
 
 /// A value as JSON; bytes as hexadecimal text.
 pub fn json(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(answer) => (*answer).into(),
-        Value::Int(number) | Value::Timestamp(number) => (*number).into(),
-        Value::Uint(number) => (*number).into(),
-        Value::F64(number) => (*number).into(),
-        Value::Str(text) => text.as_str().into(),
-        Value::Bytes(bytes) => crate::hex(bytes).into(),
+    serde_json::to_value(Shown(value)).expect("texts and numbers are JSON")
+}
+
+/// A value that is written as JSON.
+struct Shown<'a>(&'a Value);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(answer) => serializer.serialize_bool(*answer),
+            Value::Int(number) | Value::Timestamp(number) => serializer.serialize_i64(*number),
+            Value::Uint(number) => serializer.serialize_u64(*number),
+            Value::F64(number) => serializer.serialize_f64(*number),
+            Value::Str(text) => serializer.serialize_str(text),
+            Value::Bytes(bytes) => serializer.serialize_str(&crate::hex(bytes)),
+        }
     }
 }
 

@@ -63,6 +63,22 @@ proptest! {
     }
 
     #[test]
+    fn the_end_of_a_frame_is_the_same_alone(history in history(), place in any::<prop::sample::Index>()) {
+        let body = bundle::encode_body(&history.entries(), &nothing).expect("within the limits");
+        let before = place.index(history.changes.len() + 1);
+        let (packed, front) = bundle::decode_body_behind(&body, before).expect("decodes");
+        let whole = bundle::decode_body(&body).expect("decodes");
+        let in_front = |dep: &DepRef| matches!(dep, DepRef::InFrame(place) if (*place as usize) < before);
+        let needed = whole[before..].iter().any(|packed| packed.deps.iter().any(in_front));
+        // A few changes may stand as they are, and then all of them come.
+        prop_assert!(front == before || (front == 0 && !needed), "{front} of {before}");
+        prop_assert_eq!(packed.len() + before - front, whole.len());
+        let mut known = |record, actor, seq| history.known(record, actor, seq);
+        let alone = bundle::resolve(packed, &mut known);
+        prop_assert_eq!(&alone[front..], &bundle::resolve(whole, &mut known)[before..]);
+    }
+
+    #[test]
     fn what_the_receiver_lacks_is_named(history in history()) {
         let acknowledged = |record: RecordId, hash: &ChangeHash| history.acknowledged(record, hash);
         let body = bundle::encode_body(&history.entries(), &acknowledged).expect("within the limits");

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use fieldmerge_model::record::Provenance;
 use fieldmerge_model::{LogState, RecordState};
 use fieldmerge_protocol::bundle::{
-    BundleError, Compression, DepRef, Entry, MAX_RAW_BYTES, PackedChange, Resolved, decode_body, inflate,
+    BundleError, Compression, DepRef, Entry, MAX_RAW_BYTES, PackedChange, Resolved, decode_body_behind,
+    inflate,
 };
 use fieldmerge_protocol::{Actor, ChangeHash, ProjectId, RecordId};
 use fieldmerge_store::records::RecordRow;
@@ -41,16 +42,27 @@ pub fn unpack(
     body: &[u8],
     dictionaries: &Dictionaries,
 ) -> Result<Vec<PackedChange>, BundleError> {
+    unpack_behind(head, body, dictionaries, 0).map(|(packed, _)| packed)
+}
+
+/// The same of what stands behind the first `before` changes, and those where what follows depends on one of them. Gives
+/// how many of them came too.
+pub fn unpack_behind(
+    head: &SegmentHead,
+    body: &[u8],
+    dictionaries: &Dictionaries,
+    before: usize,
+) -> Result<(Vec<PackedChange>, usize), BundleError> {
     let compression = Compression::from_number(head.compression)?;
     let dictionary = match head.dictionary {
         0 => &[][..],
         number => dictionaries.get(&number).ok_or(BundleError::UnknownDictionary(number))?,
     };
     let raw = inflate(body, compression, dictionary, head.raw_bytes as usize, MAX_RAW_BYTES)?;
-    let packed = decode_body(&raw)?;
-    let (count, positions) = (packed.len() as u64, head.to.saturating_sub(head.from));
+    let (packed, front) = decode_body_behind(&raw, before)?;
+    let (count, positions) = ((packed.len() + before - front) as u64, head.to.saturating_sub(head.from));
     if count == u64::from(head.count) && count == positions {
-        Ok(packed)
+        Ok((packed, front))
     } else {
         Err(BundleError::Malformed("number of changes"))
     }

@@ -17,8 +17,8 @@ pub mod sealed;
 mod wire;
 
 pub use body::{
-    Acknowledged, DepRef, Entry, PackedChange, Resolved, causal_order, decode_body, encode_body,
-    encode_columns, resolve,
+    Acknowledged, DepRef, Entry, PackedChange, Resolved, causal_order, decode_body, decode_body_behind,
+    encode_body, encode_columns, resolve,
 };
 #[cfg(feature = "zstd")]
 pub use compress::train;

@@ -6,13 +6,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use fieldmerge_protocol::bundle::{DepRef, Entry, PackedChange, compress, encode_body, resolve};
+use fieldmerge_protocol::bundle::{Entry, PackedChange, compress, encode_body, resolve};
 use fieldmerge_protocol::{Actor, ChangeHash, ProjectId};
 use fieldmerge_store::segments::{SegmentHead, Whole};
 use fieldmerge_store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
-use crate::stored::{ChangeName, blocking, dictionaries_of, entry, hashes_of, named_shortly, unpack};
+use crate::stored::{ChangeName, blocking, dictionaries_of, entry, hashes_of, named_shortly, unpack_behind};
 
 /// zstd level of tails: they are sent once.
 const LEVEL: i32 = 9;
@@ -50,8 +50,11 @@ impl Tails {
         let dictionaries = dictionaries_of(&mut tx, project, [head]).await?;
         tx.rollback().await?;
         let (head, body) = (head.clone(), body.to_vec());
-        let opened = blocking(move || unpack(&head, &body, &dictionaries).map(|packed| (head, packed)));
-        let Some(Ok((head, packed))) = opened.await else { return Ok(None) };
+        // What the device holds is not kept in memory, nor hashed, where nothing behind it depends on it: so it is with
+        // registrations, and with edits of what is older than the segment.
+        let opened =
+            blocking(move || unpack_behind(&head, &body, &dictionaries, before).map(|all| (head, all)));
+        let Some(Ok((head, (packed, front)))) = opened.await else { return Ok(None) };
         let names: BTreeSet<ChangeName> = named_shortly(&packed).collect();
         let mut known = HashMap::new();
         if !names.is_empty() {
@@ -60,20 +63,19 @@ impl Tails {
             tx.rollback().await?;
         }
         let stored = head.body_bytes;
-        let tail = blocking(move || pack(&head, packed, &known, before)).await.flatten();
+        let tail = blocking(move || pack(&head, packed, front, &known)).await.flatten();
         Ok(tail.filter(|(head, _)| head.body_bytes < stored))
     }
 }
 
-/// Packs what follows the first `before` changes of a segment. What these changes are is named shortly: the device holds
-/// them. So it does what the segment itself named shortly.
+/// Packs what follows the first `front` changes of the end of a segment. What these changes are is named shortly: the
+/// device holds them. So it does what the segment itself named shortly.
 fn pack(
     head: &SegmentHead,
     packed: Vec<PackedChange>,
+    front: usize,
     known: &HashMap<ChangeName, ChangeHash>,
-    before: usize,
 ) -> Option<Whole> {
-    let (packed, front) = without_front(packed, before);
     let changes = resolve(packed, &mut |record, actor, seq| known.get(&(record, actor, seq)).copied());
     let (front, tail) = changes.split_at_checked(front)?;
     let mut names: HashMap<ChangeHash, (Actor, u64)> =
@@ -83,7 +85,7 @@ fn pack(
     let raw = encode_body(&entries, &|_, hash| names.get(hash).copied()).ok()?;
     let (compression, body) = compress(&raw, LEVEL, &[]).ok()?;
     let head = SegmentHead {
-        from: head.from + before as u64,
+        from: head.to - tail.len() as u64,
         count: u32::try_from(tail.len()).ok()?,
         compression: compression.number(),
         dictionary: 0,
@@ -92,20 +94,4 @@ fn pack(
         ..head.clone()
     };
     Some((head, body.into_owned()))
-}
-
-/// Leaves out the first `before` changes where nothing behind them depends on one of them; gives how many stay in front.
-/// Of registrations, and of edits of what is older than the segment, none has to be hashed then.
-fn without_front(mut packed: Vec<PackedChange>, before: usize) -> (Vec<PackedChange>, usize) {
-    let in_front = |dep: &DepRef| matches!(dep, DepRef::InFrame(place) if (*place as usize) < before);
-    if before > packed.len() || packed[before..].iter().any(|packed| packed.deps.iter().any(in_front)) {
-        return (packed, before);
-    }
-    packed.drain(..before);
-    for dep in packed.iter_mut().flat_map(|packed| &mut packed.deps) {
-        if let DepRef::InFrame(place) = dep {
-            *place -= u32::try_from(before).unwrap_or_default();
-        }
-    }
-    (packed, 0)
 }

@@ -65,13 +65,23 @@ struct Parts {
     persons: Blobs,
 }
 
-/// Decodes what follows version and mode.
-pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Vec<PackedChange>> {
+/// Decodes what follows version and mode; see [`super::decode_body_behind`].
+pub(super) fn decode(reader: &mut Reader<'_>, before: usize) -> Result<(Vec<PackedChange>, usize)> {
     let mut lanes = LaneReader::open(reader)?;
     let count = lanes.meta.count(MAX_CHANGES, "changes")?;
     let mut parts = Parts::get(&mut lanes, count)?;
     lanes.finish()?;
-    (0..count).map(|index| parts.change(index)).collect()
+    let forgotten = if parts.stand_apart(before) { before } else { 0 };
+    for index in 0..forgotten {
+        parts.change(index)?;
+    }
+    let mut packed = (forgotten..count).map(|index| parts.change(index)).collect::<Result<Vec<_>>>()?;
+    for dep in packed.iter_mut().flat_map(|packed| &mut packed.deps) {
+        if let DepRef::InFrame(place) = dep {
+            *place -= forgotten as u32;
+        }
+    }
+    Ok((packed, before - forgotten))
 }
 
 impl Parts {
@@ -115,6 +125,12 @@ impl Parts {
             entries,
             persons,
         })
+    }
+
+    /// Whether there are so many changes in front, and none behind them depends on one of them.
+    fn stand_apart(&self, before: usize) -> bool {
+        let in_front = |dep: &DepRef| matches!(dep, DepRef::InFrame(place) if (*place as usize) < before);
+        self.deps.as_slice().get(before..).is_some_and(|behind| !behind.iter().flatten().any(in_front))
     }
 
     /// Puts the next change together.

@@ -128,6 +128,12 @@ pub(super) fn encode_plain(entries: &[Entry<'_>]) -> Option<Vec<u8>> {
 
 /// Decodes a body. Takes time and memory in proportion to its bytes and to the limits of [`super`].
 pub fn decode_body(bytes: &[u8]) -> Result<Vec<PackedChange>, BundleError> {
+    decode_body_behind(bytes, 0).map(|(packed, _)| packed)
+}
+
+/// Decodes what stands behind the first `before` changes. Where nothing of it depends on one of these they are forgotten
+/// one by one, so that they take no memory; else they come too. Gives how many of them did.
+pub fn decode_body_behind(bytes: &[u8], before: usize) -> Result<(Vec<PackedChange>, usize), BundleError> {
     if bytes.len() > MAX_RAW_BYTES {
         return Err(BundleError::TooLarge("body"));
     }
@@ -137,8 +143,8 @@ pub fn decode_body(bytes: &[u8]) -> Result<Vec<PackedChange>, BundleError> {
         return Err(BundleError::UnknownVersion { what: "body", version });
     }
     match reader.u8()? {
-        MODE_COLUMNS => decode::decode(&mut reader),
-        MODE_PLAIN => plain::decode(&mut reader),
+        MODE_COLUMNS => decode::decode(&mut reader, before),
+        MODE_PLAIN => plain::decode(&mut reader).map(|packed| (packed, before)),
         version => Err(BundleError::UnknownVersion { what: "body mode", version }),
     }
 }

@@ -58,13 +58,13 @@ pub async fn run(plan: &Plan, report: &mut Report) {
     for (kept, settings) in
         [("tickets", ""), ("a cache", "ssl_session_tickets off; ssl_session_cache shared:bench:1m;")]
     {
-        let plain = Way::open(&site, &server, folder.path(), "").await.sync().await;
+        let clear = Way::open(&site, &server, folder.path(), "").await.sync().await;
         let settings = format!(
             "ssl_certificate chain.pem; ssl_certificate_key server.key; ssl_protocols TLSv1.3; {settings}"
         );
         let safe = Way::open(&site, &server, folder.path(), &settings).await.sync().await;
-        let first = count(safe.first) - count(plain.first);
-        let next = count(safe.next) - count(plain.next);
+        let first = count(safe.first) - count(clear.first);
+        let next = count(safe.next) - count(clear.next);
         let of = |what: &str| format!("bytes that TLS adds, {what}, sessions kept in {kept}");
         report.figure(16, &of("first sync"), first, "B", Limit::AtMost(3_072.0));
         report.figure(16, &of("next sync"), next, "B", Limit::AtMost(716.8));

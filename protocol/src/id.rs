@@ -121,6 +121,12 @@ uuid_id!(
     "log id"
 );
 hex_id!(
+    /// One life of a log: eight random bytes, new whenever a server process begins to work on it.
+    LifeId,
+    8,
+    "life of a log"
+);
+hex_id!(
     /// A device: ten random bytes, given at enrolment, the first ten of every actor it makes.
     DeviceId,
     10,

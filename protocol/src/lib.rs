@@ -17,8 +17,8 @@ pub mod value;
 
 pub use change::{Action, Change, ChangeError, ChangeHash, Op, OpId};
 pub use id::{
-    Actor, AreaId, AttachmentHash, DeviceId, Incarnation, LogId, PersonNumber, ProjectId, RecordClass,
-    RecordId,
+    Actor, AreaId, AttachmentHash, DeviceId, Incarnation, LifeId, LogId, PersonNumber, ProjectId,
+    RecordClass, RecordId,
 };
 pub use path::Path;
 pub use value::Value;

@@ -7,20 +7,24 @@
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
-use crate::{AreaId, DeviceId, Incarnation, LogId, ProjectId, RecordClass};
+use crate::{AreaId, DeviceId, Incarnation, LifeId, LogId, ProjectId, RecordClass};
 
 mod checkpoint;
 mod dictionary;
 mod ids;
 mod partial;
+mod ranges;
 mod roster;
 mod statement;
+mod telemetry;
 
 pub use checkpoint::{Checkpoint, Checkpoints, checkpoint_text};
 pub use dictionary::{Dictionary, MAX_DICTIONARY_BYTES};
 pub use partial::Partial;
+pub use ranges::FrameRange;
 pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};
 pub use statement::{HeldRoles, RosterMember, RosterStatement, SignedRoster, roster_text};
+pub use telemetry::Telemetry;
 
 /// Part tags. A reader skips a part with a tag that it does not know.
 pub mod tag {
@@ -92,7 +96,8 @@ pub struct Hello {
     /// The highest frame number for which the device holds a receipt; above the server's own, the server was restored.
     #[n(2)]
     pub receipted: u64,
-    /// The log whose positions the cursors count, if the device has synced before.
+    /// The log whose positions the cursors count, if the device has synced before; a device that names a life does
+    /// not name it.
     #[n(3)]
     pub log: Option<LogId>,
     /// One cursor for each feed that the device has read from.
@@ -126,6 +131,13 @@ pub struct Hello {
     /// device that says nothing cannot read one.
     #[n(15)]
     pub roster_issued_ms: Option<i64>,
+    /// The latest life of the log that the device knows of: its cursors and receipts were given in it or before.
+    #[n(16)]
+    pub life: Option<LifeId>,
+    /// The device has receipts of which it does not know in which life they were given, and wants
+    /// [`Welcome::taken`].
+    #[n(17)]
+    pub unsure: Option<bool>,
 }
 
 /// A frame by its author's own count.
@@ -138,30 +150,6 @@ pub struct FrameRef {
     /// The number of the frame in that incarnation, from 1.
     #[n(1)]
     pub number: u64,
-}
-
-/// How a device fares, for the people who look after it. All fields are optional.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Telemetry {
-    /// Changes in the outbox.
-    #[n(0)]
-    pub outbox_changes: Option<u64>,
-    /// The device time of the oldest change that was not acknowledged.
-    #[n(1)]
-    pub oldest_unsent_ms: Option<i64>,
-    /// Free storage.
-    #[n(2)]
-    pub free_bytes: Option<u64>,
-    /// Battery charge in percent.
-    #[n(3)]
-    pub battery_percent: Option<u8>,
-    /// Name and version of the app.
-    #[n(4)]
-    pub app: Option<String>,
-    /// Learned server clock minus device clock.
-    #[n(5)]
-    pub clock_offset_ms: Option<i64>,
 }
 
 /// The first part of an answer.
@@ -193,6 +181,13 @@ pub struct Welcome {
     /// need not keep it for a restored server. Absent where nobody has verified one.
     #[n(7)]
     pub backed_up_ms: Option<i64>,
+    /// The latest life of the log. No position in this answer stands in a later one.
+    #[n(9)]
+    pub life: Option<LifeId>,
+    /// The frames of the device that the server took in the life that the device named or before, where that is not the
+    /// latest; all, where the device asks for them.
+    #[n(10)]
+    pub taken: Option<Vec<FrameRange>>,
 }
 
 /// What became of the frames of one author: the durable acknowledgement.

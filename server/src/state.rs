@@ -18,6 +18,7 @@ use crate::http::ApiError;
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::sync::commit::Commits;
+use crate::sync::lives::Lives;
 use crate::sync::room::{BodyMemory, Room};
 use crate::sync::seen::Seen;
 use crate::sync::tail::Tails;
@@ -49,6 +50,7 @@ struct Inner {
     wrong_codes: Attempts,
     dictionaries: Dictionaries,
     directories: Directories,
+    lives: Lives,
     commits: Commits,
     seen: Seen,
     tails: Tails,
@@ -77,6 +79,7 @@ impl App {
             wrong_codes,
             dictionaries: Dictionaries::default(),
             directories: Directories::default(),
+            lives: Lives::default(),
             commits,
             seen: Seen::default(),
             tails: Tails::default(),
@@ -138,6 +141,11 @@ impl App {
     /// What is known of projects, their devices and grants.
     pub fn directories(&self) -> &Directories {
         &self.0.directories
+    }
+
+    /// The lives of logs that this process has begun.
+    pub fn lives(&self) -> &Lives {
+        &self.0.lives
     }
 
     /// When devices were last seen.

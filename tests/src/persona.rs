@@ -83,6 +83,8 @@ impl Persona {
             dictionaries: None,
             partial: None,
             roster_issued_ms: None,
+            life: None,
+            unsure: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

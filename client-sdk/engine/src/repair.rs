@@ -200,11 +200,14 @@ fn redo(
     for (number, row) in rows {
         let change = Change::decode(&row.change).map_err(|_| Failure::Bug("an own change does not read"))?.0;
         if let Some(past) = &mut past {
-            past.learn(&change);
+            past.learn(&row, &change);
         }
         let is_chosen = chosen.is_some_and(|(chosen, _)| chosen == number);
         let waits = matches!(&row.standing, Standing::Quarantined(_)) && !is_due(&row) && !is_chosen;
         if waits && !kept.contains(&row.hash) {
+            // What it stood on is gone from the log, and with it what it needs to be written anew.
+            let past = past.as_ref().and_then(log::Past::kept);
+            stage.set_outgoing(number, Some(OutboxRow { past, ..row }));
             continue;
         }
         stage.set_outgoing(number, None);

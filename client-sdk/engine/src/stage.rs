@@ -173,6 +173,7 @@ impl<'m> Stage<'m> {
             full_hashes: false,
             repairs,
             start_op: change.start_op,
+            past: None,
         }))
     }
 

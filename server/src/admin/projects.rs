@@ -23,6 +23,7 @@ pub async fn create(app: &App, code: &str, name: &str) -> Result<Project, AdminE
         settings: "{}".to_owned(),
         created_ms: now_ms,
         backed_up_ms: None,
+        life: None,
     };
     let root = Area {
         id: made.root_area,

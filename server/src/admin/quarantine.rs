@@ -94,8 +94,8 @@ async fn replay_one(app: &App, of: &str, item: &Quarantined) -> Result<Replayed,
         .write(async |mut lent| {
             let tx = &mut *lent;
             let project = project(tx, of).await?.id;
-            let (directories, now_ms, ids) = (app.directories(), app.now_ms(), app.ids());
-            let push = Push { project, directories, arrivals: &[], now_ms, ids };
+            let (directories, lives, now_ms, ids) = (app.directories(), app.lives(), app.now_ms(), app.ids());
+            let push = Push { project, directories, lives, arrivals: &[], now_ms, ids };
             Ok::<_, AdminError>(push.replay(tx, app.dictionaries(), item).await?)
         })
         .await?;

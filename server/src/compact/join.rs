@@ -167,11 +167,13 @@ impl Pack {
     }
 }
 
-/// The source of the last segment, if all are of one writer.
+/// The frame with the highest number, if all are of one writer. It need not be the last: what was lost with a server
+/// comes again later.
 fn common_source(heads: &[SegmentHead]) -> Option<Source> {
-    let writer = |head: &SegmentHead| head.source.map(|source| (source.device, source.incarnation));
-    let (first, last) = (heads.first()?, heads.last()?);
-    last.source.filter(|_| heads.iter().all(|head| writer(head) == writer(first)))
+    let sources: Vec<Source> = heads.iter().map(|head| head.source).collect::<Option<_>>()?;
+    let writer = |source: &Source| (source.device, source.incarnation);
+    let highest = sources.iter().max_by_key(|source| source.frame)?;
+    sources.iter().all(|source| writer(source) == writer(highest)).then_some(*highest)
 }
 
 #[cfg(test)]
@@ -284,7 +286,7 @@ mod tests {
         let name = (RecordId([7; 16]), actor(1), 1);
         assert_eq!(opened.wanted(), BTreeSet::from([name]));
         let joined = opened.join(HashMap::from([(name, hash)])).expect("they join");
-        assert_eq!(joined.head.source, segments[2].0.source, "the last one's of one writer");
+        assert_eq!(joined.head.source, segments[2].0.source, "the highest of one writer");
         let opened = open(segments[1..].to_vec()).expect("they read");
         assert!(matches!(opened.join(HashMap::new()), Err(Unjoined::Unresolved(2))));
     }

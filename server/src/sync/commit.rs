@@ -244,11 +244,12 @@ async fn run(
             let first = checked.lock().unwrap_or_else(PoisonError::into_inner).take();
             let frames = first
                 .unwrap_or_else(|| arrivals.iter().map(|arrival| check_first(project, arrival)).collect());
-            let (directories, now_ms, ids) = (app.directories(), app.now_ms(), app.ids());
-            Push { project, directories, arrivals, now_ms, ids }.run(&mut tx, frames).await
+            let (directories, lives, now_ms, ids) = (app.directories(), app.lives(), app.now_ms(), app.ids());
+            Push { project, directories, lives, arrivals, now_ms, ids }.run(&mut tx, frames).await
         })
         .await?;
     failpoint("committed");
+    app.lives().gave(project, pushed.life, &pushed.given);
     let sync = &app.metrics().sync;
     sync.count_changes("accepted", pushed.accepted);
     sync.count_changes("held", pushed.held);

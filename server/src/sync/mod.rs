@@ -3,6 +3,7 @@
 pub mod commit;
 pub mod expire;
 pub mod judgement;
+pub mod lives;
 pub mod pull;
 pub mod push;
 mod request;
@@ -24,11 +25,11 @@ use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
 use fieldmerge_protocol::{AreaId, DeviceId, LogId, ProjectId, RecordClass};
-use fieldmerge_store::projects::Project;
-use fieldmerge_store::{StoreError, Tx, feeds, proofs};
+use fieldmerge_store::{StoreError, Tx, feeds, projects, proofs};
 use tracing::Instrument;
 
 use self::commit::{Committed, Receipted};
+use self::lives::Judged;
 use self::pull::Pull;
 use self::push::{Arrival, Authors, Proofs, receipts_again};
 use self::request::{Batch, Following, Intake};
@@ -82,14 +83,14 @@ async fn take(
     failpoint("request-parsed");
     let batch = opened(app, authed, intake.batch().await?).await?;
     let device = authed.device;
-    let mut tx = app.store().read().await?;
-    let (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
-    let id = directory.project.id;
+    let (mut tx, directory, known) = look_first(app, authed, answer, &batch).await?;
+    let (id, mut life) = (directory.project.id, directory.project.life);
     let committed = proofs::highest(&mut tx, id, device, hello.incarnation).await?;
     let heads = feed_heads(&mut tx, id, &concerned(&hello, &readable(&directory, device))).await?;
+    let Judged { lost, taken } = lives::judge(&mut tx, &directory.project, device, &hello).await?;
     tx.rollback().await?;
     let stale = committed > hello.packed;
-    let lost = has_lost(&directory.project, committed, &heads, &hello);
+    let lost = lost || is_beyond(committed, &heads, &hello);
     app.seen().note(app, id, device, app.now_ms(), hello.telemetry.as_ref().map(telemetry_json));
     let first = First { hello: &hello, takes: !stale && !lost, batch, known, directory };
     let (pushed, directory) = push(app, authed, intake, answer, first).await?;
@@ -103,10 +104,12 @@ async fn take(
     let is_due = hello.roster_issued_ms.is_some_and(|issued_ms| roster::is_due(issued_ms, now_ms));
     let is_behind = hello.roster != project.roster_version || is_due;
     let mut roster = None;
-    if wrote || !asked.is_empty() || is_behind {
+    if wrote || !receipts.is_empty() || !asked.is_empty() || is_behind {
         let mut tx = app.store().read().await?;
         receipts.extend(receipts_again(&mut tx, project.id, device, asked).await?);
         heads = feed_heads(&mut tx, project.id, &concerned).await?;
+        // The life and the heads are of one snapshot.
+        life = projects::find(&mut tx, project.id).await?.and_then(|project| project.life);
         if is_behind {
             let signs = hello.roster_issued_ms.map(|_| now_ms);
             roster = Some(roster::of_device(&mut tx, &directory, device, signs).await?);
@@ -114,15 +117,18 @@ async fn take(
         tx.rollback().await?;
     }
 
-    let log = project.log_id;
-    let (lost, backed_up_ms) = (lost.then_some(true), project.backed_up_ms);
-    let welcome = Welcome { log, now_ms, committed, stale, roster, lost, backed_up_ms };
-    let mut feeds = cursors(&hello, log, readable);
+    let (log, backed_up_ms) = (project.log_id, project.backed_up_ms);
+    let told = lost.then_some(true);
+    let welcome = Welcome { log, now_ms, committed, stale, roster, lost: told, backed_up_ms, life, taken };
+    // Who is told that something was lost reads nothing more of the answer.
+    let cursors = if lost { Vec::new() } else { cursors(&hello, log, readable) };
+    let mut feeds: Vec<(Cursor, u64)> =
+        cursors.into_iter().map(|cursor| (cursor, head(&heads, cursor.feed))).collect();
     // Most feeds have nothing new: they are not even looked into.
-    feeds.retain(|cursor| cursor.position < head(&heads, cursor.feed));
+    feeds.retain(|(cursor, head)| cursor.position < *head);
     // The feed of a frame that was cut comes first, which is last here: another one might be cut before it. Then what
     // is urgent: the link may break, and the budget may not suffice.
-    feeds.sort_by_key(|cursor| {
+    feeds.sort_by_key(|(cursor, _)| {
         let begun = hello.partial.as_ref().is_some_and(|begun| begun.feed == cursor.feed);
         (begun, Reverse(cursor.feed.class.urgency()), Reverse(cursor.feed))
     });
@@ -258,6 +264,29 @@ pub async fn take_frames(
     Ok((app.commits().commit(app, project, arrival).await?.receipts, directory))
 }
 
+/// The same for the first frames, in the transaction in which the hello is judged: by then this process has a life in the
+/// project's log.
+async fn look_first(
+    app: &App,
+    authed: &AuthedDevice,
+    answer: &mut Answer,
+    batch: &Batch,
+) -> Result<(Tx, Arc<Directory>, Known), ApiError> {
+    let mut tx = app.store().read().await?;
+    let (mut directory, mut known) = look_again(app, &mut tx, authed, &batch.frames).await?;
+    if app.lives().standing(&directory.project).is_none() {
+        tx.rollback().await?;
+        let beginning = lives::begin(app, directory.project.id);
+        match batch.then {
+            Following::End => answer.alive(beginning).await?,
+            Following::More | Following::Cut(_) => beginning.await?,
+        }
+        tx = app.store().read().await?;
+        (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
+    }
+    Ok((tx, directory, known))
+}
+
 /// The directory as it is now, and what is known of these frames. A body may take long to arrive, and the
 /// device may have been revoked meanwhile.
 async fn look_again(
@@ -288,14 +317,13 @@ fn concerned(hello: &Hello, readable: &[(AreaId, RecordClass)]) -> Vec<AreaId> {
     areas.into_iter().collect()
 }
 
-/// Whether the device knows more than this server holds, which was restored from a backup: it knows another log, or, if
-/// nobody gave the server a new one, has a receipt or a cursor beyond this one's end. If more were taken now, the device
-/// could not know any more what of its own is gone.
-fn has_lost(project: &Project, committed: u64, heads: &BTreeMap<Feed, u64>, hello: &Hello) -> bool {
-    let Some(log) = hello.log else { return false };
-    log != project.log_id
-        || committed < hello.receipted
-        || hello.cursors.iter().any(|cursor| cursor.position > head(heads, cursor.feed))
+/// Whether the device has a receipt or a cursor beyond this log's end. Then the server was restored from a backup. If more
+/// were taken now, the device could not know any more what of its own is gone.
+fn is_beyond(committed: u64, heads: &BTreeMap<Feed, u64>, hello: &Hello) -> bool {
+    let has_synced = hello.log.is_some() || hello.life.is_some();
+    has_synced
+        && (committed < hello.receipted
+            || hello.cursors.iter().any(|cursor| cursor.position > head(heads, cursor.feed)))
 }
 
 async fn feed_heads(
@@ -326,7 +354,7 @@ fn telemetry_json(telemetry: &Telemetry) -> String {
 /// Where the device stands in each feed that it may read: at the beginning where it names none, or counts the
 /// positions of another log.
 fn cursors(hello: &Hello, log: LogId, feeds: Vec<(AreaId, RecordClass)>) -> Vec<Cursor> {
-    let known: BTreeMap<Feed, u64> = if hello.log == Some(log) {
+    let known: BTreeMap<Feed, u64> = if hello.life.is_some() || hello.log == Some(log) {
         hello.cursors.iter().map(|cursor| (cursor.feed, cursor.position)).collect()
     } else {
         BTreeMap::new()

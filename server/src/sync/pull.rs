@@ -15,8 +15,9 @@ const PAGE_BYTES: u64 = 512 << 10;
 pub struct Pull {
     /// The project.
     pub project: ProjectId,
-    /// The feeds that the device may read, and how far it has read them.
-    pub feeds: Vec<Cursor>,
+    /// The feeds that the device may read, and how far it has read them, with where each ends: the answer says which life
+    /// of the log was the latest when it ended there.
+    pub feeds: Vec<(Cursor, u64)>,
     /// How many bytes of bodies may still be sent.
     pub budget_bytes: u64,
     /// The device and incarnation whose own frames are told as ranges only.
@@ -27,9 +28,9 @@ impl Pull {
     /// The next frames, a page at most; nothing when the device has all, or the budget is spent.
     ///
     /// Each page is a snapshot of its own: positions are given in commit order, so what is committed later stands behind
-    /// every position that was read.
+    /// every position that was read. What was committed since the answer began is left for the next.
     pub async fn next_page(&mut self, store: &Store, tails: &Tails) -> Result<Vec<FeedFrame>, StoreError> {
-        while let Some(cursor) = self.feeds.last().copied() {
+        while let Some((cursor, end)) = self.feeds.last().copied() {
             if self.budget_bytes == 0 {
                 break;
             }
@@ -38,13 +39,16 @@ impl Pull {
             let mut page =
                 segments::after(&mut tx, self.project, cursor.feed, cursor.position, limit, self.own).await?;
             tx.rollback().await?;
+            let within = page.segments.iter().take_while(|(head, _)| head.to <= end).count();
+            page.more &= within == page.segments.len();
+            page.segments.truncate(within);
             if let Some((head, Some(body))) = page.segments.first_mut()
                 && let Some(tail) = tails.behind(store, self.project, (head, body), cursor.position).await?
             {
                 (*head, *body) = tail;
             }
             match (page.more, page.segments.last(), self.feeds.last_mut()) {
-                (true, Some((head, _)), Some(cursor)) => cursor.position = head.to,
+                (true, Some((head, _)), Some((cursor, _))) => cursor.position = head.to,
                 _ => _ = self.feeds.pop(),
             }
             let frames = frames(page.segments);

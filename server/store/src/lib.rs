@@ -24,6 +24,7 @@ mod gate;
 pub mod grants;
 pub mod held;
 pub mod keys;
+pub mod lives;
 mod migrations;
 pub mod people;
 pub mod projects;

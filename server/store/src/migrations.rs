@@ -30,7 +30,8 @@ fn steps() -> impl Iterator<Item = Step> {
         "0007_dictionaries",
         "0008_attachments",
         "0009_backups",
-        "0010_attachment_waste"
+        "0010_attachment_waste",
+        "0011_lives"
     ]
     .into_iter()
 }

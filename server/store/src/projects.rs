@@ -1,6 +1,6 @@
 //! Projects and their areas.
 
-use fieldmerge_protocol::{AreaId, LogId, ProjectId};
+use fieldmerge_protocol::{AreaId, LifeId, LogId, ProjectId};
 
 use crate::row::{FromRow, JsonText, Row};
 use crate::{Result, Tx};
@@ -12,7 +12,7 @@ crate::sql::declare! {
     FIND = "SELECT * FROM projects WHERE id = $1";
     FIND_BY_CODE = "SELECT * FROM projects WHERE code = $1";
     LIST = "SELECT * FROM projects ORDER BY code";
-    SET_LOG = "UPDATE projects SET log_id = $2 WHERE id = $1";
+    SET_LOG = "UPDATE projects SET log_id = $2, life = NULL WHERE id = $1";
     SET_BACKED_UP = "UPDATE projects SET backed_up_ms = $2 WHERE id = $1 AND (backed_up_ms IS NULL OR backed_up_ms < $2)";
     TOUCH_ROSTER = "UPDATE projects SET roster_version = roster_version + 1 WHERE id = $1 RETURNING roster_version AS number";
     NEXT_DEVICE = "UPDATE projects SET last_device_number = last_device_number + 1 WHERE id = $1
@@ -44,6 +44,8 @@ pub struct Project {
     pub created_ms: i64,
     /// A backup that was verified holds all that was received until then.
     pub backed_up_ms: Option<i64>,
+    /// The latest life of its log; see [`crate::lives`].
+    pub life: Option<LifeId>,
 }
 
 impl FromRow for Project {
@@ -58,6 +60,7 @@ impl FromRow for Project {
             settings: row.get::<JsonText<_>>("settings")?.0,
             created_ms: row.get("created_ms")?,
             backed_up_ms: row.get("backed_up_ms")?,
+            life: row.get("life")?,
         })
     }
 }
@@ -98,7 +101,7 @@ impl FromRow for Number {
     }
 }
 
-/// Adds a project. Its roster version begins at 1, and it has no backup, whatever the value says.
+/// Adds a project. Its roster version begins at 1, and it has neither a backup nor a life, whatever the value says.
 pub async fn insert(tx: &mut Tx, project: &Project) -> Result<()> {
     tx.query(&INSERT)
         .bind(project.id)
@@ -128,7 +131,7 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<Project>> {
     tx.query(&LIST).fetch_all().await
 }
 
-/// Begins a new log: after a restore every device must notice.
+/// Begins a new log, which has no lives yet: after a restore every device must notice.
 pub async fn set_log(tx: &mut Tx, project: ProjectId, log: LogId) -> Result<()> {
     tx.query(&SET_LOG).bind(project).bind(log).execute().await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! Proofs: who signed which frame, and what the server answered.
 
+use fieldmerge_protocol::sync::FrameRange;
 use fieldmerge_protocol::{DeviceId, Incarnation, ProjectId};
 
 use crate::row::{FromRow, Row};
@@ -8,8 +9,8 @@ use crate::{Result, Tx};
 
 crate::sql::declare! {
     table "proofs";
-    INSERT = "INSERT INTO proofs (project, device, incarnation, frame, digest, header, signature, receipt, carrier, received_ms)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    INSERT = "INSERT INTO proofs (project, device, incarnation, frame, digest, header, signature, receipt, carrier, received_ms, life)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (project, device, incarnation, frame) DO NOTHING";
     FIND = "SELECT * FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
     FIND_FOR_UPDATE = {
@@ -23,6 +24,12 @@ crate::sql::declare! {
         ORDER BY incarnation, frame LIMIT $5";
     HIGHEST = "SELECT CAST(COALESCE(MAX(frame), 0) AS BIGINT) AS frame FROM proofs
         WHERE project = $1 AND device = $2 AND incarnation = $3";
+    TAKEN = "SELECT incarnation, MIN(frame) AS first_frame, MAX(frame) AS last_frame
+        FROM (
+            SELECT incarnation, frame, frame - ROW_NUMBER() OVER (PARTITION BY incarnation ORDER BY frame) AS place
+            FROM proofs WHERE project = $1 AND device = $2 AND life <= $3
+        ) AS taken
+        GROUP BY incarnation, place ORDER BY incarnation, first_frame";
     REMOVE = "DELETE FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
     SET_RECEIPT = "UPDATE proofs SET receipt = $5 WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
 }
@@ -44,6 +51,8 @@ pub struct Proof {
     pub carrier: Option<DeviceId>,
     /// When it was taken.
     pub received_ms: i64,
+    /// The number of the life in which it was taken, see [`crate::lives`]; 0 if before any.
+    pub life: u64,
 }
 
 impl FromRow for Proof {
@@ -56,7 +65,15 @@ impl FromRow for Proof {
             receipt: row.get("receipt")?,
             carrier: row.get("carrier")?,
             received_ms: row.get("received_ms")?,
+            life: row.get("life")?,
         })
+    }
+}
+
+impl FromRow for FrameRange {
+    fn from_row(row: &Row) -> Result<Self> {
+        let (first, last) = (row.get("first_frame")?, row.get("last_frame")?);
+        Ok(Self { incarnation: row.get("incarnation")?, first, last })
     }
 }
 
@@ -84,6 +101,7 @@ pub async fn insert(tx: &mut Tx, project: ProjectId, proofs: &[Proof]) -> Result
             .bind(proof.receipt.as_slice())
             .bind(proof.carrier)
             .bind(proof.received_ms)
+            .bind(proof.life)
             .execute()
             .await?;
         if inserted == 0 {
@@ -134,6 +152,17 @@ pub async fn highest(
 ) -> Result<u64> {
     let query = tx.query(&HIGHEST).bind(project).bind(device).bind(incarnation);
     Ok(query.fetch_one::<Frame>().await?.0)
+}
+
+/// The frames of a device that were taken in a life of the log or before it, by incarnation and number. All lives have
+/// numbers below [`i64::MAX`].
+pub async fn taken_until(
+    tx: &mut Tx,
+    project: ProjectId,
+    device: DeviceId,
+    life: i64,
+) -> Result<Vec<FrameRange>> {
+    tx.query(&TAKEN).bind(project).bind(device).bind(life).fetch_all().await
 }
 
 /// Forgets that a frame was taken, because it is offered again; false if there is no such frame. Only for one of which

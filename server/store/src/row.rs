@@ -1,7 +1,7 @@
 //! Values on their way into statements and out of rows.
 
 use fieldmerge_protocol::{
-    Actor, AreaId, AttachmentHash, DeviceId, Incarnation, LogId, ProjectId, RecordClass, RecordId,
+    Actor, AreaId, AttachmentHash, DeviceId, Incarnation, LifeId, LogId, ProjectId, RecordClass, RecordId,
 };
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -158,7 +158,7 @@ macro_rules! as_integer {
 
 as_is!(Uuid, i64, bool, String, Vec<u8>);
 as_uuid!(ProjectId, AreaId, RecordId, LogId);
-as_bytes!(DeviceId, Incarnation, Actor, AttachmentHash);
+as_bytes!(DeviceId, Incarnation, LifeId, Actor, AttachmentHash);
 as_integer!(u8, u16, u32, u64);
 
 impl Param for &str {

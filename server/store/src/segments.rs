@@ -73,7 +73,7 @@ pub struct SegmentHead {
     pub to: u64,
     /// How many changes it holds.
     pub count: u32,
-    /// Where it came from; of several frames of one writer the last; `None` where it holds changes of several writers.
+    /// Where it came from; of several frames of one writer the one with the highest number; `None` where it holds changes of several writers.
     pub source: Option<Source>,
     /// When the server received it; of several frames the last time.
     pub received_ms: i64,

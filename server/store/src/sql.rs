@@ -111,6 +111,7 @@ pub fn statements() -> Vec<Sql> {
         crate::dictionaries::ALL,
         crate::grants::ALL,
         crate::feeds::ALL,
+        crate::lives::ALL,
         crate::gate::ALL,
         crate::segments::ALL,
         crate::proofs::ALL,

@@ -225,6 +225,8 @@ impl Author {
             dictionaries: Some(self.dictionaries.clone()),
             partial: None,
             roster_issued_ms: None,
+            life: None,
+            unsure: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -151,6 +151,7 @@ async fn push(tx: &mut Tx, push: &Push, spent: &mut Spent) -> Result<()> {
         receipt: vec![4; 60],
         carrier: None,
         received_ms: 1,
+        life: 0,
     };
     proofs::insert(tx, PROJECT, &[proof]).await?;
     lap(4);

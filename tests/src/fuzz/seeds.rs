@@ -185,6 +185,8 @@ fn request() -> Vec<u8> {
         dictionaries: Some(vec![7]),
         partial: None,
         roster_issued_ms: None,
+        life: None,
+        unsure: None,
     };
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &sync::encode(&hello)).part(tag::FRAME, &frame(0)).part(tag::END, &[]);
@@ -227,6 +229,8 @@ fn answer_with(frames: u64, tells: Option<fn(&mut Welcome)>, roster: Option<Rost
         roster,
         lost: None,
         backed_up_ms: None,
+        life: None,
+        taken: None,
     };
     if let Some(tells) = tells {
         tells(&mut welcome);

@@ -48,10 +48,14 @@ impl Census {
             rows.keys().collect(),
             "there is a row for each record in the segments, and no other"
         );
+        let mut by_record: BTreeMap<RecordId, Vec<CaseRow>> = BTreeMap::new();
+        for case in cases {
+            by_record.entry(case.record).or_default().push(case);
+        }
         let mut holdings = Holdings::new();
         for (id, row) in &rows {
             let entries = check_entries(&mut tx, project, *id, &replay).await;
-            let of_record: Vec<CaseRow> = cases.iter().filter(|case| case.record == *id).cloned().collect();
+            let of_record = by_record.remove(id).unwrap_or_default();
             check_record(row, &replay, &of_record, &grants);
             let of_record = of_record.iter().filter_map(case_of).collect();
             holdings.insert(*id, replay.states[id].replica(entries, of_record));

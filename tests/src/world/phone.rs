@@ -35,8 +35,9 @@ impl Shelf {
 
     /// The rows of a table.
     pub fn table(&self, table: Table) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let rows = self.rows.iter().filter(move |((of, _), _)| *of == table);
-        rows.map(|((_, key), value)| (key.as_slice(), &value[..]))
+        let rows = self.rows.range((table, Vec::new())..);
+        rows.take_while(move |((of, _), _)| *of == table)
+            .map(|((_, key), value)| (key.as_slice(), &value[..]))
     }
 
     fn snapshot(&self) -> Snapshot {

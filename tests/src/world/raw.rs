@@ -143,6 +143,8 @@ impl Author {
             dictionaries: None,
             partial: None,
             roster_issued_ms: None,
+            life: None,
+            unsure: None,
         }
     }
 

@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// After so many failures there is enough to look at.
 const ENOUGH: usize = 3;
 
-/// Runs `world` for `count` seeds from `first` on. `SEED` in the environment picks one, `SEEDS` another count. `again`
-/// is the command that runs the tests once more.
+/// Runs `world` for `count` seeds from `first` on. `SEED` in the environment picks one, `SEEDS` another count, `SKIP`
+/// begins so many later, `THREADS` says how many run at a time. `again` is the command that runs the tests once more.
 pub fn run(first: u64, count: u64, again: &str, world: impl Fn(u64) + Sync) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (first, count) = match number("SEED") {
         Some(seed) => (seed, 1),
-        None => (first, number("SEEDS").unwrap_or(count)),
+        None => (first + number("SKIP").unwrap_or(0), number("SEEDS").unwrap_or(count)),
     };
     let next = AtomicU64::new(first);
     let failed: Mutex<Vec<u64>> = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4));
+    let cores = || std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4) as u64);
+    let threads = number("THREADS").unwrap_or_else(cores);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -37,6 +37,11 @@ pub fn run(first: u64, count: u64, again: &str, world: impl Fn(u64) + Sync) {
     });
     let failed = failed.into_inner().expect("nobody panics with it");
     assert!(failed.is_empty(), "these seeds failed, each printed what it found: {failed:?}");
+}
+
+/// A number that the environment gives.
+pub fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// A runtime for one world: everything in one thread, so that a seed draws the same each time.

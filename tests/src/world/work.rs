@@ -89,8 +89,9 @@ impl Ledger {
         let outbox = phone.engine().outbox();
         let waiting: BTreeSet<RecordId> = outbox.changes.iter().map(|change| change.record).collect();
         let pays = outbox.changes.iter().any(|change| change.feed.class == RecordClass::Payment);
-        for kept in self.kept.iter_mut().filter(|kept| kept.phone == phone.label) {
-            kept.acknowledged |= match &kept.mark {
+        let open = self.kept.iter_mut().filter(|kept| !kept.acknowledged && kept.phone == phone.label);
+        for kept in open {
+            kept.acknowledged = match &kept.mark {
                 Mark::Written(record, ..) => !waiting.contains(record),
                 Mark::Paid(_) => !pays,
             };
@@ -103,16 +104,6 @@ impl Ledger {
         for kept in self.kept.iter_mut().skip(since) {
             kept.must &= kept.phone != phone.label || kept.acknowledged;
         }
-    }
-
-    /// Takes records out of what must be kept.
-    pub fn excuse(&mut self, records: &BTreeSet<RecordId>) {
-        self.kept.retain(|kept| !matches!(&kept.mark, Mark::Written(record, ..) if records.contains(record)));
-    }
-
-    /// Takes out of what must be kept whatever this picks.
-    pub fn excuse_where(&mut self, mut pick: impl FnMut(&Kept) -> bool) {
-        self.kept.retain(|kept| !pick(kept));
     }
 
     /// What must be found and is not.

@@ -10,12 +10,13 @@ use fieldmerge_protocol::bundle::{
 };
 use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
-    self, Cursor, Exception, Feed, FrameReceipt, FrameRef, FrameStatus, HeldRoles, Hello, Outcome, Partial,
-    ReceiptList, Roster, RosterDevice, RosterMember, RosterStatement, SignedRoster, Welcome,
+    self, Cursor, Exception, Feed, FrameRange, FrameReceipt, FrameRef, FrameStatus, HeldRoles, Hello,
+    Outcome, Partial, ReceiptList, Roster, RosterDevice, RosterMember, RosterStatement, SignedRoster,
+    Welcome,
 };
 use fieldmerge_protocol::{
-    Action, Actor, AreaId, Change, DeviceId, Incarnation, LogId, Op, Path, ProjectId, RecordClass, RecordId,
-    Value, exchange,
+    Action, Actor, AreaId, Change, DeviceId, Incarnation, LifeId, LogId, Op, Path, ProjectId, RecordClass,
+    RecordId, Value, exchange,
 };
 use serde_json::{Value as Json, json};
 
@@ -145,6 +146,8 @@ fn the_messages_of_a_sync() {
         dictionaries: None,
         partial: None,
         roster_issued_ms: None,
+        life: None,
+        unsure: None,
     };
     let welcome = Welcome {
         log: LogId([0x10; 16]),
@@ -154,7 +157,13 @@ fn the_messages_of_a_sync() {
         roster: None,
         lost: None,
         backed_up_ms: None,
+        life: None,
+        taken: None,
     };
+    let life = Some(LifeId([0x11; 8]));
+    let hello_of_life = Hello { log: None, life, ..hello.clone() };
+    let taken = Some(vec![FrameRange { incarnation: INCARNATION, first: 1, last: 6 }]);
+    let welcome_of_life = Welcome { life, taken, ..welcome.clone() };
     let frame = FrameRef { incarnation: INCARNATION, number: 7 };
     let exceptions =
         vec![Exception { index: 3, outcome: Outcome::Quarantined, code: Some("not-granted".to_owned()) }];
@@ -168,6 +177,8 @@ fn the_messages_of_a_sync() {
             "partial": hex(&sync::encode(&partial)),
             "hello": hex(&sync::encode(&hello)),
             "welcome": hex(&sync::encode(&welcome)),
+            "hello with a life": hex(&sync::encode(&hello_of_life)),
+            "welcome with a life": hex(&sync::encode(&welcome_of_life)),
             "receipt list": hex(&sync::encode(&receipts)),
             "signed for receipts": hex(&sync::receipts_text(PROJECT, b"list")),
             "signed at a checkpoint": hex(&sync::checkpoint_text(PROJECT, b"hello", [7; 32])),
@@ -176,6 +187,8 @@ fn the_messages_of_a_sync() {
     );
     let written = example("messages");
     assert_eq!(sync::decode(&bytes(&written["hello"])), Ok(hello));
+    assert_eq!(sync::decode(&bytes(&written["hello with a life"])), Ok(hello_of_life));
+    assert_eq!(sync::decode(&bytes(&written["welcome with a life"])), Ok(welcome_of_life));
     assert_eq!(sync::decode(&bytes(&written["partial"])), Ok(partial));
     assert_eq!(sync::decode(&bytes(&written["welcome"])), Ok(welcome));
     assert_eq!(sync::decode(&bytes(&written["receipt list"])), Ok(receipts));
@@ -274,6 +287,8 @@ fn a_message_with_keys_of_a_later_version_is_read() {
         roster: None,
         lost: None,
         backed_up_ms: None,
+        life: None,
+        taken: None,
     });
     // A definite map: one entry more, with a key that nobody knows yet.
     later[0] += 1;

@@ -3,6 +3,8 @@
 use fieldmerge_engine::{Failure, Imported, Input, Outcome};
 use fieldmerge_protocol::bundle::{BundleWriter, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
+use fieldmerge_protocol::sync::{self, Dictionary, tag};
+use fieldmerge_server::dictionary::built_in;
 use fieldmerge_tests::world::link::Reply;
 use fieldmerge_tests::world::phone::Died;
 
@@ -48,12 +50,14 @@ impl World<'_> {
             Fate::AnswerLost => "answer lost",
             Fate::AnswerCut(_) => "answer cut",
             Fate::Doubled => "request doubled",
+            Fate::OtherVersion => "answer of another version",
         });
         let reply = match (fate, reply) {
             (Fate::AnswerLost, Reply::Whole(_)) => Reply::Cut(Vec::new()),
             (Fate::AnswerCut(share), Reply::Whole(bytes)) => {
                 Reply::Cut(bytes[..bytes.len() * share as usize / 1_000].to_vec())
             }
+            (Fate::OtherVersion, Reply::Whole(bytes)) => Reply::Cut(with_other_dictionary(&bytes)),
             (_, reply) => reply,
         };
         if !flight.ghost {
@@ -122,6 +126,20 @@ impl World<'_> {
             Ok(Ok(other)) => panic!("an import ends with what was imported, not with {other:?}"),
         }
     }
+}
+
+/// The beginning of an answer, and a dictionary to pack with that our server does not know.
+fn with_other_dictionary(answer: &[u8]) -> Vec<u8> {
+    let mut reader = PartReader::new(MAX_PART_BYTES);
+    reader.feed(answer);
+    let mut writer = BundleWriter::new();
+    if let Some(welcome) = reader.next_part().expect("an answer of our server is a bundle") {
+        writer.part(welcome.tag, &welcome.payload);
+    }
+    let mut other = built_in().1.to_vec();
+    *other.last_mut().expect("it is not empty") ^= 1;
+    writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&other, true)));
+    writer.into_bytes()
 }
 
 /// A bundle that lacks one of its parts, but never the last.

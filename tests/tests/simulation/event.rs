@@ -90,6 +90,8 @@ pub enum Fate {
     AnswerCut(u32),
     /// The request arrives, and arrives again later.
     Doubled,
+    /// The request arrives; the answer is one of a server of another version, with its own dictionary, and is cut.
+    OtherVersion,
     /// The server dies over it.
     ServerDies(Death),
 }
@@ -248,8 +250,7 @@ fn draw(dice: &mut Dice, number: u32, known: &[Id], files: &[Id]) -> Event {
         969..976 => Event::ServerSkew { by_ms: dice.skew_ms() / 4 },
         976..984 => Event::ServerDies,
         984..993 => Event::ServerBackUp,
-        // A phone whose cursor others have overtaken cannot see that a server of which nobody told lost something.
-        _ => Event::ServerRestore { told: true },
+        _ => Event::ServerRestore { told: dice.percent(30) },
     }
 }
 
@@ -263,8 +264,9 @@ fn fate(dice: &mut Dice) -> Fate {
         0..5 => Fate::RequestLost,
         5..12 => Fate::AnswerLost,
         12..20 => Fate::AnswerCut(dice.below(1_000)),
-        20..26 => Fate::Doubled,
-        26..36 => Fate::ServerDies(if dice.percent(40) {
+        20..25 => Fate::Doubled,
+        25..27 => Fate::OtherVersion,
+        27..36 => Fate::ServerDies(if dice.percent(40) {
             turn(dice)
         } else {
             Death::Sync(dice.below(16) as usize, 1 + dice.below(3))

@@ -23,4 +23,13 @@ fn hold(text: &str) {
     }
 }
 
-kept!(a_restored_server_gets_no_payment_twice);
+kept!(
+    a_clock_that_was_set_back_by_a_life_is_told_the_time,
+    a_cursor_that_others_have_overtaken_is_noticed,
+    a_restored_server_gets_no_payment_twice,
+    copies_settle_what_was_refused,
+    entries_that_wait_for_a_person_are_written_anew,
+    entries_that_waited_for_ninety_days_are_written_anew,
+    what_a_phone_kept_sealed_comes_behind_later_frames,
+    what_forked_is_not_offered_again,
+);

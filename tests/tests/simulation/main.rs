@@ -7,8 +7,8 @@
 //! is lost, nothing is doubled or skipped, the rows are what the segments and automerge say, and every receipt stands.
 //!
 //! A failing world is shrunk to few events and printed. `SEED=17 cargo test -p fieldmerge-tests --test simulation` runs
-//! one again, `SEEDS=5000` more of them, `SCRIPT=file` a list of events, `TRACE=1` tells each event. A seed fixes every
-//! draw. What it cannot fix is how far a database came in the instant in which the server is killed between two
+//! one again, `SEEDS=5000` more of them, `PHONES=300 STEPS=9000 SEEDS=1` a large one, `SCRIPT=file` a list of events,
+//! `TRACE=1` tells each event. A seed fixes every draw. What it cannot fix is how far a database came in the instant in which the server is killed between two
 //! failpoints, so a world that failed there may need a few runs. A shrunk world that is worth keeping goes into
 //! `kept/`. What happened in all worlds of a run is printed in one line at its end.
 
@@ -65,12 +65,16 @@ fn a_world_of_thirty_phones_ends_in_agreement() {
     run("thirty phones on SQLite", Kind::Sqlite, 30, 200_000, 1, |_| Size { phones: 30, steps: 900 });
 }
 
-/// Runs the worlds of many seeds. `phones` is how many there are at most at the beginning of one.
+/// Runs the worlds of many seeds, or larger ones where `PHONES` and `STEPS` say so. `phones` is how many there are at most at the beginning of one.
 fn run(name: &str, kind: Kind, phones: Id, first: u64, count: u64, size: impl Fn(u64) -> Size + Sync) {
-    let template = Template::make(kind, phones);
+    let set =
+        |name: &str| seeds::number(name).map(|number| u32::try_from(number).expect("a number of 32 bits"));
+    let (set_phones, set_steps) = (set("PHONES"), set("STEPS"));
+    let template = Template::make(kind, set_phones.unwrap_or(phones));
     let (total, watch) = (Total::default(), Stopwatch::start());
     seeds::run(first, count, AGAIN, |seed| {
         let Size { phones, steps } = size(seed);
+        let (phones, steps) = (set_phones.unwrap_or(phones), set_steps.unwrap_or(steps));
         let script = std::env::var("SCRIPT").map_or_else(
             |_| Script::draw(seed, phones, steps),
             |file| Script::read(&std::fs::read_to_string(file).expect("the script can be read")),

@@ -100,10 +100,13 @@ impl World<'_> {
         let outbox = member.phone.engine().outbox().changes;
         let due =
             outbox.iter().filter(|change| is_due(&change.state) && may_write(&member.phone, change.feed));
-        let due: Vec<u64> = due.map(|change| change.number).collect();
+        // Of two copies that wrote anew what the server may not be asked for, one came first.
+        let stands =
+            |state: &OutboxState| matches!(state, OutboxState::Quarantined { code } if code == "second-root");
+        let due: Vec<(u64, bool)> = due.map(|change| (change.number, stands(&change.state))).collect();
         let mut settled = 0;
-        for number in due {
-            let how = Settlement::Repair;
+        for (number, stands) in due {
+            let how = if stands { Settlement::Dismiss } else { Settlement::Repair };
             let Ok(done) = member.phone.ask(|ticket| Input::Settle { ticket, number, how }) else {
                 self.reborn(id);
                 break;

@@ -2,21 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use fieldmerge_protocol::{DeviceId, LogId};
+use fieldmerge_engine::Table;
+use fieldmerge_protocol::sync::{FrameRange, FrameRef};
+use fieldmerge_protocol::{DeviceId, Incarnation, LogId};
 use fieldmerge_server::admin::{GrantText, devices, projects};
 use fieldmerge_server::compact;
 use fieldmerge_server::sync::expire;
-use fieldmerge_store::projects as stored_projects;
+use fieldmerge_store::{projects as stored_projects, proofs};
 use fieldmerge_tests::world::census::Census;
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::site::{PROJECT, Site};
-use fieldmerge_tests::world::work::Mark;
 
 use crate::dice::Dice;
 use crate::event::{Death, Id};
 use crate::life::Life;
 use crate::template::grants_of;
-use crate::world::{Cause, Member, ServerBackup, World};
+use crate::world::{Cause, FrameOf, Member, ServerBackup, World};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -80,22 +81,63 @@ impl World<'_> {
     }
 
     pub fn back_up_server(&mut self, dice: &mut Dice) {
+        let frames = self.frames_taken();
         let life = self.life.take().expect("the server was begun again");
         life.close();
         let database = copy(&self.database);
-        self.backup =
-            Some(ServerBackup { database, revoked: self.revoked.clone(), grants: self.grants.clone() });
+        let (revoked, grants) = (self.revoked.clone(), self.grants.clone());
+        let ever_granted = self.ever_granted.clone();
+        self.backup = Some(ServerBackup { database, revoked, grants, ever_granted, frames });
         self.begin_life(dice);
     }
 
+    /// The frames that the server holds.
+    fn frames_taken(&self) -> BTreeSet<FrameOf> {
+        let devices: BTreeSet<DeviceId> = self.members.values().map(|member| member.device).collect();
+        self.life().run(async |site: &Site| {
+            let mut tx = site.app.store().read().await.expect("a snapshot can be read");
+            let mut frames = BTreeSet::new();
+            for device in devices {
+                let ranges = proofs::taken_until(&mut tx, site.project, device, i64::MAX).await;
+                for FrameRange { incarnation, first, last } in ranges.expect("proofs can be read") {
+                    frames.extend((first..=last).map(|number| (device, FrameRef { incarnation, number })));
+                }
+            }
+            tx.rollback().await.expect("a snapshot ends");
+            frames
+        })
+    }
+
+    /// Whether a phone was told that the server has what the server lost since.
+    pub fn is_needed(&self, id: Id) -> bool {
+        let Some(member) = self.members.get(&id) else { return false };
+        let census = self.life().run(async |site| Census::take(site.app.store(), site.project).await);
+        self.ledger.lost(&census).iter().any(|kept| kept.acknowledged && kept.phone == member.phone.label)
+    }
+
+    /// Whether all that the server holds stands in its backup, or on a phone that offers it again.
+    fn can_be_given_back(&self, backup: &ServerBackup) -> bool {
+        let on_phones: BTreeSet<FrameOf> = self
+            .members
+            .values()
+            .flat_map(|member| own_frames(&member.phone).map(|frame| (member.device, frame)))
+            .collect();
+        self.frames_taken().iter().all(|frame| backup.frames.contains(frame) || on_phones.contains(frame))
+    }
+
     /// The server goes back to its backup. What its operator did since is done again, but for what was taken from
-    /// devices: they may offer what they were allowed to write then.
+    /// devices: they may offer what they were allowed to write then. What nobody could give back would be gone: then it
+    /// does not happen.
     pub fn restore_server(&mut self, told: bool, dice: &mut Dice) {
-        let Some(backup) = &self.backup else { return };
+        let Some(backup) = self.backup.as_ref().filter(|backup| self.can_be_given_back(backup)) else {
+            return;
+        };
+        self.tally.count(if told { "server restored" } else { "server restored, nobody told" });
         self.life = None;
         self.database = copy(&backup.database);
         self.revoked.clone_from(&backup.revoked);
-        self.grants.extend(backup.grants.iter().cloned());
+        let given_since = self.ever_granted.difference(&backup.ever_granted);
+        self.grants.extend(backup.grants.iter().chain(given_since).cloned());
         self.begin_life(dice);
         let log = LogId(std::array::from_fn(|_| dice.below(256).to_le_bytes()[0]));
         let grants = self.grants.clone();
@@ -111,31 +153,8 @@ impl World<'_> {
             }
         });
         self.recovering = true;
+        self.restores += 1;
         self.book.clear();
-        self.excuse_observations();
-    }
-
-    /// An observation leaves its phone when the server has it, but for a sealed frame of bounded lifetime. What the
-    /// restored server lacks and no phone shows may be gone; nothing else may be.
-    fn excuse_observations(&mut self) {
-        let site = self.life().site.clone();
-        let census = self.life().run(async |_| Census::take(site.app.store(), site.project).await);
-        let on_phones: BTreeSet<Vec<u8>> = self
-            .members
-            .values()
-            .flat_map(|member| member.phone.shelf().table(fieldmerge_engine::Table::Records))
-            .map(|(record, _)| record.to_vec())
-            .collect();
-        let mut gone = 0;
-        self.ledger.excuse_where(|kept| match &kept.mark {
-            Mark::Written(record, path, _) if path.as_str() == "observed_on" => {
-                let is_gone = !census.holdings.contains_key(record) && !on_phones.contains(&record.0[..]);
-                gone += u64::from(is_gone);
-                is_gone
-            }
-            _ => false,
-        });
-        self.tally.add("observations gone with a server", gone);
     }
 
     /// A device joins. A backup that does not know it would be of no use to it.
@@ -218,6 +237,16 @@ impl World<'_> {
         });
         self.grants = ever;
     }
+}
+
+/// The frames of its own that a phone holds, those that it keeps sealed among them.
+fn own_frames(phone: &Phone) -> impl Iterator<Item = FrameRef> {
+    let tables = [Table::Frames, Table::Kept].into_iter();
+    tables.flat_map(|table| phone.shelf().table(table)).map(|(key, _)| {
+        let (incarnation, number) = key.split_first_chunk().expect("frames stand under their incarnation");
+        let number = u64::from_be_bytes(number.try_into().expect("and their number"));
+        FrameRef { incarnation: Incarnation(*incarnation), number }
+    })
 }
 
 async fn give(site: &Site, device: &str, grant: &str, gives: bool) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use fieldmerge_engine::{Input, Request, SyncEnd, SyncOptions};
+use fieldmerge_protocol::sync::FrameRef;
 use fieldmerge_protocol::{AreaId, DeviceId};
 use fieldmerge_tests::database::Database;
 use fieldmerge_tests::world::link::Reply;
@@ -52,7 +53,14 @@ pub struct ServerBackup {
     pub database: Database,
     pub revoked: BTreeSet<DeviceId>,
     pub grants: BTreeSet<(DeviceId, String)>,
+    /// The same with what was withdrawn before.
+    pub ever_granted: BTreeSet<(DeviceId, String)>,
+    /// The frames that it holds.
+    pub frames: BTreeSet<FrameOf>,
 }
+
+/// A frame: whose, and which of hers.
+pub type FrameOf = (DeviceId, FrameRef);
 
 /// What has happened that explains what would be a defect without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +102,8 @@ pub struct World<'t> {
     pub backup: Option<ServerBackup>,
     /// The server was restored, and not everybody has synced since.
     pub recovering: bool,
+    /// How often the server was restored.
+    pub restores: usize,
     pub causes: BTreeSet<Cause>,
     pub ledger: Ledger,
     pub book: Book,
@@ -145,6 +155,7 @@ impl<'t> World<'t> {
             files: BTreeMap::from([(0, template.foreign.clone())]),
             backup: None,
             recovering: false,
+            restores: 0,
             causes: BTreeSet::new(),
             ledger: Ledger::default(),
             book: Book::default(),
@@ -270,17 +281,19 @@ impl<'t> World<'t> {
         }
     }
 
-    /// A phone loses its memory. What only it could have given back to a server that loses its own is lost with it, so
-    /// that does not happen to both at a time.
+    /// A phone loses its memory. Where the server has lost its own and only this phone could give it back, it would be
+    /// gone: that does not happen.
     fn restore(&mut self, id: Id, dice: &mut Dice) {
-        let Some(member) = self.members.get_mut(&id).filter(|_| !self.recovering) else { return };
+        if self.recovering && self.is_needed(id) {
+            return;
+        }
+        let Some(member) = self.members.get_mut(&id) else { return };
         let Some((rows, since)) = member.backup.clone() else { return };
         member.phone.restore(rows);
         member.phone.reseed(dice.seed());
         self.ledger.note_restored(&member.phone, since);
         let device = member.device;
         self.mark_copied(device);
-        self.backup = None;
         self.reborn(id);
     }
 

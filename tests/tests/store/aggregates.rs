@@ -206,6 +206,7 @@ async fn proofs_and_their_receipts(place: &Place) {
         receipt: vec![3, frame],
         carrier: (frame == 2).then_some(DeviceId([7; 10])),
         received_ms: 1_000 + i64::from(frame),
+        life: frame.into(),
     };
     proofs::insert(&mut tx, PROJECT, &[proof(1), proof(2), proof(5)]).await.expect("insert");
     assert_eq!(proofs::find(&mut tx, PROJECT, source(2)).await.expect("find"), Some(proof(2)));

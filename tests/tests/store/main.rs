@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod held;
+mod lives;
 mod order;
 mod place;
 mod records;

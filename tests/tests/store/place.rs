@@ -124,6 +124,7 @@ pub fn project() -> Project {
         settings: r#"{"country": "MG"}"#.to_owned(),
         created_ms: 100,
         backed_up_ms: None,
+        life: None,
     }
 }
 

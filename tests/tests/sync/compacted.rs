@@ -202,7 +202,7 @@ async fn pages_go_on_while_segments_are_replaced_beneath_them(place: &Place) {
     let app = &place.site.app;
     let mut pull = Pull {
         project: place.site.project,
-        feeds: vec![Cursor { feed: place.core(), position: 0 }],
+        feeds: vec![(Cursor { feed: place.core(), position: 0 }, u64::MAX)],
         budget_bytes: u64::MAX,
         own: None,
     };

@@ -10,6 +10,7 @@ mod dictionaries;
 mod exchange;
 mod frames;
 mod hostile;
+mod lives;
 mod nginx;
 mod place;
 mod replayed;

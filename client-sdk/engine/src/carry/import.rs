@@ -185,6 +185,7 @@ impl<'m> Import<'m> {
             Some(mut list) if list.device == enrolment.device => {
                 list.receipts.retain(is_of_the_author);
                 self.taken.receipts += list.receipts.len();
+                self.stage.state.unsure = Some(true);
                 let mut report = SyncReport::default();
                 let copied = Applied { stage: &mut self.stage, report: &mut report, turn }.all(&list);
                 if copied {

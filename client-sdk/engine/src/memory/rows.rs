@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use fieldmerge_protocol::sync::Feed;
-use fieldmerge_protocol::{Actor, ChangeHash, Incarnation, LogId, RecordId};
+use fieldmerge_protocol::{Actor, ChangeHash, Incarnation, LifeId, LogId, RecordId};
 use minicbor::{Decode, Encode};
 use smol_str::SmolStr;
 
@@ -136,6 +136,12 @@ pub(crate) struct State {
     /// The number of the dictionary to pack with; none until the server has sent one, or where it knows it no more.
     #[n(15)]
     pub(crate) dictionary: Option<u32>,
+    /// The latest life of the server's log that is known of.
+    #[n(22)]
+    pub(crate) life: Option<LifeId>,
+    /// Receipts came by file: nothing is known of the life in which they were given.
+    #[n(23)]
+    pub(crate) unsure: Option<bool>,
 }
 
 impl State {
@@ -157,6 +163,8 @@ impl State {
             reread: Vec::new(),
             roster_unsigned: false,
             dictionary: None,
+            life: None,
+            unsure: None,
         }
     }
 
@@ -249,6 +257,21 @@ pub(crate) struct OutboxRow {
     /// The counter of its first operation: among the changes of a record it grows with causality.
     #[n(10)]
     pub(crate) start_op: u64,
+    /// It was taken out of its log with what it stood on, and waits for a person.
+    #[n(11)]
+    pub(crate) past: Option<LogPast>,
+}
+
+/// What a change of a log needs of those before it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct LogPast {
+    #[n(0)]
+    pub(crate) month: String,
+    /// The persons that the log names, in order.
+    #[n(1)]
+    #[cbor(with = "ids")]
+    pub(crate) persons: Vec<RecordId>,
 }
 
 /// The key of a frame: incarnation and number.
@@ -301,6 +324,9 @@ pub(crate) struct FrameRow {
     /// again to a server that was restored.
     #[n(5)]
     pub(crate) given_up: Option<Vec<u32>>,
+    /// The server need not have it: it refused it whole, or lost it when it could not be offered again.
+    #[n(6)]
+    pub(crate) unowed: Option<bool>,
 }
 
 /// What a person should know.

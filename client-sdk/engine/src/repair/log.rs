@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use fieldmerge_model::log::{self, LogHeading};
-use fieldmerge_model::record::Identity;
+use fieldmerge_model::log;
 use fieldmerge_model::types::entry::{Entry, EntryRef};
 use fieldmerge_protocol::{Action, Change, RecordId, Value};
+use smol_str::SmolStr;
 
 use super::present_actor;
 use crate::doc::{Body, Doc};
 use crate::edit::Saver;
 use crate::engine::Turn;
-use crate::memory::rows::OutboxRow;
+use crate::memory::rows::{LogPast, OutboxRow};
 use crate::stage::Stage;
 use crate::{Failure, LogEntry};
 
@@ -31,7 +31,7 @@ impl Moved {
 /// What a log was as the changes to be written anew saw it: the log may stand without them by now, or hold others.
 #[derive(Debug)]
 pub(super) struct Past {
-    heading: Option<LogHeading>,
+    month: Option<SmolStr>,
     persons: BTreeMap<u64, RecordId>,
 }
 
@@ -40,22 +40,28 @@ impl Past {
     pub(super) fn of(doc: &Doc) -> Option<Self> {
         let Body::Log(log) = &doc.body else { return None };
         Some(Self {
-            heading: log.heading().cloned(),
+            month: log.heading().map(|heading| heading.month.clone()),
             persons: (0..).zip(log.persons().iter().copied()).collect(),
         })
     }
 
-    /// Takes in what a change says of the log: its month, and the persons that it names.
-    pub(super) fn learn(&mut self, change: &Change) {
+    /// Takes in what a change says of the log, or what was kept beside it: the month, and persons.
+    pub(super) fn learn(&mut self, row: &OutboxRow, change: &Change) {
+        if let Some(LogPast { month, persons }) = &row.past {
+            self.month.get_or_insert_with(|| SmolStr::new(month));
+            self.persons.extend((0..).zip(persons.iter().copied()));
+        }
         self.persons.extend(log::persons(change));
-        if self.heading.is_some() {
-            return;
-        }
         let month = change.ops.iter().find(|op| op.path.as_str() == "_month").map(|op| &op.action);
-        if let (Some(identity), Some(Action::Put(Value::Str(month)))) = (Identity::read(change), month) {
-            let Identity { record_type, area, .. } = identity;
-            self.heading = Some(LogHeading { actor: change.actor, record_type, area, month: month.clone() });
+        if let (None, Some(Action::Put(Value::Str(month)))) = (&self.month, month) {
+            self.month = Some(month.clone());
         }
+    }
+
+    /// What has to be kept beside a change that stays out of its log.
+    pub(super) fn kept(&self) -> Option<LogPast> {
+        let month = self.month.as_ref()?.to_string();
+        Some(LogPast { month, persons: self.persons.values().copied().collect() })
     }
 }
 
@@ -68,8 +74,7 @@ pub(super) fn write_again(
     change: &Change,
     moved: &mut Moved,
 ) -> Result<(), Failure> {
-    let LogHeading { area, month, .. } =
-        past.heading.clone().ok_or(Failure::Bug("a log without a first change"))?;
+    let month = past.month.clone().ok_or(Failure::Bug("a log without a first change"))?;
     let mut entries = Vec::new();
     let mut numbers = Vec::new();
     for (n, bytes) in log::entries(change) {
@@ -81,7 +86,7 @@ pub(super) fn write_again(
         numbers.push(n);
     }
     let actor = present_actor(stage, row.actor)?;
-    let key = (actor, area, row.feed.class, month);
+    let key = (actor, row.feed.area, row.feed.class, month);
     let mut saver = Saver { stage, now_ms: turn.now_ms, rng: &mut *turn.rng };
     let (log, first) = saver.write_sheet(key, entries, row.time, row.repairs.saturating_add(1))?;
     moved.0.extend(numbers.into_iter().zip(first..).map(|(n, place)| ((row.record, n), (log, place))));

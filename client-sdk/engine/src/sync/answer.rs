@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use fieldmerge_protocol::LogId;
-use fieldmerge_protocol::bundle::{BundleError, Part, PartReader};
+use fieldmerge_protocol::bundle::{Part, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
-use fieldmerge_protocol::problem::Problem;
 use fieldmerge_protocol::sync::{
     self, Checkpoint, Feed, FeedFrame, Finish, Partial, Receipts, Roster, Welcome, tag,
 };
+use fieldmerge_protocol::{LifeId, LogId};
 
+use super::ending::{code_of, malformed, problem, untrusted};
 use super::partial::Begun;
 use super::receipts::is_signed;
 use super::request::Body;
@@ -76,6 +76,10 @@ pub(crate) struct Answer {
     pub(crate) backed_up_ms: Option<i64>,
     /// The log that its positions count in, and the server's clock minus the device's: both count with the first proof.
     pub(crate) log: Option<(LogId, i64)>,
+    /// The latest life of that log, which counts with them, and whether the device was unsure before.
+    pub(crate) life: Option<(Option<LifeId>, Option<bool>)>,
+    /// The server has told which frames it took, and none was missing.
+    pub(crate) is_sure: bool,
     /// How many receipts of own frames it held.
     pub(crate) receipts: usize,
     /// The highest frame of this incarnation that the server had.
@@ -109,6 +113,8 @@ impl Answer {
             server_ms: None,
             backed_up_ms: None,
             log: None,
+            life: None,
+            is_sure: false,
             receipts: 0,
             committed: None,
             kept: body.begun.as_ref().map(|begun| begun.name.clone()),
@@ -340,6 +346,9 @@ impl Reading<'_, '_, '_> {
                 state.offset_ms = offset_ms;
             }
         }
+        if let Some((life, unsure)) = self.answer.life.take() {
+            (self.stage.state.life, self.stage.state.unsure) = (life, unsure);
+        }
         self.answer.unproven_bytes = 0;
         self.answer.proven.extend(self.answer.unproven.drain(..));
         AfterAnswer::ReadOn
@@ -352,6 +361,9 @@ impl Reading<'_, '_, '_> {
             kept::offer_refused(&mut self.stage);
         }
         self.stage.state.roster_unsigned = false;
+        if self.answer.is_sure {
+            self.stage.state.unsure = None;
+        }
         if let Some(server_ms) = self.answer.server_ms {
             kept::settle(&mut self.stage, server_ms, self.answer.backed_up_ms);
         }
@@ -370,29 +382,5 @@ impl Reading<'_, '_, '_> {
         if self.report.problems.len() < MAX_PROBLEMS {
             self.report.problems.push(SyncProblem { code, feed });
         }
-    }
-}
-
-pub(crate) fn malformed() -> AfterAnswer {
-    untrusted("malformed-answer")
-}
-
-fn untrusted(code: &'static str) -> AfterAnswer {
-    AfterAnswer::End(SyncEnd::Untrusted { code })
-}
-
-fn problem(payload: &[u8]) -> SyncEnd {
-    match serde_json::from_slice::<Problem>(payload) {
-        Ok(problem) => {
-            SyncEnd::Refused { status: problem.status, code: Some(problem.code), retry_after_seconds: None }
-        }
-        Err(_) => SyncEnd::Refused { status: 500, code: None, retry_after_seconds: None },
-    }
-}
-
-fn code_of(error: &BundleError) -> &'static str {
-    match error {
-        BundleError::UnknownVersion { .. } => "later-version",
-        _ => "malformed-answer",
     }
 }

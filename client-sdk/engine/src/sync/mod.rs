@@ -2,6 +2,7 @@
 
 mod answer;
 mod dictionary;
+mod ending;
 mod feed;
 pub(crate) mod kept;
 mod link;

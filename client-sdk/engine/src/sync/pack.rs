@@ -278,6 +278,7 @@ pub(crate) fn seal(
             full_hashes,
             since: None,
             given_up: None,
+            unowed: None,
         };
         stage.set_frame(key, Some(row));
     }

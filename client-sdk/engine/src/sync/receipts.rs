@@ -45,6 +45,11 @@ impl Reading<'_, '_, '_> {
             return AfterAnswer::ReadOn;
         }
         self.answer.receipts += list.receipts.len();
+        let state = &mut self.stage.state;
+        if self.answer.life.is_some_and(|(life, _)| life != state.life) {
+            // Until the answer is proven nobody says in which life they were given.
+            state.unsure = Some(true);
+        }
         let mut applied = Applied { stage: &mut self.stage, report: self.report, turn: self.turn };
         if applied.all(&list) { self.read_anew() } else { AfterAnswer::ReadOn }
     }
@@ -116,6 +121,7 @@ impl Applied<'_, '_, '_> {
             }
             FrameStatus::Quarantined => {
                 let outcome = quarantined(receipt.code.as_deref());
+                let frame = FrameRow { unowed: Some(true), ..frame };
                 self.settle(key, frame, |_| Some(outcome.clone()))
             }
             FrameStatus::Unresolved => {
@@ -144,7 +150,7 @@ impl Applied<'_, '_, '_> {
         mut frame: FrameRow,
         exception: impl Fn(u32) -> Option<(Outcome, String)>,
     ) -> bool {
-        let (mut open, mut copied, mut secret) = (None, false, false);
+        let (mut open, mut copied, mut secret, mut forked) = (None, false, false, Vec::new());
         for (index, number) in (0_u32..).zip(&frame.changes) {
             let Some(mut row) = self.stage.outgoing(*number).cloned() else { continue };
             if matches!(row.standing, Standing::Waiting | Standing::Forked) {
@@ -181,10 +187,15 @@ impl Applied<'_, '_, '_> {
                 }
                 Outcome::Forked => {
                     copied |= repair::copy_found(self.stage, row.actor.incarnation(), self.turn);
+                    forked.push(index);
                     Standing::Forked
                 }
             };
             self.stage.set_outgoing(*number, Some(row));
+        }
+        if !forked.is_empty() {
+            // They are written anew in another frame.
+            frame.given_up.get_or_insert_default().extend(forked);
         }
         // What may not be read back is not kept in a frame either, unless nobody here can read it.
         let forget = secret && open.is_none();

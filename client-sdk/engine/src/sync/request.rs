@@ -228,7 +228,8 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         incarnation: state.incarnation,
         packed: state.packed,
         receipted: state.receipted,
-        log: state.log,
+        // A life says which log it is of.
+        log: state.log.filter(|_| state.life.is_none()),
         cursors: cursors.take(MAX_CURSORS).collect(),
         roster: if state.roster_unsigned { 0 } else { memory.roster.version },
         now_ms,
@@ -241,6 +242,8 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
             .dictionary
             .map(|_| memory.dictionaries.keys().copied().take(MAX_DICTIONARIES).collect()),
         partial: None,
+        life: state.life,
+        unsure: state.unsure,
         roster_issued_ms: Some(memory.statement.as_ref().map_or(0, |statement| statement.issued_ms)),
     }
 }

@@ -1,16 +1,17 @@
 //! The beginning of an answer: who the server is, whether it went back in time, and what the device may read now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_model::access;
 use fieldmerge_protocol::ChangeHash;
 use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, changes_digest, decode_body, resolve};
-use fieldmerge_protocol::sync::{Feed, Welcome};
+use fieldmerge_protocol::sync::{Feed, FrameRange, Welcome};
 
 use super::answer::{AfterAnswer, Reading};
 use super::kept;
 use crate::engine::Turn;
-use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
+use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
+use crate::memory::sealed_rows::KeptStanding;
 use crate::stage::Stage;
 use crate::{Enrolment, Failure, SyncEnd, attach, repair};
 
@@ -30,9 +31,14 @@ impl Reading<'_, '_, '_> {
         self.answer.server_ms = Some(welcome.now_ms);
         self.answer.log = Some((welcome.log, welcome.now_ms.saturating_sub(now_ms)));
         self.answer.backed_up_ms = welcome.backed_up_ms;
-        if welcome.lost == Some(true) {
-            // Every cursor goes with it, so none is ever counted in another log.
-            state.log = Some(welcome.log);
+        // What the device holds was judged by the life that it named, and nothing in this answer is of a later one.
+        self.answer.life = Some((welcome.life, state.unsure));
+        self.answer.is_sure = welcome.taken.is_some();
+        let misses = welcome.taken.is_some_and(|taken| misses(&self.stage, &taken));
+        if welcome.lost == Some(true) || misses {
+            // Every cursor and every receipt goes with it, so none is ever counted in another log.
+            let state = &mut self.stage.state;
+            (state.log, state.life, state.unsure) = (Some(welcome.log), welcome.life, None);
             restored(&mut self.stage, welcome.committed, now_ms)?;
             return Ok(AfterAnswer::Restart);
         }
@@ -53,6 +59,23 @@ impl Reading<'_, '_, '_> {
         }
         Ok(AfterAnswer::ReadOn)
     }
+}
+
+/// Whether the server lacks a frame of which this device has a receipt. Carriers may have brought later ones than it
+/// misses, and another copy of this device others under the same numbers: these it took later, and does not name.
+fn misses(stage: &Stage<'_>, taken: &[FrameRange]) -> bool {
+    let taken: BTreeMap<FrameKey, u64> =
+        taken.iter().map(|range| ((range.incarnation, range.first), range.last)).collect();
+    let has = |key: FrameKey| {
+        let range = taken.range(..=key).next_back();
+        range.is_some_and(|((incarnation, _), last)| *incarnation == key.0 && key.1 <= *last)
+    };
+    let owed = |frame: &FrameRow| frame.standing != FrameStanding::Sent && frame.unowed != Some(true);
+    let frames = stage.frame_keys().into_iter().filter(|key| stage.frame(*key).is_some_and(owed));
+    let received =
+        |key: &FrameKey| stage.kept(*key).is_some_and(|row| row.standing == KeptStanding::Received);
+    let kept = stage.memory.kept.keys().copied().filter(received);
+    frames.chain(kept).any(|key| !has(key))
 }
 
 /// The server was restored and has lost what came after its backup: reads every feed from its beginning, and offers
@@ -81,7 +104,8 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
         }
         offered.extend(rows);
         // What cannot be read now stays for a day when it can.
-        let kept = FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, ..frame };
+        let kept =
+            FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, unowed: Some(true), ..frame };
         stage.set_frame(key, (!whole).then_some(kept));
     }
     let count = offered.len();
@@ -110,7 +134,7 @@ fn unpack(stage: &Stage<'_>, frame_row: &FrameRow) -> Result<(Vec<OutboxRow>, bo
     let dictionary = dictionary.ok_or(Failure::Bug("the dictionary of an own frame is gone"))?;
     let raw = frame.inflate(dictionary, MAX_RAW_BYTES).map_err(unreadable)?;
     let packed = decode_body(&raw).map_err(unreadable)?;
-    let mut docs = std::collections::BTreeMap::new();
+    let mut docs = BTreeMap::new();
     let changes = resolve(packed, &mut |record, actor, seq| {
         let doc = docs.entry(record).or_insert_with(|| stage.doc(record).ok().flatten());
         doc.as_ref()?.find(actor, seq)
@@ -137,6 +161,7 @@ fn unpack(stage: &Stage<'_>, frame_row: &FrameRow) -> Result<(Vec<OutboxRow>, bo
             full_hashes: true,
             repairs: 0,
             start_op: change.change.start_op,
+            past: None,
         }
     };
     let given_up = frame_row.given_up.as_deref().unwrap_or_default();

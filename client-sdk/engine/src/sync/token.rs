@@ -10,9 +10,10 @@ use crate::Enrolment;
 /// A JWT need not say that it is one (RFC 7519 section 5.1), and each request pays for it.
 const HEADER: &str = r#"{"alg":"EdDSA"}"#;
 
-/// What the device key signs. `server_ms` is the server's clock as the device has learned it.
+/// What the device key signs. `server_ms` is the server's clock as the device has learned it; a clock that was set back
+/// may make it a time that no token can name, and then the server tells its own.
 pub(crate) fn signing_input(enrolment: &Enrolment, server_ms: i64) -> String {
-    let iat = server_ms.div_euclid(1_000);
+    let iat = server_ms.max(0).div_euclid(1_000);
     let claims = DeviceClaims {
         iss: enrolment.device,
         aud: enrolment.project,

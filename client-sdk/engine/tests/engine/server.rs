@@ -179,6 +179,8 @@ impl Server {
             roster,
             lost,
             backed_up_ms: self.backed_up_ms,
+            life: None,
+            taken: None,
         };
         Some(self.compose(device, &hello, &hello_bytes, receipts, &welcome))
     }

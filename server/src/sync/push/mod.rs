@@ -22,8 +22,9 @@ use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_protocol::bundle::Frame;
-use fieldmerge_protocol::sync::{self, FrameReceipt, FrameRef, FrameStatus, short_digest};
+use fieldmerge_protocol::sync::{self, Feed, FrameReceipt, FrameRef, FrameStatus, short_digest};
 use fieldmerge_protocol::{DeviceId, ProjectId};
+use fieldmerge_store::feeds::Positions;
 use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::segments::Source as StoredSource;
 use fieldmerge_store::{StoreError, Tx, devices, proofs};
@@ -35,6 +36,7 @@ use crate::directory::{Directories, Directory};
 use crate::failpoint::failpoint;
 use crate::ids::Ids;
 use crate::keys::SealingKeys;
+use crate::sync::lives::Lives;
 
 /// The authors that the frames of a request name.
 #[derive(Debug, Clone, Default)]
@@ -102,6 +104,8 @@ pub struct Push<'a> {
     pub project: ProjectId,
     /// Where its areas, devices and grants stand.
     pub directories: &'a Directories,
+    /// The lives of logs in which this process writes.
+    pub lives: &'a Lives,
     /// What the requests bring.
     pub arrivals: &'a [Arrival],
     /// The server's time.
@@ -130,6 +134,10 @@ pub struct Pushed {
     pub held: u64,
     /// Changes and frames in quarantine.
     pub quarantined: u64,
+    /// The number of the life of the log in which it was written.
+    pub life: u64,
+    /// The positions that it gave.
+    pub given: BTreeMap<Feed, Positions>,
 }
 
 /// A frame on its way through the transaction.
@@ -152,6 +160,7 @@ impl Push<'_> {
         devices::lock(tx, self.project, &authors).await?;
         failpoint("authors-locked");
         let directory = self.directory(tx).await?;
+        let life = self.life(tx, &directory).await?;
 
         let checked = checked
             .into_iter()
@@ -166,13 +175,18 @@ impl Push<'_> {
             plan.merged(at, envelope, receipt);
         }
         failpoint("merged");
-        write::all(tx, self, plan, merge).await
+        write::all(tx, self, life, plan, merge).await
     }
 
     /// The directory as it stands now. What was read before a lock may be older than what another transaction, which
     /// held that lock, went by.
     async fn directory(&self, tx: &mut Tx) -> Result<Arc<Directory>, StoreError> {
         self.directories.get(tx, self.project).await?.ok_or(StoreError::ForeignKey)
+    }
+
+    /// The number of the life of this process.
+    async fn life(&self, tx: &mut Tx, directory: &Directory) -> Result<u64, StoreError> {
+        self.lives.number(tx, &directory.project, self.ids, self.now_ms).await
     }
 
     /// Answers what was seen before, and parts what can be merged from what cannot.

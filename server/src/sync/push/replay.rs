@@ -53,7 +53,9 @@ impl Push<'_> {
         let ids = BTreeSet::from([item.record]);
         let mut merge = load::records_of(tx, self, ids, BTreeSet::from([item.source.device])).await?;
         let (outcome, code) = merge.again(item);
-        write::all(tx, self, Plan::default(), merge).await?;
+        let directory = self.directory(tx).await?;
+        let life = self.life(tx, &directory).await?;
+        write::all(tx, self, life, Plan::default(), merge).await?;
         Ok(match (outcome, code) {
             (Outcome::Accepted | Outcome::Duplicate, _) => Replayed::Taken,
             (Outcome::Held, _) => Replayed::Held,

@@ -6,6 +6,7 @@ use fieldmerge_model::record::Provenance;
 use fieldmerge_protocol::bundle::{Compression, Entry, compress, encode_body};
 use fieldmerge_protocol::sync::{self, Exception, Feed, FrameReceipt, FrameRef, Outcome};
 use fieldmerge_protocol::{DeviceId, ProjectId, RecordId};
+use fieldmerge_store::feeds::Positions;
 use fieldmerge_store::held::HeldChange;
 use fieldmerge_store::proofs::Proof;
 use fieldmerge_store::quarantine::Quarantined;
@@ -29,8 +30,14 @@ const LEVEL: i32 = 9;
 /// The most bytes of a body that the server encodes anew, before compression: with its head it fits into a part.
 const MAX_SEGMENT_RAW_BYTES: usize = 512 << 10;
 
-/// Writes all of it and tells the receipts.
-pub async fn all(tx: &mut Tx, push: &Push<'_>, plan: Plan, mut merge: Merge) -> Result<Pushed, StoreError> {
+/// Writes all of it, in a life of the log, and tells the receipts.
+pub async fn all(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    life: u64,
+    plan: Plan,
+    mut merge: Merge,
+) -> Result<Pushed, StoreError> {
     let mut pushed = Pushed {
         accepted: merge.runs.iter().map(|run| run.items.len() as u64).sum(),
         held: merge.newly_held.len() as u64,
@@ -44,7 +51,7 @@ pub async fn all(tx: &mut Tx, push: &Push<'_>, plan: Plan, mut merge: Merge) -> 
 
     let envelopes: BTreeMap<At, &Envelope> =
         plan.judged.iter().filter_map(|judged| Some((judged.at, judged.fresh.as_deref()?))).collect();
-    place(tx, push, &mut merge).await?;
+    (pushed.life, pushed.given) = place(tx, push, life, &mut merge).await?;
     failpoint("positions-given");
     for run in &merge.runs {
         append(tx, push, run, &envelopes).await?;
@@ -70,21 +77,29 @@ pub async fn all(tx: &mut Tx, push: &Push<'_>, plan: Plan, mut merge: Merge) -> 
         let payload = &push.arrivals[at.arrival].frames[at.frame];
         quarantine_frame(tx, push, source, code, payload).await?;
     }
-    pushed.receipts = write_proofs(tx, push, taken).await?;
+    pushed.receipts = write_proofs(tx, push, pushed.life, taken).await?;
     failpoint("proofs-written");
     Ok(pushed)
 }
 
-/// Takes positions for every run, all feeds by one call, and notes them in the states.
-async fn place(tx: &mut Tx, push: &Push<'_>, merge: &mut Merge) -> Result<(), StoreError> {
+/// Takes positions for every run, all feeds by one call, and notes them in the states and for the life of the log. Gives
+/// the life whose they are, and the positions of each feed.
+async fn place(
+    tx: &mut Tx,
+    push: &Push<'_>,
+    life: u64,
+    merge: &mut Merge,
+) -> Result<(u64, BTreeMap<Feed, Positions>), StoreError> {
     let mut counts: BTreeMap<Feed, u64> = BTreeMap::new();
     for run in &merge.runs {
         *counts.entry(run.feed).or_default() += run.items.len() as u64;
     }
     let counts: Vec<(Feed, u64)> = counts.into_iter().collect();
     let given = feeds::advance_all(tx, push.project, &counts).await?;
+    let given: BTreeMap<Feed, Positions> = counts.iter().map(|(feed, _)| *feed).zip(given).collect();
+    let life = push.lives.give(tx, (push.project, life), &given, (push.ids, push.now_ms)).await?;
     let mut next: BTreeMap<Feed, u64> =
-        counts.iter().zip(given).map(|((feed, _), positions)| (*feed, positions.from)).collect();
+        given.iter().map(|(feed, positions)| (*feed, positions.from)).collect();
     for run in &mut merge.runs {
         let head = next.get_mut(&run.feed).expect("every feed of a run was advanced");
         run.from = *head;
@@ -107,7 +122,7 @@ async fn place(tx: &mut Tx, push: &Push<'_>, merge: &mut Merge) -> Result<(), St
             }
         }
     }
-    Ok(())
+    Ok((life, given))
 }
 
 /// Appends the segment of a run: the frame as it came where all of it went to one feed, else encoded anew.
@@ -336,6 +351,7 @@ async fn quarantine_frame(
 async fn write_proofs(
     tx: &mut Tx,
     push: &Push<'_>,
+    life: u64,
     judged: Vec<Judged>,
 ) -> Result<Vec<Vec<(DeviceId, FrameReceipt)>>, StoreError> {
     let mut receipts = vec![Vec::new(); push.arrivals.len()];
@@ -355,6 +371,7 @@ async fn write_proofs(
                 receipt: sync::encode(&receipt),
                 carrier: sender.filter(|sender| source.device != *sender),
                 received_ms: source.received_ms,
+                life,
             });
         }
         receipts[at.arrival].push((source.device, receipt));

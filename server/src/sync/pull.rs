@@ -64,7 +64,7 @@ impl Pull {
 
     /// Reads nothing more of a feed. The device asks again from where it stands.
     pub fn leave_out(&mut self, feed: Feed) {
-        self.feeds.retain(|cursor| cursor.feed != feed);
+        self.feeds.retain(|(cursor, _)| cursor.feed != feed);
     }
 
     /// Whether the budget was spent before every feed was read to its end.

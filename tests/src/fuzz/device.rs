@@ -161,7 +161,7 @@ struct Standing {
     /// Own changes that the server has not acknowledged, by their records.
     unsent: Vec<RecordId>,
     /// Records with the values that they show.
-    values: BTreeMap<RecordId, String>,
+    values: BTreeMap<RecordId, Vec<String>>,
 }
 
 impl Standing {
@@ -173,7 +173,7 @@ impl Standing {
             let view = engine.get(record).expect("it is listed");
             view.values
                 .iter()
-                .map(|value| format!("{} {:?} {:?};", value.path, value.value, value.beside))
+                .map(|value| format!("{} {:?} {:?}", value.path, value.value, value.beside))
                 .collect()
         };
         let listed = engine.list(&fieldmerge_engine::ListQuery::default());

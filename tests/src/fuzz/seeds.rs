@@ -21,9 +21,9 @@ use crate::synthetic::{People, path};
 
 /// Where honest changes belong.
 pub const FEED: Feed = Feed { area: AreaId([9; 16]), class: RecordClass::Core };
-/// The device that writes them, and its project.
+/// The device that writes them.
 pub const DEVICE: DeviceId = DeviceId([4; 10]);
-
+/// Its project.
 pub const PROJECT: ProjectId = ProjectId([1; 16]);
 const LOG: LogId = LogId([5; 16]);
 

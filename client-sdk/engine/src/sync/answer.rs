@@ -76,10 +76,8 @@ pub(crate) struct Answer {
     pub(crate) backed_up_ms: Option<i64>,
     /// The log that its positions count in, and the server's clock minus the device's: both count with the first proof.
     pub(crate) log: Option<(LogId, i64)>,
-    /// The latest life of that log, which counts with them, and whether the device was unsure before.
+    /// The latest life of that log, which counts with them, and whether the device is still unsure then.
     pub(crate) life: Option<(Option<LifeId>, Option<bool>)>,
-    /// The server has told which frames it took, and none was missing.
-    pub(crate) is_sure: bool,
     /// How many receipts of own frames it held.
     pub(crate) receipts: usize,
     /// The highest frame of this incarnation that the server had.
@@ -114,7 +112,6 @@ impl Answer {
             backed_up_ms: None,
             log: None,
             life: None,
-            is_sure: false,
             receipts: 0,
             committed: None,
             kept: body.begun.as_ref().map(|begun| begun.name.clone()),
@@ -361,9 +358,6 @@ impl Reading<'_, '_, '_> {
             kept::offer_refused(&mut self.stage);
         }
         self.stage.state.roster_unsigned = false;
-        if self.answer.is_sure {
-            self.stage.state.unsure = None;
-        }
         if let Some(server_ms) = self.answer.server_ms {
             kept::settle(&mut self.stage, server_ms, self.answer.backed_up_ms);
         }

@@ -32,8 +32,7 @@ impl Reading<'_, '_, '_> {
         self.answer.log = Some((welcome.log, welcome.now_ms.saturating_sub(now_ms)));
         self.answer.backed_up_ms = welcome.backed_up_ms;
         // What the device holds was judged by the life that it named, and nothing in this answer is of a later one.
-        self.answer.life = Some((welcome.life, state.unsure));
-        self.answer.is_sure = welcome.taken.is_some();
+        self.answer.life = Some((welcome.life, state.unsure.filter(|_| welcome.taken.is_none())));
         let misses = welcome.taken.is_some_and(|taken| misses(&self.stage, &taken));
         if welcome.lost == Some(true) || misses {
             // Every cursor and every receipt goes with it, so none is ever counted in another log.

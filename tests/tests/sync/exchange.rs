@@ -133,7 +133,7 @@ async fn passed(place: &Place) -> ([Phone; 2], RecordId, RecordId) {
 }
 
 async fn what_a_revoked_phone_passed_goes_out_again(place: &Place) {
-    let ([mut hery, mut lalao], old, new) = passed(place).await;
+    let ([mut hery, mut lalao], old, new) = Box::pin(passed(place)).await;
     set(&mut lalao, old, "birth_year", 1971);
     present(&mut lalao, place, new);
     let device = hery.enrolment().device.to_string();
@@ -152,7 +152,7 @@ async fn what_a_revoked_phone_passed_goes_out_again(place: &Place) {
 }
 
 async fn what_was_passed_without_the_grant_goes_out_again(place: &Place) {
-    let ([mut hery, mut lalao], old, new) = passed(place).await;
+    let ([hery, mut lalao], old, new) = Box::pin(passed(place)).await;
     set(&mut lalao, new, "birth_year", 1999);
     let device = hery.enrolment().device.to_string();
     for grant in WRITES {

@@ -40,10 +40,11 @@ pub(crate) fn files() -> Vec<File> {
 fn collect(folder: &Path, files: &mut Vec<File>) {
     for path in entries(folder) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if matches!(name.as_str(), "target" | "node_modules" | ".git" | "dist") {
+            continue;
+        }
         if path.is_dir() {
-            if !matches!(name.as_str(), "target" | "node_modules" | ".git" | "dist") {
-                collect(&path, files);
-            }
+            collect(&path, files);
         } else if let Ok(text) = fs::read_to_string(&path) {
             files.push(File { path: relative(&path), text });
         }

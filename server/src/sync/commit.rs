@@ -107,18 +107,33 @@ impl Commits {
             arrival = Arrival { frames: left, ..piece.without_frames() };
             let (tell, told) = oneshot::channel();
             self.queue().push_back(Job { project, arrival: piece, checked, room, tell });
-            let (commits, app) = (self.clone(), app.clone());
-            tokio::spawn(async move {
-                let _writer = commits.writers.acquire().await;
-                let group = commits.next_group();
-                if !group.is_empty() {
-                    write(&app, group).await;
-                }
-            });
+            self.wake(app);
             committed.receipts.extend(told.await.map_err(ApiError::internal)??);
             committed.wrote = true;
         }
         Ok(committed)
+    }
+
+    /// Lets another writer begin, unless as many write as may: then these take what waits, with no task for each request.
+    fn wake(&self, app: &App) {
+        if let Ok(writer) = Arc::clone(&self.writers).try_acquire_owned() {
+            tokio::spawn(self.clone().write_all(app.clone(), writer));
+        }
+    }
+
+    /// Writes what waits, group after group, until nothing does.
+    async fn write_all(self, app: App, writer: OwnedSemaphorePermit) {
+        let mut group = self.next_group();
+        while !group.is_empty() {
+            // In a task of its own: where one panics, those behind it are written nevertheless.
+            _ = tokio::spawn(write(app.clone(), group)).await;
+            group = self.next_group();
+        }
+        drop(writer);
+        // Who queued after the last look and before the writer went found no writer to begin.
+        if !self.queue().is_empty() {
+            self.wake(&app);
+        }
     }
 
     /// Decodes the first frames, where it holds up nobody, and takes room for what they hold.
@@ -198,7 +213,7 @@ async fn off_threads<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
 
 /// Writes a group and tells everybody. Where the whole fails each request is written alone, so that what stops one does
 /// not stop its neighbours.
-async fn write(app: &App, group: Vec<Job>) {
+async fn write(app: App, group: Vec<Job>) {
     let mut tells = Vec::with_capacity(group.len());
     let (mut arrivals, mut checked) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
     let mut rooms = Vec::with_capacity(group.len());
@@ -209,7 +224,7 @@ async fn write(app: &App, group: Vec<Job>) {
         tells.push(job.tell);
         rooms.push(job.room);
     }
-    match run(app, project, &arrivals, Some(checked)).await {
+    match run(&app, project, &arrivals, Some(checked)).await {
         Ok(receipts) => {
             for (tell, receipts) in tells.into_iter().zip(receipts) {
                 _ = tell.send(Ok(receipts));
@@ -221,7 +236,7 @@ async fn write(app: &App, group: Vec<Job>) {
         }
         Err(_) => {
             for (arrival, tell) in arrivals.chunks(1).zip(tells) {
-                let receipts = run(app, project, arrival, None).await;
+                let receipts = run(&app, project, arrival, None).await;
                 let receipts = receipts.map(|mut all| all.pop().unwrap_or_default());
                 _ = tell.send(receipts.map_err(ApiError::from));
             }

@@ -28,7 +28,7 @@ use fieldmerge_protocol::{AreaId, DeviceId, LogId, ProjectId, RecordClass};
 use fieldmerge_store::{StoreError, Tx, feeds, projects, proofs};
 use tracing::Instrument;
 
-use self::commit::{Committed, Receipted};
+use self::commit::Receipted;
 use self::lives::Judged;
 use self::pull::Pull;
 use self::push::{Arrival, Authors, Proofs, receipts_again};
@@ -93,8 +93,7 @@ async fn take(
     let lost = lost || is_beyond(committed, &heads, &hello);
     app.seen().note(app, id, device, app.now_ms(), hello.telemetry.as_ref().map(telemetry_json));
     let first = First { hello: &hello, takes: !stale && !lost, batch, known, directory };
-    let (pushed, directory) = push(app, authed, intake, answer, first).await?;
-    let Committed { mut receipts, wrote } = pushed;
+    let Pushed { mut receipts, directory, stands } = push(app, authed, intake, answer, first).await?;
 
     let (project, readable, mut heads) = (&directory.project, readable(&directory, device), heads);
     let concerned = concerned(&hello, &readable);
@@ -104,7 +103,7 @@ async fn take(
     let is_due = hello.roster_issued_ms.is_some_and(|issued_ms| roster::is_due(issued_ms, now_ms));
     let is_behind = hello.roster != project.roster_version || is_due;
     let mut roster = None;
-    if wrote || !receipts.is_empty() || !asked.is_empty() || is_behind {
+    if !stands || !asked.is_empty() || is_behind {
         let mut tx = app.store().read().await?;
         receipts.extend(receipts_again(&mut tx, project.id, device, asked).await?);
         heads = feed_heads(&mut tx, project.id, &concerned).await?;
@@ -179,16 +178,25 @@ struct First<'a> {
     directory: Arc<Directory>,
 }
 
+/// What became of the frames of a request.
+struct Pushed {
+    receipts: Receipted,
+    /// As it was when the last of them had been read.
+    directory: Arc<Directory>,
+    /// Whether what was read with the hello still goes with the receipts: nothing was written, nothing looked up later.
+    stands: bool,
+}
+
 /// Has the frames of a request written as they arrive; where they may not be taken they are only read. A request that is
-/// cut keeps what arrived of it. Gives the directory as it was when the last of them had been read, too.
+/// cut keeps what arrived of it.
 async fn push(
     app: &App,
     authed: &AuthedDevice,
     intake: &mut Intake,
     answer: &mut Answer,
     First { hello, takes, mut batch, mut known, mut directory }: First<'_>,
-) -> Result<(Committed, Arc<Directory>), ApiError> {
-    let mut all = Committed::default();
+) -> Result<Pushed, ApiError> {
+    let (mut receipts, mut stands) = (Receipted::new(), true);
     loop {
         let frames = if takes { std::mem::take(&mut batch.frames) } else { Vec::new() };
         let arrival = arrival(app, &directory, Some(authed.device), frames, known);
@@ -200,16 +208,17 @@ async fn push(
             }
             Following::More | Following::Cut(_) => writing.await?,
         };
-        all.receipts.extend(written.receipts);
-        all.wrote |= written.wrote;
+        receipts.extend(written.receipts);
+        stands &= !written.wrote;
         match std::mem::take(&mut batch).then {
-            Following::End => return Ok((all, directory)),
+            Following::End => return Ok(Pushed { receipts, directory, stands }),
             Following::Cut(error) => return Err(error),
             Following::More => {}
         }
         batch = opened(app, authed, intake.batch().await?).await?;
         let mut tx = app.store().read().await?;
         (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
+        stands = false;
         let committed =
             proofs::highest(&mut tx, directory.project.id, authed.device, hello.incarnation).await?;
         tx.rollback().await?;

@@ -9,6 +9,8 @@ use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_tests::synthetic::People;
 use fieldmerge_tests::world::link::Answer;
 use fieldmerge_tests::world::raw::{Author, Post, bundle, token_of};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use crate::place::{Draft, Place, on_both};
 
@@ -17,6 +19,7 @@ on_both!(
     every_truncation_is_refused,
     requests_beyond_the_limits_are_refused,
     only_a_known_device_is_heard,
+    requests_that_wait_to_be_written_have_no_tasks,
 );
 
 fn problem(answer: &Answer) -> (u16, ProblemCode) {
@@ -147,4 +150,31 @@ async fn only_a_known_device_is_heard(place: &Place) {
     let elsewhere = Post { project: ProjectId([9; 16]), ..post };
     assert_eq!(problem(&elsewhere.bundle(&good, &body).await), (404, ProblemCode::NotFound));
     unharmed(place, &mut author).await;
+}
+
+/// A server under constant load has always some requests that wait: what each of them holds beyond its own connection
+/// would never be given back.
+async fn requests_that_wait_to_be_written_have_no_tasks(place: &Place) {
+    const AUTHORS: u8 = 60;
+    let (post, tasks) = (place.post(), tokio::runtime::Handle::current().metrics());
+    let mut requests = Vec::new();
+    for number in 1..=AUTHORS {
+        let mut author = place.author(number).await;
+        let (draft, change) = Draft::worker(&author, place.area(), number, "Rabe");
+        let frame = author.frame(place.core(), &[(draft.id, change)]);
+        requests.push((author, frame));
+    }
+    let before = tasks.num_alive_tasks();
+    let mut pushes: FuturesUnordered<_> = requests
+        .iter()
+        .map(async |(author, frame)| author.push(&post, std::slice::from_ref(frame)).await)
+        .collect();
+    let mut most = 0;
+    while let Some(told) = pushes.next().await {
+        assert_eq!(told.receipt().exceptions, []);
+        // A task for the connection of each request that is not answered, one for its answer, and a few for who writes.
+        most = most.max(tasks.num_alive_tasks().saturating_sub(before + 2 * pushes.len()));
+    }
+    assert!(most < usize::from(AUTHORS) / 2, "{most} tasks more than connections and answers");
+    assert_eq!(place.census().await.holdings.len(), usize::from(AUTHORS));
 }

@@ -135,14 +135,17 @@ impl Engine {
             Input::Want { ticket, hash } => self.want(ticket, hash, turn),
             Input::Export { ticket } => self.begin_export(ticket, None, turn),
             Input::Give { ticket, to } => self.begin_give(ticket, to, turn),
+            // A receipt in a file may have feeds read from their beginning, and may be of another life of the log than a
+            // sync under way is about to prove: that sync does not know.
+            Input::Take { ticket, .. } | Input::Import { ticket, .. } if self.session.is_some() => {
+                turn.done(ticket, Err(Failure::Busy));
+            }
             Input::Take { ticket, contents } => {
                 let staged = self.take_exchange(&contents, turn);
                 self.answer_with(ticket, staged, turn);
             }
             Input::Import { ticket, bytes } => {
-                // A receipt in the file may have feeds read from their beginning, which a sync under way does not know.
-                let staged =
-                    if self.session.is_some() { Err(Failure::Busy) } else { self.import(&bytes, turn) };
+                let staged = self.import(&bytes, turn);
                 self.answer_with(ticket, staged, turn);
             }
             Input::Sync(options) => self.begin_sync(options, turn),

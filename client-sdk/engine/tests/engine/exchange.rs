@@ -210,6 +210,25 @@ fn what_the_server_refused_by_another_road_goes_out_again() {
 }
 
 #[test]
+fn nothing_is_taken_while_a_sync_is_under_way() {
+    let (mut server, [mut a, mut b]) = world(&BOTH);
+    let one = a.create(server.site, "Rakoto");
+    b.import(&a.export()).expect("it is carried");
+    b.sync_well(&mut server);
+    b.set(one, "birth_year", 1980).expect("saved");
+    let contents = b.contents_for(&a);
+    assert!(parts(&contents).iter().any(|part| part.tag == tag::RECEIPTS), "and receipts with it");
+    begin(&mut a);
+    assert_eq!(a.take(&contents), Err(Failure::Busy));
+    a.reopen();
+    assert!(matches!(a.take(&contents), Ok(Outcome::Taken { frames: 1, changes: 1, receipts: 1, .. })));
+    for phone in [&mut a, &mut b] {
+        phone.sync_well(&mut server);
+        agree(&server, phone);
+    }
+}
+
+#[test]
 fn what_waits_for_something_that_is_not_here_is_merged_when_it_comes() {
     let (mut server, [mut a, mut b, mut c]) = world(&BOTH);
     let one = a.create(server.site, "Rakoto");

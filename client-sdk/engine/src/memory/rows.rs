@@ -139,7 +139,7 @@ pub(crate) struct State {
     /// The latest life of the server's log that is known of.
     #[n(22)]
     pub(crate) life: Option<LifeId>,
-    /// Receipts came by file: nothing is known of the life in which they were given.
+    /// Receipts came by file, or in an answer that was not proven: nothing is known of the life in which they were given.
     #[n(23)]
     pub(crate) unsure: Option<bool>,
 }
@@ -257,7 +257,7 @@ pub(crate) struct OutboxRow {
     /// The counter of its first operation: among the changes of a record it grows with causality.
     #[n(10)]
     pub(crate) start_op: u64,
-    /// It was taken out of its log with what it stood on, and waits for a person.
+    /// What it stood on, where it was taken out of its log with that and waits for a person.
     #[n(11)]
     pub(crate) past: Option<LogPast>,
 }

@@ -74,10 +74,8 @@ pub(crate) struct Answer {
     /// The server's clock, and until when a backup holds what it received; they count once the server has signed for them.
     pub(crate) server_ms: Option<i64>,
     pub(crate) backed_up_ms: Option<i64>,
-    /// The log that its positions count in, and the server's clock minus the device's: both count with the first proof.
-    pub(crate) log: Option<(LogId, i64)>,
-    /// The latest life of that log, which counts with them, and whether the device is still unsure then.
-    pub(crate) life: Option<(Option<LifeId>, Option<bool>)>,
+    /// What counts with the first proof, until then.
+    pub(crate) told: Option<Told>,
     /// How many receipts of own frames it held.
     pub(crate) receipts: usize,
     /// The highest frame of this incarnation that the server had.
@@ -86,6 +84,19 @@ pub(crate) struct Answer {
     pub(crate) begun: Option<Begun>,
     /// What is kept of a frame whose whole has not been merged.
     pub(crate) kept: Option<Partial>,
+}
+
+/// What an answer says of the server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// The log that its positions count in.
+    pub(crate) log: LogId,
+    /// The latest life of that log.
+    pub(crate) life: Option<LifeId>,
+    /// Whether the device is unsure after it, see [`crate::memory::rows::State::unsure`].
+    pub(crate) unsure: Option<bool>,
+    /// The server's clock minus the device's.
+    pub(crate) offset_ms: i64,
 }
 
 impl Answer {
@@ -110,8 +121,7 @@ impl Answer {
             roster: None,
             server_ms: None,
             backed_up_ms: None,
-            log: None,
-            life: None,
+            told: None,
             receipts: 0,
             committed: None,
             kept: body.begun.as_ref().map(|begun| begun.name.clone()),
@@ -336,15 +346,12 @@ impl Reading<'_, '_, '_> {
         if !is_signed(self.enrolment, text, signature) {
             return untrusted("answer-not-signed");
         }
-        if let Some((log, offset_ms)) = self.answer.log {
+        if let Some(Told { log, life, unsure, offset_ms }) = self.answer.told.take() {
             let state = &mut self.stage.state;
-            state.log = Some(log);
+            (state.log, state.life, state.unsure) = (Some(log), life, unsure);
             if offset_ms.abs_diff(state.offset_ms) >= MIN_OFFSET_CHANGE_MS {
                 state.offset_ms = offset_ms;
             }
-        }
-        if let Some((life, unsure)) = self.answer.life.take() {
-            (self.stage.state.life, self.stage.state.unsure) = (life, unsure);
         }
         self.answer.unproven_bytes = 0;
         self.answer.proven.extend(self.answer.unproven.drain(..));

@@ -46,7 +46,7 @@ impl Reading<'_, '_, '_> {
         }
         self.answer.receipts += list.receipts.len();
         let state = &mut self.stage.state;
-        if self.answer.life.is_some_and(|(life, _)| life != state.life) {
+        if self.answer.told.is_some_and(|told| told.life != state.life) {
             // Until the answer is proven nobody says in which life they were given.
             state.unsure = Some(true);
         }

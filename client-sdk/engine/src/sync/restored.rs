@@ -7,7 +7,7 @@ use fieldmerge_protocol::ChangeHash;
 use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, changes_digest, decode_body, resolve};
 use fieldmerge_protocol::sync::{Feed, FrameRange, Welcome};
 
-use super::answer::{AfterAnswer, Reading};
+use super::answer::{AfterAnswer, Reading, Told};
 use super::kept;
 use crate::engine::Turn;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
@@ -29,10 +29,14 @@ impl Reading<'_, '_, '_> {
         }
         self.answer.committed = Some(welcome.committed);
         self.answer.server_ms = Some(welcome.now_ms);
-        self.answer.log = Some((welcome.log, welcome.now_ms.saturating_sub(now_ms)));
         self.answer.backed_up_ms = welcome.backed_up_ms;
         // What the device holds was judged by the life that it named, and nothing in this answer is of a later one.
-        self.answer.life = Some((welcome.life, state.unsure.filter(|_| welcome.taken.is_none())));
+        self.answer.told = Some(Told {
+            log: welcome.log,
+            life: welcome.life,
+            unsure: state.unsure.filter(|_| welcome.taken.is_none()),
+            offset_ms: welcome.now_ms.saturating_sub(now_ms),
+        });
         let misses = welcome.taken.is_some_and(|taken| misses(&self.stage, &taken));
         if welcome.lost == Some(true) || misses {
             // Every cursor and every receipt goes with it, so none is ever counted in another log.

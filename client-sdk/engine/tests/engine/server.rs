@@ -22,7 +22,7 @@ use fieldmerge_protocol::sync::{
     Hello, Outcome, ReceiptList, Receipts, Welcome, tag,
 };
 use fieldmerge_protocol::{
-    Actor, AreaId, Change, ChangeHash, DeviceId, LogId, ProjectId, RecordClass, RecordId,
+    Actor, AreaId, Change, ChangeHash, DeviceId, LifeId, LogId, ProjectId, RecordClass, RecordId,
 };
 
 use crate::files::Files;
@@ -57,6 +57,8 @@ pub(crate) struct Server {
     pub(crate) root: AreaId,
     pub(crate) site: AreaId,
     pub(crate) log: LogId,
+    /// The life of the log that it tells.
+    pub(crate) life: Option<LifeId>,
     pub(crate) roster: u64,
     /// Its clock, counted from where the tests begin.
     pub(crate) clock_ms: i64,
@@ -96,6 +98,7 @@ impl Server {
             root: AreaId([2; 16]),
             site: AreaId([3; 16]),
             log: LogId([4; 16]),
+            life: None,
             roster: 1,
             clock_ms: 0,
             devices: BTreeMap::new(),
@@ -179,7 +182,7 @@ impl Server {
             roster,
             lost,
             backed_up_ms: self.backed_up_ms,
-            life: None,
+            life: self.life,
             taken: None,
         };
         Some(self.compose(device, &hello, &hello_bytes, receipts, &welcome))

@@ -3,9 +3,9 @@
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{Effect, Input, Request, SyncEnd, SyncOptions, SyncReport};
 use fieldmerge_model::access::Role;
-use fieldmerge_protocol::LogId;
 use fieldmerge_protocol::bundle::{BundleWriter, Part, PartReader};
-use fieldmerge_protocol::sync::{self, FeedFrame, Finish, Hello, Receipts, Welcome, tag};
+use fieldmerge_protocol::sync::{self, Feed, FeedBody, FeedFrame, Finish, Hello, Receipts, Welcome, tag};
+use fieldmerge_protocol::{LifeId, LogId, RecordClass};
 
 use crate::cuts::many;
 use crate::phone::{NOW_MS, Phone};
@@ -25,6 +25,14 @@ pub(crate) fn begin(phone: &mut Phone) -> Request {
         .into_iter()
         .find_map(|effect| if let Effect::Send(request) = effect { Some(request) } else { None });
     sent.expect("a request")
+}
+
+/// What the phone says first in a sync that it begins.
+fn hello(phone: &mut Phone) -> Hello {
+    let mut reader = PartReader::new(1 << 20);
+    reader.feed(&begin(phone).body);
+    let part = reader.next_part().expect("a bundle").expect("a hello");
+    sync::decode(&part.payload).expect("a hello")
 }
 
 fn report(effects: Vec<Effect>) -> Option<SyncReport> {
@@ -135,12 +143,6 @@ fn who_cuts_an_answer_changes_neither_log_nor_clock() {
     b.create(server.site, "Rabe");
     b.sync_well(&mut server);
     a.sync_well(&mut server);
-    let hello = |phone: &mut Phone| -> Hello {
-        let mut reader = PartReader::new(1 << 20);
-        reader.feed(&begin(phone).body);
-        let part = reader.next_part().expect("a bundle").expect("a hello");
-        sync::decode(&part.payload).expect("a hello")
-    };
     let before = hello(&mut a);
     let request = begin(&mut a);
     let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
@@ -205,6 +207,59 @@ fn what_a_checkpoint_proves_counts_although_the_rest_is_cut() {
     let end = report(c.feed(request.id, &answer, true).expect("no crash")).expect("the sync ends");
     assert_eq!(end.end, SyncEnd::Untrusted { code: "answer-not-signed" });
     assert_eq!((end.received, c.engine.status().cursors.len()), (0, 0));
+}
+
+/// Somebody on the way sends feed frames and never a proof.
+#[test]
+fn an_answer_that_has_too_much_held_is_given_up() {
+    let (server, mut a, _) = pair();
+    let frame = |at: u64| {
+        let feed = Feed { area: server.site, class: RecordClass::Core };
+        let body =
+            FeedBody { compression: 0, dictionary: 0, raw_bytes: 500_000, count: 1, bytes: vec![7; 500_000] };
+        sync::encode(&FeedFrame { feed, from: at, to: at + 1, received_ms: NOW_MS, body: Some(body) })
+    };
+    for (frames, end) in [(4, SyncEnd::Offline), (5, SyncEnd::Untrusted { code: "answer-not-signed" })] {
+        let request = begin(&mut a);
+        let mut writer = BundleWriter::new();
+        for at in 0..frames {
+            writer.part(tag::FEED_FRAME, &frame(at));
+        }
+        let report = report(a.feed(request.id, writer.bytes(), false).expect("no crash")).expect("ends");
+        assert_eq!(report.end, end, "{frames} frames");
+    }
+}
+
+#[test]
+fn the_life_of_a_log_counts_with_the_first_proof_as_cursors_do() {
+    let (mut server, mut a, mut b) = pair();
+    let lives = [1, 2].map(|life| Some(LifeId([life; 8])));
+    server.life = lives[0];
+    b.create(server.site, "Rabe");
+    b.sync_well(&mut server);
+    a.sync_well(&mut server);
+    let before = hello(&mut a);
+    assert_eq!((before.life, before.log, before.unsure), (lives[0], None, None));
+    many(&server, &mut b, 0..200);
+    b.sync_well(&mut server);
+    server.life = lives[1];
+    a.create(server.site, "Rakoto");
+    let mut cut_behind = |tag: u8| {
+        let request = begin(&mut a);
+        let answer = server.answer(a.device, &request.body, NOW_MS).expect("an answer");
+        let mut reader = PartReader::new(1 << 20);
+        reader.feed(&answer);
+        while reader.next_part().expect("parses").expect("it comes").tag != tag {}
+        let at = answer.len() - reader.buffered();
+        a.feed(request.id, &answer[..at], false).expect("no crash");
+        hello(&mut a)
+    };
+    let told = cut_behind(tag::RECEIPTS);
+    assert_eq!((told.life, told.unsure, told.receipted), (lives[0], Some(true), 1));
+    assert_eq!(told.cursors, before.cursors);
+    let proven = cut_behind(tag::CHECKPOINT);
+    assert_eq!((proven.life, proven.unsure), (lives[1], Some(true)), "nobody has said what was taken");
+    assert_ne!(proven.cursors, before.cursors);
 }
 
 #[test]

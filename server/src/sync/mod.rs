@@ -116,21 +116,19 @@ async fn take(
         tx.rollback().await?;
     }
 
-    let (log, backed_up_ms) = (project.log_id, project.backed_up_ms);
-    let told = lost.then_some(true);
-    let welcome = Welcome { log, now_ms, committed, stale, roster, lost: told, backed_up_ms, life, taken };
+    let welcome = Welcome {
+        log: project.log_id,
+        now_ms,
+        committed,
+        stale,
+        roster,
+        lost: lost.then_some(true),
+        backed_up_ms: project.backed_up_ms,
+        life,
+        taken,
+    };
     // Who is told that something was lost reads nothing more of the answer.
-    let cursors = if lost { Vec::new() } else { cursors(&hello, log, readable) };
-    let mut feeds: Vec<(Cursor, u64)> =
-        cursors.into_iter().map(|cursor| (cursor, head(&heads, cursor.feed))).collect();
-    // Most feeds have nothing new: they are not even looked into.
-    feeds.retain(|(cursor, head)| cursor.position < *head);
-    // The feed of a frame that was cut comes first, which is last here: another one might be cut before it. Then what
-    // is urgent: the link may break, and the budget may not suffice.
-    feeds.sort_by_key(|(cursor, _)| {
-        let begun = hello.partial.as_ref().is_some_and(|begun| begun.feed == cursor.feed);
-        (begun, Reverse(cursor.feed.class.urgency()), Reverse(cursor.feed))
-    });
+    let feeds = if lost { Vec::new() } else { to_read(&hello, project.log_id, readable, &heads) };
     let pull = Pull {
         project: project.id,
         feeds,
@@ -273,8 +271,25 @@ pub async fn take_frames(
     Ok((app.commits().commit(app, project, arrival).await?.receipts, directory))
 }
 
-/// The same for the first frames, in the transaction in which the hello is judged: by then this process has a life in the
-/// project's log.
+/// The directory as it is now, and what is known of these frames. A body may take long to arrive, and the
+/// device may have been revoked meanwhile.
+async fn look_again(
+    app: &App,
+    tx: &mut Tx,
+    authed: &AuthedDevice,
+    frames: &[Vec<u8>],
+) -> Result<(Arc<Directory>, Known), ApiError> {
+    let directory = app.directories().get(tx, authed.directory.project.id).await?;
+    let known = Known::of(app, tx, authed.directory.project.id, Some(authed.device), frames).await?;
+    let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
+    match directory.devices.get(&authed.device) {
+        Some(member) if !member.revoked => Ok((directory, known)),
+        _ => Err(ApiError::new(ProblemCode::DeviceRevoked)),
+    }
+}
+
+/// The same for the first frames, and the transaction that read it, in which the hello is judged: by then this process has
+/// a life in the project's log.
 async fn look_first(
     app: &App,
     authed: &AuthedDevice,
@@ -294,23 +309,6 @@ async fn look_first(
         (directory, known) = look_again(app, &mut tx, authed, &batch.frames).await?;
     }
     Ok((tx, directory, known))
-}
-
-/// The directory as it is now, and what is known of these frames. A body may take long to arrive, and the
-/// device may have been revoked meanwhile.
-async fn look_again(
-    app: &App,
-    tx: &mut Tx,
-    authed: &AuthedDevice,
-    frames: &[Vec<u8>],
-) -> Result<(Arc<Directory>, Known), ApiError> {
-    let directory = app.directories().get(tx, authed.directory.project.id).await?;
-    let known = Known::of(app, tx, authed.directory.project.id, Some(authed.device), frames).await?;
-    let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
-    match directory.devices.get(&authed.device) {
-        Some(member) if !member.revoked => Ok((directory, known)),
-        _ => Err(ApiError::new(ProblemCode::DeviceRevoked)),
-    }
 }
 
 /// The feeds that the device may read.
@@ -358,6 +356,26 @@ fn telemetry_json(telemetry: &Telemetry) -> String {
         "clock_offset_ms": telemetry.clock_offset_ms,
     })
     .to_string()
+}
+
+/// The feeds in which there is something new for the device, with where each ends. They are read from the last one on.
+fn to_read(
+    hello: &Hello,
+    log: LogId,
+    readable: Vec<(AreaId, RecordClass)>,
+    heads: &BTreeMap<Feed, u64>,
+) -> Vec<(Cursor, u64)> {
+    let cursors = cursors(hello, log, readable).into_iter();
+    // Most feeds have nothing new: they are not even looked into.
+    let feeds = cursors.map(|cursor| (cursor, head(heads, cursor.feed)));
+    let mut feeds: Vec<(Cursor, u64)> = feeds.filter(|(cursor, head)| cursor.position < *head).collect();
+    // The feed of a frame that was cut comes first, which is last here: another one might be cut before it. Then what
+    // is urgent: the link may break, and the budget may not suffice.
+    feeds.sort_by_key(|(cursor, _)| {
+        let begun = hello.partial.as_ref().is_some_and(|begun| begun.feed == cursor.feed);
+        (begun, Reverse(cursor.feed.class.urgency()), Reverse(cursor.feed))
+    });
+    feeds
 }
 
 /// Where the device stands in each feed that it may read: at the beginning where it names none, or counts the

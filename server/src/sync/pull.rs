@@ -25,7 +25,7 @@ pub struct Pull {
 }
 
 impl Pull {
-    /// The next frames, a page at most; nothing when the device has all, or the budget is spent.
+    /// The next frames, a page of one feed at most; nothing when the device has all, or the budget is spent.
     ///
     /// Each page is a snapshot of its own: positions are given in commit order, so what is committed later stands behind
     /// every position that was read. What was committed since the answer began is left for the next.
@@ -62,7 +62,7 @@ impl Pull {
         Ok(Vec::new())
     }
 
-    /// Reads nothing more of a feed. The device asks again from where it stands.
+    /// Reads nothing more of a feed in this answer.
     pub fn leave_out(&mut self, feed: Feed) {
         self.feeds.retain(|(cursor, _)| cursor.feed != feed);
     }

@@ -165,8 +165,8 @@ impl Answer {
         _ = self.send().await;
     }
 
-    /// Writes feed frames of a page, each behind the dictionary that it needs. Of the one that the device holds the
-    /// beginning of it gets the rest. A feed is left out from the first frame on that nobody could read.
+    /// Writes feed frames of a page, which are of one feed, each behind the dictionary that it needs. Of the one that the
+    /// device holds the beginning of it gets the rest. The feed is left out from the first frame on that nobody could read.
     async fn frames(
         &mut self,
         (signer, hello): (&ServerSigner, &[u8]),
@@ -174,11 +174,7 @@ impl Answer {
         frames: &[FeedFrame],
         holds: &mut Holds,
     ) -> Result<(), ApiError> {
-        let mut left_out = None;
         for frame in frames {
-            if left_out == Some(frame.feed) {
-                continue;
-            }
             let number = frame.body.as_ref().map_or(0, |body| body.dictionary);
             if !self.dictionary(pull.project, number, holds).await? {
                 let error: &dyn std::error::Error = &BundleError::UnknownDictionary(number);
@@ -188,8 +184,7 @@ impl Answer {
                 );
                 self.app.metrics().sync.left_out.inc();
                 pull.leave_out(frame.feed);
-                left_out = Some(frame.feed);
-                continue;
+                break;
             }
             let payload = sync::encode(frame);
             if self.checkpoints.before(payload.len()) {

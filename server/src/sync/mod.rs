@@ -134,6 +134,7 @@ async fn take(
         feeds,
         budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
         own: (!hello.recover.unwrap_or(false)).then_some((device, hello.incarnation)),
+        life: welcome.life,
     };
     let dictionaries = hello.dictionaries.unwrap_or_default().into_iter().collect();
     let holds = Holds { dictionaries, begun: hello.partial };

@@ -1,9 +1,9 @@
 //! Reads what a device lacks, feed by feed, as the frames stand in the store.
 
-use fieldmerge_protocol::ProjectId;
 use fieldmerge_protocol::sync::{Cursor, Feed, FeedBody, FeedFrame};
+use fieldmerge_protocol::{LifeId, ProjectId};
 use fieldmerge_store::segments::{self, SegmentHead, Writer};
-use fieldmerge_store::{Store, StoreError};
+use fieldmerge_store::{Store, StoreError, projects};
 
 use super::tail::Tails;
 
@@ -15,20 +15,22 @@ const PAGE_BYTES: u64 = 512 << 10;
 pub struct Pull {
     /// The project.
     pub project: ProjectId,
-    /// The feeds that the device may read, and how far it has read them, with where each ends: the answer says which life
-    /// of the log was the latest when it ended there.
+    /// The feeds that the device may read, and how far it has read them, with where each ends.
     pub feeds: Vec<(Cursor, u64)>,
     /// How many bytes of bodies may still be sent.
     pub budget_bytes: u64,
     /// The device and incarnation whose own frames are told as ranges only.
     pub own: Option<Writer>,
+    /// The latest life of the log when each feed ended there: no position of a later one is sent.
+    pub life: Option<LifeId>,
 }
 
 impl Pull {
     /// The next frames, a page of one feed at most; nothing when the device has all, or the budget is spent.
     ///
     /// Each page is a snapshot of its own: positions are given in commit order, so what is committed later stands behind
-    /// every position that was read. What was committed since the answer began is left for the next.
+    /// every position that was read. What was committed since the answer began is left for the next; in the same life it
+    /// may come with what was there before.
     pub async fn next_page(&mut self, store: &Store, tails: &Tails) -> Result<Vec<FeedFrame>, StoreError> {
         while let Some((cursor, end)) = self.feeds.last().copied() {
             if self.budget_bytes == 0 {
@@ -38,8 +40,13 @@ impl Pull {
             let limit = PAGE_BYTES.min(self.budget_bytes);
             let mut page =
                 segments::after(&mut tx, self.project, cursor.feed, cursor.position, limit, self.own).await?;
+            let mut within = page.segments.iter().take_while(|(head, _)| head.to <= end).count();
+            if page.segments.get(within).is_some_and(|(head, _)| head.from < end) {
+                // It was joined meanwhile with what came later.
+                let project = projects::find(&mut tx, self.project).await?;
+                within += usize::from(project.is_some_and(|project| project.life == self.life));
+            }
             tx.rollback().await?;
-            let within = page.segments.iter().take_while(|(head, _)| head.to <= end).count();
             page.more &= within == page.segments.len();
             page.segments.truncate(within);
             if let Some((head, Some(body))) = page.segments.first_mut()

@@ -6,7 +6,7 @@ use fieldmerge_engine::SyncEnd;
 use fieldmerge_protocol::bundle::decode_body;
 use fieldmerge_protocol::bundle::{Compression, inflate};
 use fieldmerge_protocol::sync::{Cursor, FeedFrame, Hello};
-use fieldmerge_protocol::{Change, Incarnation, RecordId, Value};
+use fieldmerge_protocol::{Change, Incarnation, LifeId, RecordId, Value};
 use fieldmerge_server::compact::{self, Compacted};
 use fieldmerge_server::sync::pull::Pull;
 use fieldmerge_server::verify::verify;
@@ -27,6 +27,7 @@ on_both!(
     behind_a_cursor_inside_a_segment_comes_what_lies_there,
     a_segment_of_one_writer_stays_its_own,
     pages_go_on_while_segments_are_replaced_beneath_them,
+    an_answer_ends_where_it_began_or_in_the_life_that_it_tells,
     phones_work_while_segments_are_replaced,
     a_segment_that_cannot_be_read_stops_nothing,
     in_the_background_old_segments_are_compacted,
@@ -79,6 +80,17 @@ async fn compact(place: &Place) -> Compacted {
 async fn heads(place: &Place) -> Vec<SegmentHead> {
     let mut tx = place.site.app.store().read().await.expect("a snapshot");
     segments::heads_after(&mut tx, place.site.project, place.core(), 0, 1_000).await.expect("heads")
+}
+
+/// An answer's pull of the feed of workers, from its beginning to an end.
+fn pull_to(place: &Place, end: u64, life: Option<LifeId>) -> Pull {
+    Pull {
+        project: place.site.project,
+        feeds: vec![(Cursor { feed: place.core(), position: 0 }, end)],
+        budget_bytes: u64::MAX,
+        own: None,
+        life,
+    }
 }
 
 /// What an author is sent that stands at a position, under its own or another incarnation.
@@ -200,12 +212,7 @@ async fn pages_go_on_while_segments_are_replaced_beneath_them(place: &Place) {
         author.push(&place.post(), &[frame]).await;
     }
     let app = &place.site.app;
-    let mut pull = Pull {
-        project: place.site.project,
-        feeds: vec![(Cursor { feed: place.core(), position: 0 }, u64::MAX)],
-        budget_bytes: u64::MAX,
-        own: None,
-    };
+    let mut pull = pull_to(place, u64::MAX, None);
     let (mut at, mut pages, mut seen) = (0, 0, Vec::new());
     loop {
         let page = pull.next_page(app.store(), app.tails()).await.expect("a page");
@@ -228,6 +235,28 @@ async fn pages_go_on_while_segments_are_replaced_beneath_them(place: &Place) {
     let heads = heads(place).await;
     assert!(heads.iter().all(|head| head.body_bytes <= 256 << 10), "segments keep to their size: {heads:?}");
     assert!(heads.len() > 4, "what does not fit into one stays apart");
+}
+
+/// Phones are told the life of the log that was the latest when the feeds ended where they end in the answer.
+async fn an_answer_ends_where_it_began_or_in_the_life_that_it_tells(place: &Place) {
+    let mut author = place.author(1).await;
+    let mut life = None;
+    for number in 1..=4 {
+        let (draft, change) = Draft::worker(&author, place.area(), number, "Rabe");
+        let frame = author.frame(place.core(), &[(draft.id, change)]);
+        life = author.push(&place.post(), &[frame]).await.welcome.life;
+    }
+    let read = async |end, life| {
+        let mut pull = pull_to(place, end, life);
+        let page = pull.next_page(place.site.app.store(), place.site.app.tails()).await.expect("a page");
+        assert!(!pull.has_more());
+        page.last().map(|frame| frame.to)
+    };
+    assert_eq!((read(3, life).await, read(9, life).await), (Some(3), Some(4)));
+    compact(place).await;
+    let earlier = Some(LifeId([7; 8]));
+    assert_eq!((read(3, life).await, read(3, earlier).await), (Some(4), None), "joined with what came later");
+    assert_eq!(read(4, earlier).await, Some(4));
 }
 
 async fn phones_work_while_segments_are_replaced(place: &Place) {

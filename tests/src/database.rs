@@ -67,17 +67,17 @@ impl Database {
         }
     }
 
-    /// Runs a statement behind the server's back.
+    /// Runs statements behind the server's back.
     pub async fn tamper(&self, sql: &'static str) {
         match self {
             Self::Sqlite(_) => {
                 let mut connection = SqliteConnection::connect(&self.url()).await.expect("the file opens");
-                sqlx::query(sql).execute(&mut connection).await.expect("the statement runs");
+                sqlx::raw_sql(sql).execute(&mut connection).await.expect("the statements run");
                 connection.close().await.expect("the file closes");
             }
             Self::Postgres(_) => {
                 let mut connection = PgConnection::connect(&self.url()).await.expect("PostgreSQL answers");
-                sqlx::query(sql).execute(&mut connection).await.expect("the statement runs");
+                sqlx::raw_sql(sql).execute(&mut connection).await.expect("the statements run");
             }
         }
     }

@@ -1,15 +1,15 @@
 //! The lives of a log: whoever has heard what a restored server lost notices, and nobody else does.
 
-use fieldmerge_engine::{Input, Outcome, SyncEnd};
+use fieldmerge_engine::{Input, Outcome, SyncEnd, SyncOptions};
 use fieldmerge_protocol::LifeId;
 use fieldmerge_protocol::sync::{Cursor, FrameRange, Hello};
-use fieldmerge_tests::database::{Database, Kind};
+use fieldmerge_tests::database::Database;
 use fieldmerge_tests::world::census::Census;
-use fieldmerge_tests::world::phone::Phone;
+use fieldmerge_tests::world::link::{Link, Reply};
+use fieldmerge_tests::world::phone::{Phone, Step};
 use fieldmerge_tests::world::raw::{Author, Post, Told};
 use fieldmerge_tests::world::site::{START_MS, Site};
 use fieldmerge_tests::world::work::{Ledger, Work};
-use sqlx::Connection;
 
 use crate::place::{BOTH, Draft, Place, WRITES, on_both};
 
@@ -51,21 +51,6 @@ async fn a_life_that_nobody_knows_was_lost(place: &Place) {
     assert_eq!((told.welcome.lost, told.feeds.len()), (Some(true), 0));
 }
 
-/// Runs statements behind a running server's back.
-async fn execute(place: &Place, sql: &'static str) {
-    let url = place.database.url();
-    match place.database.kind() {
-        Kind::Sqlite => {
-            let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("SQLite opens");
-            sqlx::raw_sql(sql).execute(&mut connection).await.expect("the statements run");
-        }
-        Kind::Postgres => {
-            let mut connection = sqlx::PgConnection::connect(&url).await.expect("PostgreSQL answers");
-            sqlx::raw_sql(sql).execute(&mut connection).await.expect("the statements run");
-        }
-    }
-}
-
 async fn a_database_that_goes_back_under_a_server_gets_another_life(place: &Place) {
     let mut author = place.author(1).await;
     let mut other = place.author(2).await;
@@ -73,7 +58,7 @@ async fn a_database_that_goes_back_under_a_server_gets_another_life(place: &Plac
     // The life stays, what it wrote goes: as from a backup that was made when it had just begun.
     let back = "DELETE FROM records; DELETE FROM segments; DELETE FROM proofs; DELETE FROM log_life_heads;
         DELETE FROM feeds;";
-    execute(place, back).await;
+    place.database.tamper(back).await;
     let second = register(&mut other, place, 2).await.welcome.life.expect("a life");
     assert_ne!(second, first, "a feed that ends earlier than the server left it");
     let cursor = Cursor { feed: place.core(), position: 1 };
@@ -81,7 +66,7 @@ async fn a_database_that_goes_back_under_a_server_gets_another_life(place: &Plac
     // Now the life itself is unknown.
     let back = "DELETE FROM log_lives WHERE number = (SELECT MAX(number) FROM log_lives);
         UPDATE projects SET life = (SELECT id FROM log_lives WHERE number = 1);";
-    execute(place, back).await;
+    place.database.tamper(back).await;
     let third = register(&mut other, place, 3).await.welcome.life.expect("a life");
     assert!(third != second && third != first);
 }
@@ -102,8 +87,8 @@ async fn sync(phone: &mut Phone, site: &Site) -> u64 {
 }
 
 impl Restored {
-    /// `before` happens after the backup, and is lost with the server.
-    async fn new(database: &Database, before: impl AsyncFnOnce(&mut Self)) -> (Self, Database) {
+    /// `before` happens after the backup, and is lost with the server; gives what it made.
+    async fn new<T>(database: &Database, before: impl AsyncFn(&mut Self) -> T) -> (Self, T, Database) {
         let site = Site::found(database, 1, &["S1", "S2"]).await;
         let (one, other) = (site.phone("Hery", 1, &WRITES).await, site.phone("Lalao", 2, &WRITES).await);
         let work = [Work::new(1, 0, &site.areas[..1]), Work::new(2, 50_000, &site.areas[..1])];
@@ -115,10 +100,10 @@ impl Restored {
         all.site.app.close().await;
         let backup = database.copy().await;
         all.site = all.site.reopen(database, START_MS + 60_000, 2).await;
-        before(&mut all).await;
+        let made = before(&mut all).await;
         all.site.app.close().await;
         all.site = all.site.reopen(&backup, START_MS + 120_000, 3).await;
-        (all, backup)
+        (all, made, backup)
     }
 
     fn save_both(&mut self, times: usize) {
@@ -143,8 +128,30 @@ impl Restored {
     }
 }
 
+/// On both databases a server goes back to its backup after `before`; after `meanwhile` everybody settles.
+async fn goes_back<T>(before: impl AsyncFn(&mut Restored) -> T, meanwhile: impl AsyncFn(&mut Restored, T)) {
+    for kind in BOTH {
+        // On the heap: the worlds of these tests are large.
+        Box::pin(async {
+            let database = Database::new(kind).await;
+            let (mut world, made, _backup) = Restored::new(&database, &before).await;
+            meanwhile(&mut world, made).await;
+            world.settle().await;
+            world.site.app.close().await;
+        })
+        .await;
+    }
+}
+
 fn ask(phone: &mut Phone, input: impl FnOnce(u64) -> Input) -> Outcome {
     phone.ask(input).expect("phones do not die here").expect("it is done")
+}
+
+/// One phone carries what another one has not sent, and brings it.
+async fn carry(world: &mut Restored) {
+    let out = export(&mut world.one);
+    ask(&mut world.other, |ticket| Input::Import { ticket, bytes: out });
+    sync(&mut world.other, &world.site).await;
 }
 
 fn export(phone: &mut Phone) -> Vec<u8> {
@@ -156,77 +163,71 @@ fn export(phone: &mut Phone) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cursor_that_others_have_overtaken_is_noticed() {
-    for kind in BOTH {
-        let database = Database::new(kind).await;
-        let (mut world, _backup) = Restored::new(&database, async |world| {
-            world.work[1].save(&mut world.other, &mut world.ledger).expect("phones do not die here");
-            sync(&mut world.other, &world.site).await;
-            sync(&mut world.one, &world.site).await;
-        })
-        .await;
-        for _ in 0..9 {
+    let saves = async |world: &mut Restored, times: usize| {
+        for _ in 0..times {
             world.work[1].save(&mut world.other, &mut world.ledger).expect("phones do not die here");
         }
         sync(&mut world.other, &world.site).await;
-        world.settle().await;
-        world.site.app.close().await;
-    }
+    };
+    let before = async |world: &mut Restored| {
+        saves(world, 1).await;
+        sync(&mut world.one, &world.site).await;
+    };
+    goes_back(before, async |world, ()| saves(world, 9).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn receipts_that_came_by_file_do_not_hide_a_loss() {
-    for kind in BOTH {
-        let database = Database::new(kind).await;
-        let mut file = Vec::new();
-        let (mut world, _backup) = Restored::new(&database, async |world| {
-            world.save_both(3);
-            let out = export(&mut world.one);
-            ask(&mut world.other, |ticket| Input::Import { ticket, bytes: out });
-            sync(&mut world.other, &world.site).await;
-            file = export(&mut world.other);
-        })
-        .await;
+    let before = async |world: &mut Restored| {
+        world.save_both(3);
+        carry(world).await;
+        export(&mut world.other)
+    };
+    goes_back(before, async |world, file| {
         // She hears of the restored server first, and then of what the server before it had said.
         let outbox = world.one.engine().outbox().changes.len();
         world.other.sync(&mut world.site.link()).await.expect("phones do not die here");
         ask(&mut world.one, |ticket| Input::Import { ticket, bytes: file });
         assert!(world.one.engine().outbox().changes.len() < outbox, "the file acknowledged something");
-        world.settle().await;
-        world.site.app.close().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn later_frames_that_somebody_carried_do_not_hide_a_loss() {
-    for kind in BOTH {
-        let database = Database::new(kind).await;
-        let (mut world, _backup) = Restored::new(&database, async |world| {
-            world.save_both(2);
-            sync(&mut world.one, &world.site).await;
-        })
-        .await;
+    let before = async |world: &mut Restored| {
         world.save_both(2);
-        let out = export(&mut world.one);
-        ask(&mut world.other, |ticket| Input::Import { ticket, bytes: out });
-        sync(&mut world.other, &world.site).await;
-        world.settle().await;
-        world.site.app.close().await;
-    }
+        sync(&mut world.one, &world.site).await;
+    };
+    goes_back(before, async |world, ()| {
+        world.save_both(2);
+        carry(world).await;
+    })
+    .await;
 }
 
+/// Receipts in an answer that was cut before its proof alarm nobody either, though the life of its log counts for nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_only_began_again_alarms_nobody() {
     for kind in BOTH {
         let database = Database::new(kind).await;
-        let site = Site::found(&database, 1, &["S1", "S2"]).await;
+        let mut site = Site::found(&database, 1, &["S1", "S2"]).await;
         let mut phone = site.phone("Hery", 1, &WRITES).await;
         let (mut work, mut ledger) = (Work::new(1, 0, &site.areas[..1]), Ledger::default());
-        let mut site = site;
         for life in 2..6 {
             work.save(&mut phone, &mut ledger).expect("phones do not die here");
             sync(&mut phone, &site).await;
             site.app.close().await;
             site = site.reopen(&database, START_MS + 60_000, life).await;
+            work.save(&mut phone, &mut ledger).expect("phones do not die here");
+            let begun = phone.drive(Input::Sync(SyncOptions::default())).expect("phones do not die here");
+            let request = Step::of(begun).send.expect("a request");
+            let Reply::Whole(answer) = site.link().post(&request).await else {
+                panic!("no link breaks here")
+            };
+            let cut = Reply::Cut(answer[..answer.len() - 10].to_vec());
+            phone.take(request.id, cut).expect("phones do not die here");
+            assert_eq!(phone.engine().outbox().changes, [], "it was acknowledged");
             sync(&mut phone, &site).await;
         }
         assert_eq!(phone.engine().notices(), []);

@@ -1,4 +1,5 @@
-//! Changes that have waited too long for what they were made on: they go to quarantine, with their reason.
+//! What has waited too long: changes, for what they were made on, go to quarantine with their reason; attachments that
+//! nobody went on with are dropped, and so is what a killed server left of their objects.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::state::App;
 
 /// How often the oldest are looked at.
 const EVERY: Duration = Duration::from_hours(1);
-/// At every so manieth of these times, the first included, the folder of attachments is looked through.
+/// The folder of attachments is looked through in the first round, and each time after so many more.
 const SWEEP_EVERY: u32 = 24;
 
 /// Sets aside, in every project, what has been held for longer than the configuration says. Gives how many changes.
@@ -40,7 +41,7 @@ async fn some_of(app: &App, project: ProjectId) -> Result<usize, StoreError> {
     app.store().write(async |mut tx| expire_held(&mut tx, project, before_ms, now_ms, app.ids()).await).await
 }
 
-/// Does so at once, and every hour until told to stop.
+/// Looks for all of it at once, and every hour until told to stop.
 pub async fn run(app: App, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
     for round in 0_u32.. {

@@ -6,11 +6,11 @@ use fieldmerge_protocol::AttachmentHash;
 use fieldmerge_protocol::limits::MAX_ATTACHMENT_BYTES_A_DAY;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_server::attachments::sweep;
+use fieldmerge_server::sync::expire;
 use fieldmerge_store::attachments;
 use fieldmerge_tests::database::{Kind, folder};
 use fieldmerge_tests::persona::Persona;
 use fieldmerge_tests::server::{Server, refusal};
-
 use reqwest::StatusCode;
 
 use crate::attachments::{hash_of, picture, piece, report, upload};
@@ -71,6 +71,10 @@ async fn what_a_killed_server_left_of_an_object_is_swept_up() {
     let kept = [(hash.clone(), 99), (format!("{hash}#2"), 23), (format!("{hash}#x"), 99), ("x#1".into(), 99)];
     let kept = kept.map(|(name, hours)| beside(&name, hours));
     assert_eq!(sweep::now(&server.app).await.expect("it looks"), 1);
+    assert!(!old.exists());
+    // A server that serves does so by itself.
+    let old = beside(&format!("{hash}#3"), 25);
+    expire::run(server.app.clone(), std::future::ready(())).await;
     assert!(!old.exists());
     assert!(kept.iter().all(|path| path.exists()));
     assert_eq!(report(&server).await.differences, Vec::<String>::new());

@@ -15,7 +15,7 @@ use crate::command::{Fieldmerge, fieldmerge};
 const SERVER: &str = env!("CARGO_BIN_EXE_fieldmerge_under_test");
 
 /// A device in a folder of its own.
-pub struct Phone(pub PathBuf);
+pub struct Phone(PathBuf);
 
 impl Phone {
     fn run(&self, arguments: &[&str]) -> Output {
@@ -23,21 +23,17 @@ impl Phone {
         command.arg("--folder").arg(&self.0).args(arguments).output().expect("the program runs")
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    /// What a command tells people.
+    pub fn says(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {said}");
         String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
     }
 
-    /// What a command tells people.
-    pub fn says(&self, arguments: &[&str]) -> String {
-        self.done(arguments)
-    }
-
     /// What it tells programs.
     pub fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.done(&[&["--json"], arguments].concat())).expect("the output is JSON")
+        serde_json::from_str(&self.says(&[&["--json"], arguments].concat())).expect("the output is JSON")
     }
 
     /// A command that fails says why in a sentence, and its kind by exit code and code.
@@ -129,12 +125,7 @@ async fn two_devices_exchange_without_a_network() {
     let (hery, lalao) = (office.device("Hery", "S1:supervisor"), office.device("Lalao", "S1:supervisor"));
     let third = office.device("Third", "S1:supervisor");
     // They have to know of each other.
-    hery.refuses(
-        &["exchange", "give", "--to", "Lalao", "x"],
-        3,
-        "not-found",
-        "no device of the project is called",
-    );
+    hery.refuses(&give("Lalao", "x"), 3, "not-found", "no device of the project is called");
     hery.json(&["sync"]);
     lalao.json(&["sync"]);
     office.stop().await;

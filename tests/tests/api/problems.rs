@@ -103,8 +103,15 @@ async fn a_slow_body_is_given_up() {
     let config = Config { body_silence: Duration::from_millis(200), ..Config::default() };
     let server = Server::start_with(config, http::router).await;
     let device = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
-    let slow = bundle(&server, &device, stalled(b"FMB".to_vec())).header("content-length", "1000");
-    assert_eq!(refusal(slow).await.1, ProblemCode::RequestTimeout);
+    let slow = |token: String| {
+        let request = server.post(&server.project_url("/sync")).header("content-type", BUNDLE_MEDIA_TYPE);
+        request.bearer_auth(token).header("content-length", "1000").body(stalled(b"FMB".to_vec()))
+    };
+    assert_eq!(refusal(slow(device.token())).await.1, ProblemCode::RequestTimeout);
+    // Nobody knows whose it is: it is waited for no longer.
+    let refused = refusal(slow("x".to_owned()));
+    let refused = tokio::time::timeout(Duration::from_secs(20), refused).await.expect("it is given up, too");
+    assert_eq!(refused.1, ProblemCode::Unauthenticated);
 }
 
 #[tokio::test]

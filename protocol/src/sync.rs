@@ -156,7 +156,7 @@ pub struct FrameRef {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Welcome {
-    /// The server's log: a server that was restored from a backup has a new one.
+    /// The server's log: whoever restores a server may give it a new one.
     #[n(0)]
     pub log: LogId,
     /// The server's clock, milliseconds since the epoch.
@@ -172,9 +172,8 @@ pub struct Welcome {
     /// Who is who and what the device may read and write, when its roster is older than the server's.
     #[n(4)]
     pub roster: Option<Roster>,
-    /// Nothing of this request was taken: the device knows another log, or has a receipt or a cursor beyond what this
-    /// one holds, so the server has lost something. The device starts its cursors at zero, offers again what it
-    /// wrote, and syncs again.
+    /// Nothing of this request was taken: the device has heard what this log does not hold, so the server has lost
+    /// something. The device starts its cursors at zero, offers again what it wrote, and syncs again.
     #[n(5)]
     pub lost: Option<bool>,
     /// A backup that was verified holds all that the server received until then, milliseconds since the epoch: devices
@@ -185,7 +184,7 @@ pub struct Welcome {
     #[n(9)]
     pub life: Option<LifeId>,
     /// The frames of the device that the server took in the life that the device named or before, where that is not the
-    /// latest; all, where the device asks for them.
+    /// latest; all, where the device asks for them. Absent where they are more stretches than a server tells.
     #[n(10)]
     pub taken: Option<Vec<FrameRange>>,
 }

@@ -8,9 +8,9 @@
 //!
 //! A failing world is shrunk to few events and printed. `SEED=17 cargo test -p fieldmerge-tests --test simulation` runs
 //! one again, `SEEDS=5000` more of them, `PHONES=300 STEPS=9000 SEEDS=1` a large one, `SCRIPT=file` a list of events,
-//! `TRACE=1` tells each event. A seed fixes every draw. What it cannot fix is how far a database came in the instant in which the server is killed between two
-//! failpoints, so a world that failed there may need a few runs. A shrunk world that is worth keeping goes into
-//! `kept/`. What happened in all worlds of a run is printed in one line at its end.
+//! `TRACE=1` tells each event. A seed fixes every draw. What it cannot fix is how far a database came in the instant in
+//! which the server is killed between two failpoints, so a world that failed there may need a few runs. A shrunk world
+//! that is worth keeping goes into `kept/`. What happened in all worlds of a run is printed in one line at its end.
 
 mod book;
 mod checks;
@@ -65,7 +65,8 @@ fn a_world_of_thirty_phones_ends_in_agreement() {
     run("thirty phones on SQLite", Kind::Sqlite, 30, 200_000, 1, |_| Size { phones: 30, steps: 900 });
 }
 
-/// Runs the worlds of many seeds, or larger ones where `PHONES` and `STEPS` say so. `phones` is how many there are at most at the beginning of one.
+/// Runs the worlds of many seeds, or larger ones where `PHONES` and `STEPS` say so. `phones` is how many there are at most
+/// at the beginning of one.
 fn run(name: &str, kind: Kind, phones: Id, first: u64, count: u64, size: impl Fn(u64) -> Size + Sync) {
     let set =
         |name: &str| seeds::number(name).map(|number| u32::try_from(number).expect("a number of 32 bits"));

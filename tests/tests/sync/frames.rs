@@ -1,11 +1,13 @@
 //! Frames that are not what they should be, each beside a neighbour that is: the neighbour is taken.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use fieldmerge_protocol::bundle::{Compression, Frame, FrameHeader};
 use fieldmerge_protocol::limits::MAX_FRAME_RAW_BYTES;
 use fieldmerge_protocol::sync::{FrameReceipt, FrameRef, FrameStatus, Hello, short_digest};
 use fieldmerge_protocol::{Incarnation, ProjectId, Value};
+use fieldmerge_store::devices;
 use fieldmerge_tests::world::raw::{Author, Told};
 
 use crate::place::{Draft, Place, on_both};
@@ -15,9 +17,13 @@ on_both!(
     a_frame_that_does_not_open_is_set_aside,
     a_number_that_stands_for_another_frame_is_forked,
     the_same_request_again_changes_nothing,
+    a_request_that_was_taken_before_waits_for_nobody_who_writes,
     a_copy_of_a_device_is_told_so,
     a_number_that_no_database_can_hold_is_set_aside,
 );
+
+/// So long a test waits for what has to come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A frame with one new worker.
 fn good(author: &mut Author, place: &Place, number: u8) -> Vec<u8> {
@@ -164,6 +170,17 @@ async fn the_same_request_again_changes_nothing(place: &Place) {
     // Asked about, they stand as they were told.
     assert_eq!(author.ask(&post, &[1, 2]).await.receipts, told.receipts);
     place.census().await.assert_same_as(&before);
+}
+
+async fn a_request_that_was_taken_before_waits_for_nobody_who_writes(place: &Place) {
+    let mut author = place.author(1).await;
+    let (post, frames) = (place.post(), [good(&mut author, place, 1), good(&mut author, place, 2)]);
+    let told = author.push(&post, &frames).await;
+    let mut writing = place.site.app.store().begin().await.expect("a transaction begins");
+    devices::lock(&mut writing, place.site.project, &[author.device]).await.expect("the author is locked");
+    let again = tokio::time::timeout(PATIENCE, author.push(&post, &frames));
+    assert_eq!(again.await.expect("it is answered meanwhile").receipts, told.receipts);
+    writing.rollback().await.expect("the transaction ends");
 }
 
 async fn a_copy_of_a_device_is_told_so(place: &Place) {

@@ -18,6 +18,8 @@ pub const MAX_HELD_CHANGES: usize = 2_000;
 pub const MAX_CURSORS: usize = 4_096;
 /// The most frames that one hello may ask about again.
 pub const MAX_UNSETTLED: usize = 64;
+/// The most stretches of frame numbers that a request says to be unused.
+pub const MAX_UNUSED: usize = 64;
 /// The most dictionaries that one hello may name.
 pub const MAX_DICTIONARIES: usize = 16;
 /// For how many days a device carries a frame of another one.

@@ -138,6 +138,10 @@ pub struct Hello {
     /// [`Welcome::taken`].
     #[n(17)]
     pub unsure: Option<bool>,
+    /// Numbers of frames of this incarnation, first and last of each stretch, that the device gave out and does not stand by:
+    /// what the server took under them is another copy's.
+    #[n(18)]
+    pub unused: Option<Vec<(u64, u64)>>,
 }
 
 /// A frame by its author's own count.

@@ -85,6 +85,7 @@ impl Persona {
             roster_issued_ms: None,
             life: None,
             unsure: None,
+            unused: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

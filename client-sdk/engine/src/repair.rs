@@ -17,7 +17,7 @@ use fieldmerge_protocol::{Action, Actor, Change, ChangeHash, Incarnation, Record
 
 use crate::doc::{Body, Doc};
 use crate::engine::{Engine, Staged, Turn, new_incarnation};
-use crate::memory::rows::{FrameRow, FrameStanding, OutboxRow, Standing};
+use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::stage::Stage;
 use crate::sync::kept;
 use crate::{Failure, Settlement, exchange};
@@ -27,6 +27,13 @@ type Row = (u64, OutboxRow);
 /// Takes a new incarnation.
 pub(crate) fn begin_incarnation(stage: &mut Stage<'_>, turn: &mut Turn<'_>) {
     stage.state.begin(new_incarnation(turn.rng));
+}
+
+/// The device does not stand by the number of a frame any more: what the server takes under it is another copy's.
+pub(crate) fn disown(stage: &mut Stage<'_>, (incarnation, number): FrameKey, turn: &mut Turn<'_>) {
+    if incarnation == stage.state.incarnation && !stage.state.disown(number) {
+        begin_incarnation(stage, turn);
+    }
 }
 
 /// Another copy of this device writes under this incarnation. Says whether the device had to begin a new one.

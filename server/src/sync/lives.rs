@@ -157,11 +157,15 @@ pub async fn judge(
     hello: &Hello,
 ) -> Result<Judged, StoreError> {
     let lost = Judged { lost: true, taken: None };
-    let Some(named) = hello.life else {
-        return Ok(if hello.log.is_some_and(|log| log != project.log_id) { lost } else { Judged::default() });
-    };
     let is_unsure = hello.unsure.unwrap_or(false);
     let mut until = i64::MAX;
+    let Some(named) = hello.life else {
+        if hello.log.is_some_and(|log| log != project.log_id) {
+            return Ok(lost);
+        }
+        // Its first answer was cut behind the receipts.
+        return if is_unsure { taken(tx, project.id, device, until).await } else { Ok(Judged::default()) };
+    };
     if project.life != Some(named) {
         let Some(number) = lives::number(tx, project.id, project.log_id, named).await? else {
             return Ok(lost);
@@ -178,6 +182,11 @@ pub async fn judge(
     } else if !is_unsure {
         return Ok(Judged::default());
     }
-    let taken = proofs::taken_until(tx, project.id, device, until).await?;
+    taken(tx, project.id, device, until).await
+}
+
+/// The frames of a device that were taken in a life or before.
+async fn taken(tx: &mut Tx, project: ProjectId, device: DeviceId, until: i64) -> Result<Judged, StoreError> {
+    let taken = proofs::taken_until(tx, project, device, until).await?;
     Ok(Judged { lost: false, taken: (taken.len() <= MAX_RANGES).then_some(taken) })
 }

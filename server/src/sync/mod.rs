@@ -25,6 +25,7 @@ use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
 use fieldmerge_protocol::{AreaId, DeviceId, LogId, ProjectId, RecordClass};
+use fieldmerge_store::segments::Own;
 use fieldmerge_store::{StoreError, Tx, feeds, projects, proofs};
 use tracing::Instrument;
 
@@ -129,11 +130,12 @@ async fn take(
     };
     // Who is told that something was lost reads nothing more of the answer.
     let feeds = if lost { Vec::new() } else { to_read(&hello, project.log_id, readable, &heads) };
+    let (incarnation, unused) = (hello.incarnation, hello.unused.unwrap_or_default());
     let pull = Pull {
         project: project.id,
         feeds,
         budget_bytes: hello.budget_bytes.unwrap_or(DEFAULT_ANSWER_BYTES),
-        own: (!hello.recover.unwrap_or(false)).then_some((device, hello.incarnation)),
+        own: (!hello.recover.unwrap_or(false)).then_some(Own { device, incarnation, unused }),
         life: welcome.life,
     };
     let dictionaries = hello.dictionaries.unwrap_or_default().into_iter().collect();
@@ -328,10 +330,10 @@ fn concerned(hello: &Hello, readable: &[(AreaId, RecordClass)]) -> Vec<AreaId> {
 /// Whether the device has a receipt or a cursor beyond this log's end. Then the server was restored from a backup. If more
 /// were taken now, the device could not know any more what of its own is gone.
 fn is_beyond(committed: u64, heads: &BTreeMap<Feed, u64>, hello: &Hello) -> bool {
-    let has_synced = hello.log.is_some() || hello.life.is_some();
-    has_synced
-        && (committed < hello.receipted
-            || hello.cursors.iter().any(|cursor| cursor.position > head(heads, cursor.feed)))
+    let counts = hello.log.is_some() || hello.life.is_some();
+    let beyond = |cursor: &Cursor| cursor.position > head(heads, cursor.feed);
+    // A device may have a receipt before anything was proven to it: its first answer was cut.
+    committed < hello.receipted || (counts && hello.cursors.iter().any(beyond))
 }
 
 async fn feed_heads(

@@ -2,7 +2,7 @@
 
 use fieldmerge_protocol::sync::{Cursor, Feed, FeedBody, FeedFrame};
 use fieldmerge_protocol::{LifeId, ProjectId};
-use fieldmerge_store::segments::{self, SegmentHead, Writer};
+use fieldmerge_store::segments::{self, Own, SegmentHead};
 use fieldmerge_store::{Store, StoreError, projects};
 
 use super::tail::Tails;
@@ -19,8 +19,8 @@ pub struct Pull {
     pub feeds: Vec<(Cursor, u64)>,
     /// How many bytes of bodies may still be sent.
     pub budget_bytes: u64,
-    /// The device and incarnation whose own frames are told as ranges only.
-    pub own: Option<Writer>,
+    /// The device whose own frames are told as ranges only.
+    pub own: Option<Own>,
     /// The latest life of the log when each feed ended there: no position of a later one is sent.
     pub life: Option<LifeId>,
 }
@@ -38,8 +38,9 @@ impl Pull {
             }
             let mut tx = store.read().await?;
             let limit = PAGE_BYTES.min(self.budget_bytes);
+            let own = self.own.as_ref();
             let mut page =
-                segments::after(&mut tx, self.project, cursor.feed, cursor.position, limit, self.own).await?;
+                segments::after(&mut tx, self.project, cursor.feed, cursor.position, limit, own).await?;
             let mut within = page.segments.iter().take_while(|(head, _)| head.to <= end).count();
             if page.segments.get(within).is_some_and(|(head, _)| head.from < end) {
                 // It was joined meanwhile with what came later.

@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::bundle::{BundleError, Part, PartReader};
 use fieldmerge_protocol::limits::{
-    MAX_CURSORS, MAX_DICTIONARIES, MAX_PART_BYTES, MAX_REQUEST_FRAMES, MAX_UNSETTLED,
+    MAX_CURSORS, MAX_DICTIONARIES, MAX_PART_BYTES, MAX_REQUEST_FRAMES, MAX_UNSETTLED, MAX_UNUSED,
 };
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{self, Hello, tag};
@@ -110,6 +110,7 @@ impl Intake {
             sync::decode(&first.payload).map_err(|_| RequestError::Parts("the hello does not parse"))?;
         if hello.cursors.len() > MAX_CURSORS
             || hello.unsettled.as_ref().is_some_and(|asked| asked.len() > MAX_UNSETTLED)
+            || hello.unused.as_ref().is_some_and(|unused| unused.len() > MAX_UNUSED)
             || hello.dictionaries.as_ref().is_some_and(|held| held.len() > MAX_DICTIONARIES)
         {
             return Err(RequestError::Parts("the hello names too many feeds, frames or dictionaries").into());

@@ -49,7 +49,24 @@ crate::sql::declare! {
 const PAGE_SEGMENTS: u32 = 256;
 
 /// A device under one incarnation. A copy of it writes under another, and knows nothing of this one's changes.
-pub type Writer = (DeviceId, Incarnation);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// The device.
+    pub device: DeviceId,
+    /// Its present incarnation.
+    pub incarnation: Incarnation,
+    /// Numbers of frames of this incarnation that are not its own: first and last of each stretch.
+    pub unused: Vec<(u64, u64)>,
+}
+
+impl Own {
+    /// Whether it wrote what comes from this frame.
+    fn wrote(&self, source: Source) -> bool {
+        let is_unused = |(first, last): &(u64, u64)| (*first..=*last).contains(&source.frame);
+        (source.device, source.incarnation) == (self.device, self.incarnation)
+            && !self.unused.iter().any(is_unused)
+    }
+}
 
 /// The frame of one device that a segment came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -177,13 +194,12 @@ pub async fn after(
     feed: Feed,
     position: u64,
     limit_bytes: u64,
-    own: Option<Writer>,
+    own: Option<&Own>,
 ) -> Result<SegmentPage> {
     let mut heads = heads_after(tx, project, feed, position, PAGE_SEGMENTS).await?;
     let full = heads.len() == PAGE_SEGMENTS as usize;
-    let is_own = |head: &SegmentHead| {
-        own.is_some() && head.source.map(|source| (source.device, source.incarnation)) == own
-    };
+    let is_own =
+        |head: &SegmentHead| own.is_some_and(|own| head.source.is_some_and(|source| own.wrote(source)));
     let mut bytes = 0;
     let fitting = heads.iter().take_while(|head| {
         let cost = if is_own(head) { 0 } else { u64::from(head.body_bytes) };
@@ -201,7 +217,7 @@ pub async fn after(
     let segments = heads
         .into_iter()
         .map(|head| {
-            let body = bodies.remove(&head.to);
+            let body = bodies.remove(&head.to).filter(|_| !is_own(&head));
             (head, body)
         })
         .collect();
@@ -277,10 +293,12 @@ async fn bodies(
     feed: Feed,
     position: u64,
     to: u64,
-    own: Option<Writer>,
+    own: Option<&Own>,
 ) -> Result<HashMap<u64, Vec<u8>>> {
+    // Where some of a device's frames are another copy's all are read, which is rare.
+    let left_out = own.filter(|own| own.unused.is_empty());
     let (device, incarnation) =
-        own.map_or((Vec::new(), Vec::new()), |own| (own.0.0.to_vec(), own.1.0.to_vec()));
+        left_out.map_or((Vec::new(), Vec::new()), |own| (own.device.0.to_vec(), own.incarnation.0.to_vec()));
     let query = tx.query(&BODIES).bind(project).bind(feed.area).bind(feed.class);
     let found = query.bind(position).bind(to).bind(device).bind(incarnation).fetch_all::<Body>().await?;
     Ok(found.into_iter().map(|found| (found.to, found.body)).collect())

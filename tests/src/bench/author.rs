@@ -227,6 +227,7 @@ impl Author {
             roster_issued_ms: None,
             life: None,
             unsure: None,
+            unused: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -187,6 +187,7 @@ fn request() -> Vec<u8> {
         roster_issued_ms: None,
         life: None,
         unsure: None,
+        unused: None,
     };
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &sync::encode(&hello)).part(tag::FRAME, &frame(0)).part(tag::END, &[]);

@@ -145,6 +145,7 @@ impl Author {
             roster_issued_ms: None,
             life: None,
             unsure: None,
+            unused: None,
         }
     }
 

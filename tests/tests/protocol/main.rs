@@ -148,6 +148,7 @@ fn the_messages_of_a_sync() {
         roster_issued_ms: None,
         life: None,
         unsure: None,
+        unused: None,
     };
     let welcome = Welcome {
         log: LogId([0x10; 16]),

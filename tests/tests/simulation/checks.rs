@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fieldmerge_engine::{Request, SyncEnd, Table};
-use fieldmerge_protocol::RecordClass;
+use fieldmerge_protocol::{RecordClass, Value};
 use fieldmerge_server::verify::verify;
 use fieldmerge_tests::world::census::{Allowed, Census};
 use fieldmerge_tests::world::link::Reply;
@@ -59,7 +59,15 @@ fn rows_are_what_automerge_makes_of_the_changes(world: &World<'_>) {
 fn nothing_saved_is_lost(world: &World<'_>, census: &Census) {
     let lost = world.ledger.lost(census).into_iter();
     let lost = lost.filter(|kept| !waits(world, kept) && !stays_sealed(world, kept));
-    let lost: Vec<String> = lost.map(|kept| format!("{kept:?}")).collect();
+    let outboxes = |kept: &Kept| {
+        let of = world.members.values().filter(|member| member.phone.label.starts_with(&kept.phone));
+        let waits = of.flat_map(|member| {
+            let waits = member.phone.engine().outbox().changes.into_iter();
+            waits.map(|change| format!("\n  {}: {change:?}", member.phone.label)).collect::<Vec<_>>()
+        });
+        waits.collect::<String>()
+    };
+    let lost: Vec<String> = lost.map(|kept| format!("{kept:?}{}", outboxes(kept))).collect();
     none("nothing saved is lost", &lost);
 }
 
@@ -84,7 +92,9 @@ fn stays_sealed(world: &World<'_>, kept: &Kept) -> bool {
 fn holds(phone: &Phone, mark: &Mark) -> bool {
     match mark {
         Mark::Written(record, path, value) => {
-            states_of_phone(phone).any(|(id, state)| id == *record && state.was_written(path, value))
+            let is_written =
+                states_of_phone(phone).any(|(id, state)| id == *record && state.was_written(path, value));
+            is_written || waits_with(phone, value)
         }
         Mark::Paid(amount) => {
             let is_paid = |id| {
@@ -95,6 +105,14 @@ fn holds(phone: &Phone, mark: &Mark) -> bool {
             logs.flat_map(|(_, replica)| amounts(&replica.entries)).any(|paid| paid == *amount)
         }
     }
+}
+
+/// Whether a change that waits in the outbox writes a text: where another copy's change stands in its place, the record of
+/// the phone is without it.
+fn waits_with(phone: &Phone, value: &Value) -> bool {
+    let Value::Str(text) = value else { return false };
+    let says = |row: &[u8]| row.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    phone.shelf().table(Table::Outbox).any(|(_, row)| says(row))
 }
 
 fn nothing_is_doubled(census: &Census) {

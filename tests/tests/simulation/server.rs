@@ -1,10 +1,10 @@
 //! What happens to the server, and what its operator does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_engine::Table;
 use fieldmerge_protocol::sync::{FrameRange, FrameRef};
-use fieldmerge_protocol::{DeviceId, Incarnation, LogId};
+use fieldmerge_protocol::{DeviceId, LogId};
 use fieldmerge_server::admin::{GrantText, devices, projects};
 use fieldmerge_server::compact;
 use fieldmerge_server::sync::expire;
@@ -91,16 +91,21 @@ impl World<'_> {
         self.begin_life(dice);
     }
 
-    /// The frames that the server holds.
-    fn frames_taken(&self) -> BTreeSet<FrameOf> {
+    /// The frames that the server holds, each with its signature: a copy of a device may have another one of its number.
+    fn frames_taken(&self) -> BTreeMap<FrameOf, Vec<u8>> {
         let devices: BTreeSet<DeviceId> = self.members.values().map(|member| member.device).collect();
         self.life().run(async |site: &Site| {
             let mut tx = site.app.store().read().await.expect("a snapshot can be read");
-            let mut frames = BTreeSet::new();
+            let mut frames = BTreeMap::new();
             for device in devices {
                 let ranges = proofs::taken_until(&mut tx, site.project, device, i64::MAX).await;
                 for FrameRange { incarnation, first, last } in ranges.expect("proofs can be read") {
-                    frames.extend((first..=last).map(|number| (device, FrameRef { incarnation, number })));
+                    let proofs =
+                        proofs::between(&mut tx, site.project, device, incarnation, first, last).await;
+                    for proof in proofs.expect("proofs can be read") {
+                        let frame = FrameRef { incarnation, number: proof.source.frame };
+                        frames.insert((device, frame), proof.signature);
+                    }
                 }
             }
             tx.rollback().await.expect("a snapshot ends");
@@ -117,12 +122,12 @@ impl World<'_> {
 
     /// Whether all that the server holds stands in its backup, or on a phone that offers it again.
     fn can_be_given_back(&self, backup: &ServerBackup) -> bool {
-        let on_phones: BTreeSet<FrameOf> = self
-            .members
-            .values()
-            .flat_map(|member| own_frames(&member.phone).map(|frame| (member.device, frame)))
-            .collect();
-        self.frames_taken().iter().all(|frame| backup.frames.contains(frame) || on_phones.contains(frame))
+        let phones = || self.members.values();
+        self.frames_taken().iter().all(|(of, signature)| {
+            let (device, frame) = of;
+            backup.frames.get(of) == Some(signature)
+                || phones().any(|member| member.device == *device && keeps(&member.phone, *frame, signature))
+        })
     }
 
     /// The server goes back to its backup. What its operator did since is done again, but for what was taken from
@@ -239,14 +244,12 @@ impl World<'_> {
     }
 }
 
-/// The frames of its own that a phone holds, those that it keeps sealed among them.
-fn own_frames(phone: &Phone) -> impl Iterator<Item = FrameRef> {
-    let tables = [Table::Frames, Table::Kept].into_iter();
-    tables.flat_map(|table| phone.shelf().table(table)).map(|(key, _)| {
-        let (incarnation, number) = key.split_first_chunk().expect("frames stand under their incarnation");
-        let number = u64::from_be_bytes(number.try_into().expect("and their number"));
-        FrameRef { incarnation: Incarnation(*incarnation), number }
-    })
+/// Whether a phone keeps its frame of this number: that with this signature, or one that is sealed.
+fn keeps(phone: &Phone, frame: FrameRef, signature: &[u8]) -> bool {
+    let key = [frame.incarnation.0.as_slice(), &frame.number.to_be_bytes()].concat();
+    let row = |table| phone.shelf().table(table).find(|(of, _)| of[..] == key[..]).map(|(_, row)| row);
+    let has_signature = |row: &[u8]| row.windows(signature.len()).any(|bytes| bytes == signature);
+    row(Table::Kept).is_some() || row(Table::Frames).is_some_and(has_signature)
 }
 
 async fn give(site: &Site, device: &str, grant: &str, gives: bool) {

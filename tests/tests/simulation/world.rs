@@ -56,7 +56,7 @@ pub struct ServerBackup {
     /// The same with what was withdrawn before.
     pub ever_granted: BTreeSet<(DeviceId, String)>,
     /// The frames that it holds.
-    pub frames: BTreeSet<FrameOf>,
+    pub frames: BTreeMap<FrameOf, Vec<u8>>,
 }
 
 /// A frame: whose, and which of hers.

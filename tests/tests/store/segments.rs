@@ -2,7 +2,7 @@
 
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{DeviceId, Incarnation};
-use fieldmerge_store::segments::{self, SegmentHead, SegmentPage};
+use fieldmerge_store::segments::{self, Own, SegmentHead, SegmentPage};
 use fieldmerge_store::{StoreError, Tx};
 
 use crate::place::{AREA, DEVICE, FEED, INCARNATION, PROJECT, Place, on_both, segment};
@@ -80,16 +80,29 @@ async fn own_segments_come_without_a_body(place: &Place) {
     let store = place.store().await;
     let mut tx = store.begin().await.expect("begin");
     let all = fill(&mut tx).await;
-    let page =
-        segments::after(&mut tx, PROJECT, FEED, 0, 2_000, Some((DEVICE, INCARNATION))).await.expect("page");
+    let own = Own { device: DEVICE, incarnation: INCARNATION, unused: Vec::new() };
+    let page = segments::after(&mut tx, PROJECT, FEED, 0, 2_000, Some(&own)).await.expect("page");
     // Own segments cost nothing: two bodies of others, and what lies before the third.
     assert_eq!(range(&page), (0, 60, true));
     for ((head, body), (_, expected)) in page.segments.iter().zip(&all) {
         assert_eq!(body.as_ref(), head.source.is_none().then_some(expected));
     }
-    for stranger in [(DeviceId([9; 10]), INCARNATION), (DEVICE, Incarnation([9; 4]))] {
+    let strangers = [
+        Own { device: DeviceId([9; 10]), ..own.clone() },
+        Own { incarnation: Incarnation([9; 4]), ..own.clone() },
+    ];
+    for stranger in &strangers {
         let page = segments::after(&mut tx, PROJECT, FEED, 0, u64::MAX, Some(stranger)).await.expect("page");
         assert!(page.segments.iter().all(|(_, body)| body.is_some()));
+    }
+    // What another copy of the device wrote under numbers that this one does not stand by comes whole.
+    let number = |head: &SegmentHead| head.source.map(|source| source.frame);
+    let first = all.iter().find_map(|(head, _)| number(head)).expect("one is its own");
+    let copy = Own { unused: vec![(first, first)], ..own };
+    let page = segments::after(&mut tx, PROJECT, FEED, 0, u64::MAX, Some(&copy)).await.expect("page");
+    for ((head, body), (_, expected)) in page.segments.iter().zip(&all) {
+        let comes = number(head).is_none_or(|number| number == first);
+        assert_eq!(body.as_ref(), comes.then_some(expected));
     }
 }
 

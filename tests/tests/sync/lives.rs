@@ -14,6 +14,7 @@ use fieldmerge_tests::world::work::{Ledger, Work};
 use crate::place::{BOTH, Draft, Place, WRITES, on_both};
 
 on_both!(
+    who_has_receipts_before_the_first_proof_is_judged_by_them,
     who_names_the_latest_life_is_told_no_more_than_it,
     a_life_that_nobody_knows_was_lost,
     a_database_that_goes_back_under_a_server_gets_another_life,
@@ -42,6 +43,18 @@ async fn who_names_the_latest_life_is_told_no_more_than_it(place: &Place) {
     let told = author.say(&place.post(), &unsure, &[]).await.expect("the request is well formed");
     let all = FrameRange { incarnation: author.incarnation, first: 1, last: 2 };
     assert_eq!(told.welcome.taken, Some(vec![all]));
+}
+
+async fn who_has_receipts_before_the_first_proof_is_judged_by_them(place: &Place) {
+    let mut author = place.author(1).await;
+    register(&mut author, place, 1).await;
+    let unsure = Hello { receipted: 1, unsure: Some(true), ..author.hello() };
+    let told = author.say(&place.post(), &unsure, &[]).await.expect("the request is well formed");
+    let all = FrameRange { incarnation: author.incarnation, first: 1, last: 1 };
+    assert_eq!((told.welcome.lost, told.welcome.taken), (None, Some(vec![all])));
+    let beyond = Hello { receipted: 2, packed: 2, ..author.hello() };
+    let told = author.say(&place.post(), &beyond, &[]).await.expect("the request is well formed");
+    assert_eq!(told.welcome.lost, Some(true), "a receipt that this log never gave");
 }
 
 async fn a_life_that_nobody_knows_was_lost(place: &Place) {

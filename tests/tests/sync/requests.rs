@@ -2,7 +2,9 @@
 
 use fieldmerge_protocol::api::BUNDLE_MEDIA_TYPE;
 use fieldmerge_protocol::bundle::BundleWriter;
-use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_REQUEST_BYTES, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
+use fieldmerge_protocol::limits::{
+    MAX_CURSORS, MAX_REQUEST_BYTES, MAX_REQUEST_FRAMES, MAX_UNSETTLED, MAX_UNUSED,
+};
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
 use fieldmerge_protocol::sync::{self, Cursor, FrameRef, Hello, tag};
 use fieldmerge_protocol::{DeviceId, ProjectId};
@@ -112,6 +114,8 @@ async fn requests_beyond_the_limits_are_refused(place: &Place) {
     let asked = FrameRef { incarnation: author.incarnation, number: 1 };
     let unsettled = Hello { unsettled: Some(vec![asked; MAX_UNSETTLED + 1]), ..author.hello() };
     assert_eq!(problem(&post.bundle(&token, &bundle(&sync::encode(&unsettled), &[])).await), MALFORMED);
+    let unused = Hello { unused: Some(vec![(1, 1); MAX_UNUSED + 1]), ..author.hello() };
+    assert_eq!(problem(&post.bundle(&token, &bundle(&sync::encode(&unused), &[])).await), MALFORMED);
     unharmed(place, &mut author).await;
 }
 

@@ -5,11 +5,12 @@ use fieldmerge_model::types::date::Date;
 use fieldmerge_model::types::entry::Entry;
 use fieldmerge_model::types::record_types;
 use fieldmerge_protocol::sync::Feed;
-use fieldmerge_protocol::{Actor, AreaId, PersonNumber, RecordClass, RecordId, Value};
+use fieldmerge_protocol::{AreaId, PersonNumber, RecordClass, RecordId, Value};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::{Saver, not_built};
 use crate::doc::{Body, Doc};
+use crate::memory::LogKey;
 use crate::{Failure, LogEntry};
 
 /// Entries of one log, with their places in the list that the caller gave.
@@ -37,7 +38,8 @@ impl Saver<'_, '_> {
             let places: Vec<usize> = sheet.entries.iter().map(|(place, _)| *place).collect();
             let entries = sheet.entries.into_iter().map(|(_, entry)| entry).collect();
             let key = (actor, area, sheet.class, sheet.month);
-            let (log, first) = self.write_sheet(key, entries, self.now_ms, 0)?;
+            let log = self.stage.find_log(&key).unwrap_or_else(|| self.new_id());
+            let first = self.write_sheet((log, key), entries, self.now_ms, 0)?;
             for (place, n) in places.into_iter().zip(first..) {
                 saved[place] = Some((log, n));
             }
@@ -45,19 +47,15 @@ impl Saver<'_, '_> {
         saved.into_iter().collect::<Option<_>>().ok_or(Failure::Bug("an entry belongs to no log"))
     }
 
-    /// Writes entries into the log of this key, which is begun if there is none. Gives the number of the first.
+    /// Writes entries into a log, which is begun with this key if there is none. Gives the number of the first.
     pub(crate) fn write_sheet(
         &mut self,
-        key: (Actor, AreaId, RecordClass, SmolStr),
+        (id, (actor, area, class, month)): (RecordId, LogKey),
         entries: Vec<LogEntry>,
         time: i64,
         repairs: u8,
-    ) -> Result<(RecordId, u64), Failure> {
-        let found = self.stage.find_log(&key);
-        let (actor, area, class, month) = key;
-        let id = found.unwrap_or_else(|| self.new_id());
-        let doc = if found.is_some() { self.stage.doc(id)? } else { None };
-        let mut doc = doc.unwrap_or_else(|| Doc::new(id, Feed { area, class }));
+    ) -> Result<u64, Failure> {
+        let mut doc = self.stage.doc(id)?.unwrap_or_else(|| Doc::new(id, Feed { area, class }));
         let Body::Log(log) = &doc.body else { return Err(Failure::Bug("a record was found as a log")) };
         let mut draft = if log.is_empty() {
             let kind = record_types().iter().find(|kind| kind.class == class);
@@ -76,7 +74,7 @@ impl Saver<'_, '_> {
         let change = draft.build(time).map_err(|error| not_built(error, id))?;
         self.stage.save(id, &mut doc, &change, repairs)?;
         self.stage.set_doc(id, Some(doc));
-        Ok((id, first))
+        Ok(first)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use fieldmerge_protocol::limits::MAX_UNUSED;
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{Actor, ChangeHash, Incarnation, LifeId, LogId, RecordId};
 use minicbor::{Decode, Encode};
@@ -142,6 +143,10 @@ pub(crate) struct State {
     /// Receipts came by file, or in an answer that was not proven: nothing is known of the life in which they were given.
     #[n(23)]
     pub(crate) unsure: Option<bool>,
+    /// Numbers of frames of this incarnation that were given out and are not stood by any more, first and last of each
+    /// stretch, in order: another copy of this device may have used them.
+    #[n(24)]
+    pub(crate) unused: Option<Vec<(u64, u64)>>,
 }
 
 impl State {
@@ -165,6 +170,7 @@ impl State {
             dictionary: None,
             life: None,
             unsure: None,
+            unused: None,
         }
     }
 
@@ -192,6 +198,22 @@ impl State {
         self.incarnation = incarnation;
         self.packed = 0;
         self.receipted = 0;
+        self.unused = None;
+    }
+
+    /// Notes that a number of this incarnation is not stood by any more. False if there are too many to tell.
+    pub(crate) fn disown(&mut self, number: u64) -> bool {
+        let unused = self.unused.get_or_insert_default();
+        let at = unused.partition_point(|(first, _)| *first <= number);
+        let joins = |(_, last): &mut (u64, u64)| {
+            let joins = number <= last.saturating_add(1);
+            *last = if joins { number.max(*last) } else { *last };
+            joins
+        };
+        if !unused[..at].last_mut().is_some_and(joins) {
+            unused.insert(at, (number, number));
+        }
+        unused.len() <= MAX_UNUSED
     }
 }
 

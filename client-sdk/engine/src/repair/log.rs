@@ -1,13 +1,16 @@
-//! Writing the entries of a log anew: into the log of the present incarnation, for a log has one writer.
+//! Writing the entries of a log anew: each change into a log of its own, which follows from the change.
+//!
+//! Two copies of a device may hold one refused change, and so may a device before and after it went back to a backup.
+//! Where both write it anew they make the same change under the same number, and the server takes it once.
 
 use std::collections::BTreeMap;
 
 use fieldmerge_model::log;
 use fieldmerge_model::types::entry::{Entry, EntryRef};
-use fieldmerge_protocol::{Action, Change, RecordId, Value};
+use fieldmerge_protocol::{Action, Actor, Change, Incarnation, RecordId, Value};
+use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
-use super::present_actor;
 use crate::doc::{Body, Doc};
 use crate::edit::Saver;
 use crate::engine::Turn;
@@ -65,6 +68,17 @@ impl Past {
     }
 }
 
+/// Where the entries of a change go when they are written anew: the incarnation that writes, and the log.
+fn place_of(row: &OutboxRow) -> (Incarnation, RecordId) {
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(b"fieldmerge-again-v1\0").chain_update(row.hash.0).finalize().into();
+    let (incarnation, random) = digest.split_first_chunk().expect("a digest has 32 bytes");
+    let random = random.first_chunk().expect("and ten after four");
+    let millis = u64::try_from(row.time).unwrap_or_default();
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid();
+    (Incarnation(*incarnation), id.into())
+}
+
 /// Writes the entries of a change again.
 pub(super) fn write_again(
     stage: &mut Stage<'_>,
@@ -76,20 +90,25 @@ pub(super) fn write_again(
 ) -> Result<(), Failure> {
     let month = past.month.clone().ok_or(Failure::Bug("a log without a first change"))?;
     let mut entries = Vec::new();
-    let mut numbers = Vec::new();
-    for (n, bytes) in log::entries(change) {
+    let (incarnation, log) = place_of(row);
+    for ((n, _), place) in log::entries(change).zip(0..) {
+        moved.0.insert((row.record, n), (log, place));
+    }
+    if stage.doc(log)?.is_some() {
+        // Another copy has written them, and this one has read it.
+        return Err(Failure::NothingToWrite);
+    }
+    for (_, bytes) in log::entries(change) {
         let mut entry = Entry::read(row.feed.class, &Value::Bytes(bytes.to_vec()))
             .map_err(|_| Failure::Bug("an own entry does not read"))?;
         let subject = past.persons.get(&u64::from(entry.person())).copied();
         follow(&mut entry, |reference| moved.follow(row.record, reference));
         entries.push(LogEntry { subject: subject.ok_or(Failure::Bug("an entry about nobody"))?, entry });
-        numbers.push(n);
     }
-    let actor = present_actor(stage, row.actor)?;
+    let actor = Actor::new(stage.enrolment()?.device, row.actor.person(), incarnation);
     let key = (actor, row.feed.area, row.feed.class, month);
     let mut saver = Saver { stage, now_ms: turn.now_ms, rng: &mut *turn.rng };
-    let (log, first) = saver.write_sheet(key, entries, row.time, row.repairs.saturating_add(1))?;
-    moved.0.extend(numbers.into_iter().zip(first..).map(|(n, place)| ((row.record, n), (log, place))));
+    saver.write_sheet((log, key), entries, row.time, row.repairs.saturating_add(1))?;
     Ok(())
 }
 

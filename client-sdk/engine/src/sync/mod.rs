@@ -167,7 +167,7 @@ impl Engine {
             session.phase = Phase::Pack;
             let mut stage = Stage::new(&self.memory)?;
             for key in oversized {
-                receipts::pack_again(&mut stage, key, false);
+                receipts::pack_again(&mut stage, key, false, turn);
             }
             let staged = stage.finish()?;
             self.write(staged, Then::Again, turn);

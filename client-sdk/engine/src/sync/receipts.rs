@@ -47,7 +47,7 @@ impl Reading<'_, '_, '_> {
         self.answer.receipts += list.receipts.len();
         let state = &mut self.stage.state;
         if self.answer.told.is_some_and(|told| told.life != state.life) {
-            // Until the answer is proven nobody says in which life they were given.
+            // Until the answer is proven nobody says in which life they were given, or, at first, in which log.
             state.unsure = Some(true);
         }
         let mut applied = Applied { stage: &mut self.stage, report: self.report, turn: self.turn };
@@ -116,7 +116,7 @@ impl Applied<'_, '_, '_> {
             FrameStatus::Quarantined
                 if receipt.code.as_deref() == Some("digest-mismatch") && !frame.full_hashes =>
             {
-                pack_again(self.stage, key, true);
+                pack_again(self.stage, key, true, self.turn);
                 false
             }
             FrameStatus::Quarantined => {
@@ -129,7 +129,7 @@ impl Applied<'_, '_, '_> {
                     // The server sends the one that it has. These changes go without any.
                     self.stage.state.dictionary = None;
                 }
-                pack_again(self.stage, key, true);
+                pack_again(self.stage, key, true, self.turn);
                 false
             }
             FrameStatus::Forked => self.forked(key),
@@ -139,7 +139,7 @@ impl Applied<'_, '_, '_> {
     /// Another copy of this device used this number. Nothing was taken; what the changes themselves are worth the
     /// server says when they come under another one.
     fn forked(&mut self, key: FrameKey) -> bool {
-        pack_again(self.stage, key, false);
+        pack_again(self.stage, key, false, self.turn);
         repair::copy_found(self.stage, key.0, self.turn)
     }
 
@@ -225,7 +225,7 @@ impl Applied<'_, '_, '_> {
 }
 
 /// The changes of a frame that was not taken wait again, for another one.
-pub(crate) fn pack_again(stage: &mut Stage<'_>, key: FrameKey, full_hashes: bool) {
+pub(crate) fn pack_again(stage: &mut Stage<'_>, key: FrameKey, full_hashes: bool, turn: &mut Turn<'_>) {
     let Some(frame) = stage.frame(key).cloned() else { return };
     for number in frame.changes {
         let Some(mut row) = stage.outgoing(number).cloned() else { continue };
@@ -236,4 +236,5 @@ pub(crate) fn pack_again(stage: &mut Stage<'_>, key: FrameKey, full_hashes: bool
         }
     }
     stage.set_frame(key, None);
+    repair::disown(stage, key, turn);
 }

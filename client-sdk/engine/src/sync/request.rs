@@ -244,6 +244,7 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         partial: None,
         life: state.life,
         unsure: state.unsure,
+        unused: state.unused.clone(),
         roster_issued_ms: Some(memory.statement.as_ref().map_or(0, |statement| statement.issued_ms)),
     }
 }

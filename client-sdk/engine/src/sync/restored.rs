@@ -42,7 +42,7 @@ impl Reading<'_, '_, '_> {
             // Every cursor and every receipt goes with it, so none is ever counted in another log.
             let state = &mut self.stage.state;
             (state.log, state.life, state.unsure) = (Some(welcome.log), welcome.life, None);
-            restored(&mut self.stage, welcome.committed, now_ms)?;
+            restored(&mut self.stage, welcome.committed, self.turn)?;
             return Ok(AfterAnswer::Restart);
         }
         // Records are taken off the device by what a roster says, so it counts only once the server has signed for the
@@ -84,7 +84,7 @@ fn misses(stage: &Stage<'_>, taken: &[FrameRange]) -> bool {
 /// The server was restored and has lost what came after its backup: reads every feed from its beginning, and offers
 /// again every own frame, for a carrier may have brought it later ones than it misses. Nothing is known of what else it
 /// holds, so every dependency is named by its whole hash until the outbox is empty.
-fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Failure> {
+fn restored(stage: &mut Stage<'_>, committed: u64, turn: &mut Turn<'_>) -> Result<(), Failure> {
     stage.forget_cursors();
     kept::offer_all(stage);
     attach::offer_again(stage);
@@ -110,6 +110,9 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
         let kept =
             FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, unowed: Some(true), ..frame };
         stage.set_frame(key, (!whole).then_some(kept));
+        if whole {
+            repair::disown(stage, key, turn);
+        }
     }
     let count = offered.len();
     let records = offered.iter().map(|row| row.record).collect();
@@ -124,7 +127,9 @@ fn restored(stage: &mut Stage<'_>, committed: u64, now_ms: i64) -> Result<(), Fa
     }
     stage.state.full_hashes = true;
     stage.state.receipted = stage.state.receipted.min(committed);
-    stage.notify(now_ms, "server-restored", count, records);
+    // The log that the server goes on with may have another roster under the same version.
+    stage.state.roster_unsigned = true;
+    stage.notify(turn.now_ms, "server-restored", count, records);
     Ok(())
 }
 

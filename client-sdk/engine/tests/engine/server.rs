@@ -157,7 +157,8 @@ impl Server {
         let stale = committed > hello.packed;
         let head = |feed: &Feed| self.feeds.get(feed).map_or(0, |changes| changes.len() as u64);
         let beyond = hello.cursors.iter().any(|cursor| cursor.position > head(&cursor.feed));
-        let lost = hello.log.is_some_and(|log| log != self.log || committed < hello.receipted || beyond);
+        let other_log = hello.log.is_some_and(|log| log != self.log || beyond);
+        let lost = other_log || committed < hello.receipted;
         let mut receipts: BTreeMap<DeviceId, Vec<FrameReceipt>> = BTreeMap::new();
         for payload in frames.iter().filter(|_| !stale && !lost) {
             if let Some((author, receipt)) = self.frame(payload) {

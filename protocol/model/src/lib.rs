@@ -14,6 +14,7 @@ pub mod record;
 pub mod replay;
 pub mod typed;
 pub mod types;
+pub mod xpath;
 
 pub use log::LogState;
 pub use record::{Provenance, RecordState, Refusal, Verdict};

@@ -1,0 +1,24 @@
+//! XPath 1.0 as XLSForm uses it, with the functions of ODK XForms.
+
+mod ast;
+mod dependencies;
+mod display;
+mod error;
+mod expr;
+mod function;
+pub mod limits;
+mod location;
+mod moment;
+mod parse;
+mod pattern;
+mod tree;
+mod value;
+mod walk;
+
+pub use ast::Reference;
+pub use dependencies::{Dependencies, Volatile};
+pub use error::{EvalError, ParseError, ParseErrorKind};
+pub use expr::{Expr, ReferenceUse};
+pub use location::{Location, LocationStart, LocationStep};
+pub use tree::{Context, Host, Node, Tree};
+pub use value::{Value, number_text};

@@ -1,7 +1,12 @@
 //! The functions that an expression can call, with what they take. Names and numbers of arguments are checked when
 //! parsing, so an evaluation never meets an unknown function.
 
+use super::ast::Ast;
 use super::dependencies::Volatile;
+use super::error::EvalError;
+use super::evaluate::{Evaluated, Evaluator, Point};
+use super::library::{digest, nodes, number, place, text, time, truth};
+use super::value::Value;
 
 /// No most number of arguments.
 const MANY: u8 = u8::MAX;
@@ -16,10 +21,17 @@ pub(crate) struct Function {
     group: u8,
     /// Which arguments must be sets of nodes, as positions from 0.
     pub(crate) nodes: &'static [usize],
+    /// Whether its value can be a set of nodes.
     pub(crate) returns_nodes: bool,
     /// What the value depends on besides its arguments and the tree.
     pub(crate) volatile: Option<Volatile>,
+    /// Whether it looks at the context node when it has no arguments.
+    pub(crate) sees_context: bool,
+    pub(crate) run: Run,
 }
+
+/// Evaluates a call. The number of arguments was checked when parsing.
+type Run = for<'a> fn(&mut Evaluator<'a, '_>, &'a [Ast], Point) -> Evaluated<Value<'a>>;
 
 /// Two functions are the same when their names are.
 impl PartialEq for Function {
@@ -29,8 +41,19 @@ impl PartialEq for Function {
 }
 
 impl Function {
-    const fn new(name: &'static str, least: u8, most: u8) -> Self {
-        Self { name, least, most, group: 1, nodes: &[], returns_nodes: false, volatile: None }
+    const fn new(name: &'static str, least: u8, most: u8, run: Run) -> Self {
+        let volatile = None;
+        Self {
+            name,
+            least,
+            most,
+            group: 1,
+            nodes: &[],
+            returns_nodes: false,
+            sees_context: false,
+            volatile,
+            run,
+        }
     }
 
     const fn nodes(mut self, nodes: &'static [usize]) -> Self {
@@ -40,6 +63,11 @@ impl Function {
 
     const fn returning_nodes(mut self) -> Self {
         self.returns_nodes = true;
+        self
+    }
+
+    const fn seeing_context(mut self) -> Self {
+        self.sees_context = true;
         self
     }
 
@@ -106,106 +134,106 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-const fn f(name: &'static str, least: u8, most: u8) -> Function {
-    Function::new(name, least, most)
+const fn f(name: &'static str, least: u8, most: u8, run: Run) -> Function {
+    Function::new(name, least, most, run)
 }
 
 /// Every function, grouped as the modules of the library are.
 pub(crate) static FUNCTIONS: [Function; 88] = [
     // Node sets.
-    f("last", 0, 0).volatile(Volatile::Position),
-    f("position", 0, 1).nodes(&[0]).volatile(Volatile::Position),
-    f("count", 1, 1).nodes(&[0]),
-    f("count-non-empty", 1, 1).nodes(&[0]),
-    f("sum", 1, 1).nodes(&[0]),
-    f("id", 1, 1).returning_nodes(),
-    f("name", 0, 1).nodes(&[0]),
-    f("local-name", 0, 1).nodes(&[0]),
-    f("namespace-uri", 0, 1).nodes(&[0]),
-    f("instance", 1, 1).returning_nodes(),
-    f("current", 0, 0).returning_nodes(),
-    f("randomize", 1, 2).nodes(&[0]).returning_nodes().volatile(Volatile::Random),
-    f("indexed-repeat", 3, MANY).grouped(2).nodes(&[0]).returning_nodes(),
-    f("pulldata", 4, 4),
-    f("jr:itext", 1, 1),
-    f("property", 1, 1),
-    f("version", 0, 0),
+    f("last", 0, 0, nodes::last).volatile(Volatile::Position),
+    f("position", 0, 1, nodes::position).nodes(&[0]).volatile(Volatile::Position),
+    f("count", 1, 1, nodes::count_nodes).nodes(&[0]),
+    f("count-non-empty", 1, 1, nodes::count_non_empty).nodes(&[0]),
+    f("sum", 1, 1, nodes::sum).nodes(&[0]),
+    f("id", 1, 1, nodes::id).returning_nodes(),
+    f("name", 0, 1, nodes::name).nodes(&[0]).seeing_context(),
+    f("local-name", 0, 1, nodes::local_name).nodes(&[0]).seeing_context(),
+    f("namespace-uri", 0, 1, nodes::namespace_uri).nodes(&[0]).seeing_context(),
+    f("instance", 1, 1, nodes::instance).returning_nodes(),
+    f("current", 0, 0, nodes::current).returning_nodes(),
+    f("randomize", 1, 2, nodes::randomize).nodes(&[0]).returning_nodes().volatile(Volatile::Random),
+    f("indexed-repeat", 3, MANY, nodes::indexed_repeat).grouped(2).nodes(&[0]).returning_nodes(),
+    f("pulldata", 4, 4, nodes::pulldata),
+    f("jr:itext", 1, 1, nodes::itext),
+    f("property", 1, 1, nodes::property),
+    f("version", 0, 0, nodes::version),
     // Truth.
-    f("boolean", 1, 1),
-    f("not", 1, 1),
-    f("true", 0, 0),
-    f("false", 0, 0),
-    f("lang", 1, 1),
-    f("if", 3, 3),
-    f("coalesce", 2, 2),
-    f("once", 1, 1).volatile(Volatile::Once),
-    f("boolean-from-string", 1, 1),
-    f("checklist", 2, MANY),
-    f("weighted-checklist", 2, MANY).grouped(2),
-    f("depend", 1, MANY),
+    f("boolean", 1, 1, truth::boolean),
+    f("not", 1, 1, truth::not),
+    f("true", 0, 0, |_, _, _| Ok(Value::Bool(true))),
+    f("false", 0, 0, |_, _, _| Ok(Value::Bool(false))),
+    f("lang", 1, 1, truth::lang),
+    f("if", 3, 3, truth::choose).returning_nodes(),
+    f("coalesce", 2, 2, truth::coalesce).returning_nodes(),
+    f("once", 1, 1, truth::once).volatile(Volatile::Once),
+    f("boolean-from-string", 1, 1, truth::boolean_from_string),
+    f("checklist", 2, MANY, truth::checklist),
+    f("weighted-checklist", 2, MANY, truth::weighted_checklist).grouped(2),
+    f("depend", 1, MANY, |ev, arguments, at| ev.value(&arguments[0], at)),
     // Texts.
-    f("string", 0, 1),
-    f("concat", 0, MANY),
-    f("join", 1, MANY),
-    f("starts-with", 2, 2),
-    f("ends-with", 2, 2),
-    f("contains", 2, 2),
-    f("substring", 2, 3),
-    f("substring-before", 2, 2),
-    f("substring-after", 2, 2),
-    f("substr", 2, 3),
-    f("string-length", 0, 1),
-    f("normalize-space", 0, 1),
-    f("translate", 3, 3),
-    f("selected", 2, 2),
-    f("is-selected", 2, 2),
-    f("selected-at", 2, 2),
-    f("count-selected", 1, 1),
-    f("regex", 2, 2),
-    f("jr:choice-name", 2, 2),
-    f("uuid", 0, 1).volatile(Volatile::Uuid),
-    f("digest", 2, 3),
-    f("base64-decode", 1, 1),
-    f("extract-signed", 2, 2),
+    f("string", 0, 1, text::string).seeing_context(),
+    f("concat", 0, MANY, text::concat),
+    f("join", 1, MANY, text::join),
+    f("starts-with", 2, 2, text::starts_with),
+    f("ends-with", 2, 2, text::ends_with),
+    f("contains", 2, 2, text::contains),
+    f("substring", 2, 3, text::substring),
+    f("substring-before", 2, 2, text::substring_before),
+    f("substring-after", 2, 2, text::substring_after),
+    f("substr", 2, 3, text::substr),
+    f("string-length", 0, 1, text::string_length).seeing_context(),
+    f("normalize-space", 0, 1, text::normalize_space).seeing_context(),
+    f("translate", 3, 3, text::translate),
+    f("selected", 2, 2, text::selected),
+    f("is-selected", 2, 2, text::selected),
+    f("selected-at", 2, 2, text::selected_at),
+    f("count-selected", 1, 1, text::count_selected),
+    f("regex", 2, 2, text::regex),
+    f("jr:choice-name", 2, 2, |_, _, _| Err(EvalError::NotNodes("jr:choice-name"))),
+    f("uuid", 0, 1, text::uuid).volatile(Volatile::Uuid),
+    f("digest", 2, 3, digest::digest),
+    f("base64-decode", 1, 1, digest::base64_decode),
+    f("extract-signed", 2, 2, digest::extract_signed),
     // Numbers.
-    f("number", 0, 1),
-    f("floor", 1, 1),
-    f("ceiling", 1, 1),
-    f("round", 1, 2),
-    f("int", 1, 1),
-    f("abs", 1, 1),
-    f("pow", 2, 2),
-    f("log", 1, 1),
-    f("log10", 1, 1),
-    f("exp", 1, 1),
-    f("exp10", 1, 1),
-    f("sqrt", 1, 1),
-    f("sin", 1, 1),
-    f("cos", 1, 1),
-    f("tan", 1, 1),
-    f("asin", 1, 1),
-    f("acos", 1, 1),
-    f("atan", 1, 1),
-    f("atan2", 2, 2),
-    f("pi", 0, 0),
-    f("min", 1, MANY),
-    f("max", 1, MANY),
-    f("random", 0, 0).volatile(Volatile::Random),
+    f("number", 0, 1, number::number).seeing_context(),
+    f("floor", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::floor)),
+    f("ceiling", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::ceil)),
+    f("round", 1, 2, number::round),
+    f("int", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::trunc)),
+    f("abs", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::abs)),
+    f("pow", 2, 2, |ev, arguments, at| number::of_two(ev, arguments, at, f64::powf)),
+    f("log", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::ln)),
+    f("log10", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::log10)),
+    f("exp", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::exp)),
+    f("exp10", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, |number| 10_f64.powf(number))),
+    f("sqrt", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::sqrt)),
+    f("sin", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::sin)),
+    f("cos", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::cos)),
+    f("tan", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::tan)),
+    f("asin", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::asin)),
+    f("acos", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::acos)),
+    f("atan", 1, 1, |ev, arguments, at| number::of_one(ev, arguments, at, f64::atan)),
+    f("atan2", 2, 2, |ev, arguments, at| number::of_two(ev, arguments, at, f64::atan2)),
+    f("pi", 0, 0, |_, _, _| Ok(Value::Number(std::f64::consts::PI))),
+    f("min", 1, MANY, number::min),
+    f("max", 1, MANY, number::max),
+    f("random", 0, 0, number::random).volatile(Volatile::Random),
     // Dates.
-    f("today", 0, 0).volatile(Volatile::Today),
-    f("now", 0, 0).volatile(Volatile::Now),
-    f("date", 1, 1),
-    f("date-time", 1, 1),
-    f("decimal-date-time", 1, 1),
-    f("decimal-time", 1, 1),
-    f("format-date", 2, 2),
-    f("format-date-time", 2, 2),
+    f("today", 0, 0, time::today).volatile(Volatile::Today),
+    f("now", 0, 0, time::now).volatile(Volatile::Now),
+    f("date", 1, 1, time::date),
+    f("date-time", 1, 1, time::date_time),
+    f("decimal-date-time", 1, 1, time::decimal_date_time),
+    f("decimal-time", 1, 1, time::decimal_time),
+    f("format-date", 2, 2, time::format),
+    f("format-date-time", 2, 2, time::format),
     // Places.
-    f("area", 1, 1),
-    f("enclosed-area", 1, 1),
-    f("distance", 1, MANY),
-    f("geofence", 2, 2),
-    f("intersects", 1, 1),
+    f("area", 1, 1, place::area),
+    f("enclosed-area", 1, 1, place::area),
+    f("distance", 1, MANY, place::distance),
+    f("geofence", 2, 2, place::geofence),
+    f("intersects", 1, 1, place::intersects),
 ];
 
 #[cfg(test)]

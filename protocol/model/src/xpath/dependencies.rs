@@ -53,10 +53,16 @@ impl Dependencies {
                     let locations = self.locate(ast, context);
                     self.locations.extend(locations);
                 } else {
-                    arguments.iter().for_each(|argument| self.look(argument, context));
+                    self.look_each(arguments, context);
                 }
             }
             _ => ast.each_child(&mut |child| self.look(child, context)),
+        }
+    }
+
+    fn look_each(&mut self, parts: &[Ast], context: &Location) {
+        for part in parts {
+            self.look(part, context);
         }
     }
 
@@ -74,11 +80,11 @@ impl Dependencies {
                 ("randomize" | "indexed-repeat", [nodes, others @ ..]) => {
                     let seeded = function.name == "randomize" && !others.is_empty();
                     self.volatile.extend(function.volatile.filter(|_| !seeded));
-                    others.iter().for_each(|other| self.look(other, context));
+                    self.look_each(others, context);
                     self.locate(nodes, context)
                 }
                 _ => {
-                    arguments.iter().for_each(|argument| self.look(argument, context));
+                    self.look_each(arguments, context);
                     Vec::new()
                 }
             },

@@ -80,7 +80,7 @@ pub enum ParseErrorKind {
     #[error("${{…}} is not replaced inside of quotes: take it out, and join the parts with concat()")]
     ReferenceInText,
     /// An operator or bracket lacks what should follow it.
-    #[error("something is missing {}: a value, a reference or a function", place(.before))]
+    #[error("something is missing {}: a value, a reference or a function", place(*before))]
     MissingOperand {
         /// What stands there instead; nothing at the end.
         before: Option<char>,
@@ -102,7 +102,7 @@ pub enum ParseErrorKind {
     Pattern(String),
 }
 
-fn place(before: &Option<char>) -> String {
+fn place(before: Option<char>) -> String {
     before.map_or_else(|| "at the end".to_owned(), |char| format!("before {char}"))
 }
 

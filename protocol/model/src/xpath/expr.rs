@@ -112,12 +112,16 @@ impl Resolver<'_> {
                 }
             }
             Ast::Union(parts) => {
-                parts.iter_mut().for_each(|part| self.resolve(part, in_predicate, of_indexed_repeat));
+                for part in parts {
+                    self.resolve(part, in_predicate, of_indexed_repeat);
+                }
             }
             Ast::Negate(operand) | Ast::Regex(operand, _) => self.resolve(operand, in_predicate, false),
             Ast::Chain(first, rest) => {
                 self.resolve(first, in_predicate, false);
-                rest.iter_mut().for_each(|(_, operand)| self.resolve(operand, in_predicate, false));
+                for (_, operand) in rest {
+                    self.resolve(operand, in_predicate, false);
+                }
             }
             Ast::ChoiceName(value, path) => {
                 self.resolve(value, in_predicate, false);
@@ -126,18 +130,24 @@ impl Resolver<'_> {
         }
     }
 
+    fn resolve_predicates(&mut self, predicates: &mut [Ast]) {
+        for predicate in predicates {
+            self.resolve(predicate, true, false);
+        }
+    }
+
     fn resolve_path(&mut self, path: &mut Path, in_predicate: bool, of_indexed_repeat: bool) {
         for step in &mut path.steps {
-            step.predicates.iter_mut().for_each(|predicate| self.resolve(predicate, true, false));
+            self.resolve_predicates(&mut step.predicates);
         }
         match &mut path.start {
             PathStart::Root | PathStart::Context => {}
             PathStart::Filter(inner, predicates) => {
                 self.resolve(inner, in_predicate, of_indexed_repeat);
-                predicates.iter_mut().for_each(|predicate| self.resolve(predicate, true, false));
+                self.resolve_predicates(predicates);
             }
             PathStart::Reference(reference, predicates) => {
-                predicates.iter_mut().for_each(|predicate| self.resolve(predicate, true, false));
+                self.resolve_predicates(predicates);
                 let usage = ReferenceUse { reference, in_predicate, of_indexed_repeat };
                 match (self.locate)(usage).and_then(|location| location.path()) {
                     None => self.missing.push(reference.clone()),

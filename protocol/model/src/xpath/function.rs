@@ -141,7 +141,7 @@ const fn f(name: &'static str, least: u8, most: u8, run: Run) -> Function {
 /// Every function, grouped as the modules of the library are.
 pub(crate) static FUNCTIONS: [Function; 88] = [
     // Node sets.
-    f("last", 0, 0, nodes::last).volatile(Volatile::Position),
+    f("last", 0, 0, |_, _, at| Ok(nodes::last(at))).volatile(Volatile::Position),
     f("position", 0, 1, nodes::position).nodes(&[0]).volatile(Volatile::Position),
     f("count", 1, 1, nodes::count_nodes).nodes(&[0]),
     f("count-non-empty", 1, 1, nodes::count_non_empty).nodes(&[0]),
@@ -151,13 +151,13 @@ pub(crate) static FUNCTIONS: [Function; 88] = [
     f("local-name", 0, 1, nodes::local_name).nodes(&[0]).seeing_context(),
     f("namespace-uri", 0, 1, nodes::namespace_uri).nodes(&[0]).seeing_context(),
     f("instance", 1, 1, nodes::instance).returning_nodes(),
-    f("current", 0, 0, nodes::current).returning_nodes(),
+    f("current", 0, 0, |ev, _, _| Ok(nodes::current(ev))).returning_nodes(),
     f("randomize", 1, 2, nodes::randomize).nodes(&[0]).returning_nodes().volatile(Volatile::Random),
     f("indexed-repeat", 3, MANY, nodes::indexed_repeat).grouped(2).nodes(&[0]).returning_nodes(),
     f("pulldata", 4, 4, nodes::pulldata),
     f("jr:itext", 1, 1, nodes::itext),
     f("property", 1, 1, nodes::property),
-    f("version", 0, 0, nodes::version),
+    f("version", 0, 0, |ev, _, _| Ok(nodes::version(ev))),
     // Truth.
     f("boolean", 1, 1, truth::boolean),
     f("not", 1, 1, truth::not),
@@ -218,10 +218,10 @@ pub(crate) static FUNCTIONS: [Function; 88] = [
     f("pi", 0, 0, |_, _, _| Ok(Value::Number(std::f64::consts::PI))),
     f("min", 1, MANY, number::min),
     f("max", 1, MANY, number::max),
-    f("random", 0, 0, number::random).volatile(Volatile::Random),
+    f("random", 0, 0, |ev, _, _| Ok(number::random(ev))).volatile(Volatile::Random),
     // Dates.
-    f("today", 0, 0, time::today).volatile(Volatile::Today),
-    f("now", 0, 0, time::now).volatile(Volatile::Now),
+    f("today", 0, 0, |ev, _, _| Ok(time::today(ev))).volatile(Volatile::Today),
+    f("now", 0, 0, |ev, _, _| Ok(time::now(ev))).volatile(Volatile::Now),
     f("date", 1, 1, time::date),
     f("date-time", 1, 1, time::date_time),
     f("decimal-date-time", 1, 1, time::decimal_date_time),

@@ -3,6 +3,8 @@
 //! A date, or a moment without an offset, is local time. A number of days counts from 1970-01-01 in UTC, so that
 //! the midnight that begins a day has a fraction wherever local time is not UTC; differences of dates are whole.
 
+use std::fmt::Write as _;
+
 use crate::types::date::{Date, format_moment, parse_moment};
 
 const DAY_MS: f64 = 86_400_000.0;
@@ -71,7 +73,7 @@ pub(crate) fn local_text(ms: i64, offset_minutes: i32) -> Option<String> {
     if offset_minutes != 0 {
         text.pop();
         let (sign, minutes) = (if offset_minutes < 0 { '-' } else { '+' }, offset_minutes.unsigned_abs());
-        text.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+        let _ = write!(text, "{sign}{:02}:{:02}", minutes / 60, minutes % 60);
     }
     Some(text)
 }

@@ -12,7 +12,9 @@ impl Ast {
             Self::Negate(operand) | Self::Regex(operand, _) => visit(operand),
             Self::Chain(first, rest) => {
                 visit(first);
-                rest.iter().for_each(|(_, operand)| visit(operand));
+                for (_, operand) in rest {
+                    visit(operand);
+                }
             }
             Self::ChoiceName(value, path) => {
                 visit(value);
@@ -25,29 +27,14 @@ impl Ast {
     pub(crate) fn each_reference_mut(&mut self, visit: &mut dyn FnMut(&mut Reference)) {
         match self {
             Self::Number(_) | Self::Text(_) => {}
-            Self::Path(path) => {
-                let inside: &mut [Self] = match &mut path.start {
-                    PathStart::Root | PathStart::Context => &mut [],
-                    PathStart::Reference(reference, predicates) => {
-                        visit(reference);
-                        predicates
-                    }
-                    PathStart::Filter(inner, predicates) => {
-                        inner.each_reference_mut(visit);
-                        predicates
-                    }
-                };
-                inside.iter_mut().for_each(|ast| ast.each_reference_mut(visit));
-                let predicates = path.steps.iter_mut().flat_map(|step| &mut step.predicates);
-                predicates.for_each(|ast| ast.each_reference_mut(visit));
-            }
-            Self::Union(parts) | Self::Call(_, parts) => {
-                parts.iter_mut().for_each(|part| part.each_reference_mut(visit));
-            }
+            Self::Path(path) => path.each_reference_mut(visit),
+            Self::Union(parts) | Self::Call(_, parts) => each_reference_mut(parts, visit),
             Self::Negate(operand) | Self::Regex(operand, _) => operand.each_reference_mut(visit),
             Self::Chain(first, rest) => {
                 first.each_reference_mut(visit);
-                rest.iter_mut().for_each(|(_, operand)| operand.each_reference_mut(visit));
+                for (_, operand) in rest {
+                    operand.each_reference_mut(visit);
+                }
             }
             Self::ChoiceName(value, path) => {
                 value.each_reference_mut(visit);
@@ -57,12 +44,35 @@ impl Ast {
     }
 }
 
+fn each_reference_mut(parts: &mut [Ast], visit: &mut dyn FnMut(&mut Reference)) {
+    for part in parts {
+        part.each_reference_mut(visit);
+    }
+}
+
 impl Path {
     /// The predicates at the start of the path.
     pub(crate) fn start_predicates(&self) -> &[Ast] {
         match &self.start {
             PathStart::Root | PathStart::Context => &[],
             PathStart::Reference(_, predicates) | PathStart::Filter(_, predicates) => predicates,
+        }
+    }
+
+    fn each_reference_mut(&mut self, visit: &mut dyn FnMut(&mut Reference)) {
+        match &mut self.start {
+            PathStart::Root | PathStart::Context => {}
+            PathStart::Reference(reference, predicates) => {
+                visit(reference);
+                each_reference_mut(predicates, visit);
+            }
+            PathStart::Filter(inner, predicates) => {
+                inner.each_reference_mut(visit);
+                each_reference_mut(predicates, visit);
+            }
+        }
+        for step in &mut self.steps {
+            each_reference_mut(&mut step.predicates, visit);
         }
     }
 

@@ -57,7 +57,7 @@ impl Forest {
                 _ => {
                     let parent = *open.last().expect("elements stand in documents");
                     let element = tree.add(parent, name, value("relevant").as_deref() == Some("no"));
-                    tree.document_mut()[element as usize].text = after.to_owned();
+                    after.clone_into(&mut tree.document_mut()[element as usize].text);
                     if !tag.ends_with('/') {
                         open.push(element);
                     }

@@ -3,4 +3,5 @@
 mod expressions;
 mod forest;
 mod parsing;
+mod properties;
 mod table;

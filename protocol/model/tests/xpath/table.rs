@@ -4,7 +4,7 @@
 //! otherwise it is the document's element. Expected is a number, a text in single quotes, `true` or `false`, nodes as
 //! `[/data/a /data/b]`, or `!` and a part of the error's sentence.
 
-use fieldmerge_model::xpath::{Context, EvalError, Expr, Node, Tree, Value};
+use fieldmerge_model::xpath::{Context, EvalError, Expr, Node, Value};
 
 use crate::forest::{Fixed, Forest};
 

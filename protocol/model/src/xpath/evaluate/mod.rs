@@ -40,10 +40,10 @@ pub(crate) struct Evaluator<'a, 'h> {
 impl Expr {
     /// The value, seen from a node. References must have been resolved.
     pub fn evaluate<'a>(&'a self, tree: &'a dyn Tree, context: Context<'_>) -> Result<Value<'a>, EvalError> {
-        let offset_minutes = context.host.offset_minutes();
-        let node = context.node;
+        let Context { node, host } = context;
+        let offset_minutes = host.offset_minutes();
         let mut evaluator =
-            Evaluator { tree, host: context.host, current: node, offset_minutes, steps: 0, memo: Vec::new() };
+            Evaluator { tree, host, current: node, offset_minutes, steps: 0, memo: Vec::new() };
         evaluator.value(&self.ast, Point { node, position: 1, size: 1, in_predicate: false })
     }
 }
@@ -54,7 +54,13 @@ impl<'a> Evaluator<'a, '_> {
         Ok(match ast {
             Ast::Number(number) => Value::Number(*number),
             Ast::Text(text) => Value::Text(Cow::Borrowed(text)),
-            Ast::Path(path) => Value::Nodes(self.path(path, at, true)?),
+            Ast::Path(path) => {
+                let mut nodes = self.path(path, at, false)?;
+                let found = !nodes.is_empty();
+                self.keep_relevant(&mut nodes);
+                // A question that is not relevant counts as one without an answer, not as none.
+                if found && nodes.is_empty() { Value::Text(Cow::Borrowed("")) } else { Value::Nodes(nodes) }
+            }
             Ast::Union(parts) => Value::Nodes(self.union(parts, at)?),
             Ast::Negate(operand) => Value::Number(-self.number(operand, at)?),
             Ast::Chain(first, rest) => self.chain(first, rest, at)?,
@@ -157,6 +163,10 @@ impl<'a> Evaluator<'a, '_> {
 
     /// The nodes of an argument that must be a set of nodes.
     pub(super) fn nodes(&mut self, ast: &'a Ast, at: Point, function: &'static str) -> Evaluated<Vec<Node>> {
+        if let Ast::Path(path) = ast {
+            self.step(1)?;
+            return self.path(path, at, true);
+        }
         match self.value(ast, at)? {
             Value::Nodes(nodes) => Ok(nodes),
             _ => Err(EvalError::NotNodes(function)),

@@ -18,7 +18,7 @@ impl<'a> Evaluator<'a, '_> {
             }
             PathStart::Filter(inner, predicates) => {
                 let nodes = match &**inner {
-                    Ast::Path(path) => self.path(path, at, relevant)?,
+                    Ast::Path(path) => self.path(path, at, false)?,
                     inner => self.nodes(inner, at, "[…]")?,
                 };
                 self.filtered(nodes, predicates)?
@@ -30,9 +30,14 @@ impl<'a> Evaluator<'a, '_> {
             nodes = self.step_from(&nodes, step, &mut nested)?;
         }
         if relevant {
-            nodes.retain(|node| node.document != 0 || self.tree.is_relevant(*node));
+            self.keep_relevant(&mut nodes);
         }
         Ok(nodes)
+    }
+
+    /// Leaves out the nodes of the record that are not relevant.
+    pub(super) fn keep_relevant(&self, nodes: &mut Vec<Node>) {
+        nodes.retain(|node| node.document != 0 || self.tree.is_relevant(*node));
     }
 
     pub(super) fn union(&mut self, parts: &'a [Ast], at: Point) -> Evaluated<Vec<Node>> {

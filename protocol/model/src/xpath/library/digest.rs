@@ -38,9 +38,14 @@ pub(crate) fn digest<'a>(ev: &mut Evaluator<'a, '_>, arguments: &'a [Ast], at: P
     };
     match &*encoding {
         "base64" => Ok(built(STANDARD.encode(hash))),
-        "hex" => Ok(built(hash.iter().map(|byte| format!("{byte:02x}")).collect())),
+        "hex" => Ok(built(hex(&hash))),
         _ => Err(EvalError::Argument("digest() knows the encodings base64 and hex".to_owned())),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn decoded(text: &str) -> Option<Vec<u8>> {

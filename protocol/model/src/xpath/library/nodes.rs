@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use super::{Answer, Ast, EvalError, Evaluated, Evaluator, Node, Point, Value, built, count, integer};
 use crate::xpath::value::number_of;
 
-pub(crate) fn last<'a>(_: &mut Evaluator<'a, '_>, _: &'a [Ast], at: Point) -> Answer<'a> {
-    Ok(count(at.size))
+pub(crate) fn last<'a>(at: Point) -> Value<'a> {
+    count(at.size)
 }
 
 /// With an argument: the position of its first node among the siblings of the same name, relevant or not; NaN if
@@ -87,8 +87,8 @@ pub(crate) fn instance<'a>(ev: &mut Evaluator<'a, '_>, arguments: &'a [Ast], at:
     Ok(Value::Nodes(vec![document(ev, &name)?]))
 }
 
-pub(crate) fn current<'a>(ev: &mut Evaluator<'a, '_>, _: &'a [Ast], _: Point) -> Answer<'a> {
-    Ok(Value::Nodes(vec![ev.current]))
+pub(crate) fn current<'a>(ev: &Evaluator<'a, '_>) -> Value<'a> {
+    Value::Nodes(vec![ev.current])
 }
 
 /// `pulldata(file, column, key column, key)` = `instance(file)/root/item[key column = key]/column`
@@ -133,7 +133,7 @@ pub(crate) fn indexed_repeat<'a>(ev: &mut Evaluator<'a, '_>, arguments: &'a [Ast
         ev.step(repeats.len() as u64)?;
         let inside =
             repeats.into_iter().filter(|repeat| chosen.is_none_or(|outer| is_inside(ev, *repeat, outer)));
-        let place = integer(index).and_then(|index| usize::try_from(index - 1).ok());
+        let place = integer(index).and_then(|index| usize::try_from(index.saturating_sub(1)).ok());
         #[expect(clippy::float_cmp, reason = "an index is a whole number or none")]
         let place = place.filter(|_| index == index.trunc());
         chosen = place.and_then(|place| inside.into_iter().nth(place));
@@ -213,6 +213,6 @@ pub(crate) fn property<'a>(ev: &mut Evaluator<'a, '_>, arguments: &'a [Ast], at:
     Ok(built(ev.host.property(&name).unwrap_or_default()))
 }
 
-pub(crate) fn version<'a>(ev: &mut Evaluator<'a, '_>, _: &'a [Ast], _: Point) -> Answer<'a> {
-    Ok(built(ev.host.form_version()))
+pub(crate) fn version<'a>(ev: &mut Evaluator<'a, '_>) -> Value<'a> {
+    built(ev.host.form_version())
 }

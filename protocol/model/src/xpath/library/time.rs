@@ -4,15 +4,15 @@ use super::{Answer, Ast, Evaluated, Evaluator, Point, Value, built};
 use crate::types::date::Date;
 use crate::xpath::moment;
 
-pub(crate) fn today<'a>(ev: &mut Evaluator<'a, '_>, _: &'a [Ast], _: Point) -> Answer<'a> {
+pub(crate) fn today<'a>(ev: &mut Evaluator<'a, '_>) -> Value<'a> {
     let now = ev.host.now();
     let date = moment::local_date(now, ev.offset_minutes);
-    Ok(built(date.map(|date| date.to_string()).unwrap_or_default()))
+    built(date.map(|date| date.to_string()).unwrap_or_default())
 }
 
-pub(crate) fn now<'a>(ev: &mut Evaluator<'a, '_>, _: &'a [Ast], _: Point) -> Answer<'a> {
+pub(crate) fn now<'a>(ev: &mut Evaluator<'a, '_>) -> Value<'a> {
     let now = ev.host.now();
-    Ok(built(moment::local_text(now, ev.offset_minutes).unwrap_or_default()))
+    built(moment::local_text(now, ev.offset_minutes).unwrap_or_default())
 }
 
 /// What a value says of time.

@@ -25,7 +25,7 @@ pub enum ParseErrorKind {
     #[error("the expression is nested deeper than {MAX_DEPTH} levels: split it into several calculations")]
     TooDeep,
     /// No function has that name.
-    #[error("there is no function {name}(){}", nearest.map(|near| format!(": did you mean {near}()?")).unwrap_or_default())]
+    #[error("there is no function {name}(){}", meant(*nearest))]
     UnknownFunction {
         /// The name as written.
         name: String,
@@ -100,6 +100,10 @@ pub enum ParseErrorKind {
     /// A pattern of `regex()` that cannot be used; the text says why.
     #[error("{0}")]
     Pattern(String),
+}
+
+fn meant(nearest: Option<&str>) -> String {
+    nearest.map(|near| format!(": did you mean {near}()?")).unwrap_or_default()
 }
 
 fn place(before: Option<char>) -> String {

@@ -34,10 +34,10 @@
 //! | several nodes as one value | the first | an error | the first |
 //! | missing nodes `= ''` | false; true if not relevant | true | false |
 //! | irrelevant nodes | left out; alone, an empty text | left out | stay, with an empty text |
-//! | positions on reverse axes, `(path)[1]` | XPath sections 2.4 and 3.3 | no such axes | document order; not filtered |
+//! | positions on reverse axes, `(path)[1]` | XPath sections 2.4, 3.3 | no such axes | document order; no filter |
 //! | `sum()` | NaN if one is no number; 0 of nothing | passes over what is no number | NaN of nothing |
 //! | `min()`, `max()` | NaN if one is no number | passes it over | NaN |
-//! | `round()` of a half | up: `-2.5` to `-2`; of decimal digits: 1.005 to 1.01 | the same | away from zero; 1.005 to 1 |
+//! | `round()` of a half | up, `-2.5` to `-2`; 1.005 to 1.01 | the same | away from zero; 1.005 to 1 |
 //! | `coalesce()` | NaN is empty | NaN is empty | NaN is a text |
 //! | `regex()` | the whole text must match; no lookaround, no back-references | the whole text | any part |
 //! | `date()` | a date, whatever it was given | a date | keeps the time of a moment; a number is a UTC midnight |

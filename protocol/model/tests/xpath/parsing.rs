@@ -254,7 +254,12 @@ proptest! {
     }
 
     #[test]
-    fn no_near_expression_panics(text in expression(), at in 0_usize..200, cut in 0_usize..4, put in "[-\"'()\\[\\]${}#|/.*,= a0]{0,3}") {
+    fn no_near_expression_panics(
+        text in expression(),
+        at in 0_usize..200,
+        cut in 0_usize..4,
+        put in "[-\"'()\\[\\]${}#|/.*,= a0]{0,3}",
+    ) {
         let mut chars: Vec<char> = text.chars().collect();
         let at = at % (chars.len() + 1);
         let end = (at + cut).min(chars.len());

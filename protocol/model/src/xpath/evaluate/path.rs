@@ -120,8 +120,8 @@ impl<'a> Evaluator<'a, '_> {
         self.step(seen as u64)
     }
 
-    /// Follows nodes from one to the next, keeps those that pass the test and says how many it saw. Each counts, so that a walk ends even
-    /// in a tree that has a ring.
+    /// Follows nodes from one to the next, keeps those that pass the test and says how many it saw. Each counts, so
+    /// that a walk ends even in a tree that has a ring.
     fn walk(
         &self,
         mut next: Option<Node>,

@@ -48,7 +48,7 @@ crate::sql::declare! {
 /// How many segments a page holds at most, whatever their size.
 const PAGE_SEGMENTS: u32 = 256;
 
-/// A device under one incarnation. A copy of it writes under another, and knows nothing of this one's changes.
+/// What a device wrote itself, under its present incarnation. Until a copy of it is found out both write under one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
     /// The device.

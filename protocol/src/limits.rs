@@ -60,6 +60,8 @@ pub const MAX_EXCHANGE_FRAMES: usize = 4_096;
 pub struct Limits {
     /// The most bytes of one request body.
     pub max_request_bytes: usize,
+    /// The most bytes of one part of a body.
+    pub max_part_bytes: usize,
     /// The most changes in a pushed frame.
     pub max_frame_changes: usize,
     /// The most bytes of a pushed frame before compression.
@@ -68,6 +70,14 @@ pub struct Limits {
     pub max_request_frames: usize,
     /// The most frames that a device may ask about at a time.
     pub max_asked_frames: usize,
+    /// The most feeds that a device may name in one request.
+    pub max_cursors: usize,
+    /// The most stretches of frame numbers that a request may give up.
+    pub max_unused: usize,
+    /// The most dictionaries that a device may name in one request.
+    pub max_dictionaries: usize,
+    /// For how many days a device carries a frame of another one.
+    pub max_carried_days: i64,
     /// How long the body of a sync may bring less than a KiB, in seconds.
     pub max_body_silence_seconds: u64,
     /// How long the answer of a sync may be silent, in seconds.
@@ -88,6 +98,8 @@ pub struct Limits {
     pub unfinished_attachment_seconds: i64,
     /// How long a device's token may live, in seconds.
     pub max_token_seconds: i64,
+    /// How far a device's clock may differ after it has learned the offset, in seconds.
+    pub max_clock_skew_seconds: i64,
     /// The most operations in a change.
     pub max_change_operations: usize,
     /// The most bytes of a path.
@@ -98,10 +110,15 @@ impl Limits {
     /// The limits of this build.
     pub const CURRENT: Self = Self {
         max_request_bytes: MAX_REQUEST_BYTES,
+        max_part_bytes: MAX_PART_BYTES,
         max_frame_changes: MAX_FRAME_CHANGES,
         max_frame_raw_bytes: MAX_FRAME_RAW_BYTES,
         max_request_frames: MAX_REQUEST_FRAMES,
         max_asked_frames: MAX_UNSETTLED,
+        max_cursors: MAX_CURSORS,
+        max_unused: MAX_UNUSED,
+        max_dictionaries: MAX_DICTIONARIES,
+        max_carried_days: MAX_CARRIED_DAYS,
         max_body_silence_seconds: MAX_BODY_SILENCE_SECONDS,
         max_answer_silence_seconds: MAX_ANSWER_SILENCE_SECONDS,
         max_held_changes: MAX_HELD_CHANGES,
@@ -112,6 +129,7 @@ impl Limits {
         max_attachment_bytes_a_day: MAX_ATTACHMENT_BYTES_A_DAY,
         unfinished_attachment_seconds: UNFINISHED_ATTACHMENT_SECONDS,
         max_token_seconds: MAX_TOKEN_SECONDS,
+        max_clock_skew_seconds: MAX_CLOCK_SKEW_SECONDS,
         max_change_operations: crate::change::MAX_OPS,
         max_path_bytes: crate::Path::MAX_BYTES,
     };

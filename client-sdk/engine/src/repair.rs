@@ -298,7 +298,7 @@ fn present_actor(stage: &Stage<'_>, actor: Actor) -> Result<Actor, Failure> {
 }
 
 /// Frames whose changes have all left the outbox are done with. One that has a receipt is kept, for it may hold changes
-/// that the server took.
+/// that the server took; the number of another is free for another copy.
 fn settle_frames(stage: &mut Stage<'_>, turn: &mut Turn<'_>) {
     for key in stage.frame_keys() {
         let Some(frame) = stage.frame(key).cloned() else { continue };
@@ -312,6 +312,9 @@ fn settle_frames(stage: &mut Stage<'_>, turn: &mut Turn<'_>) {
         }
         let kept = FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, ..frame };
         stage.set_frame(key, (received && !secret).then_some(kept));
+        if !received {
+            disown(stage, key, turn);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ fn hold(text: &str) {
 kept!(
     a_clock_that_was_set_back_by_a_life_is_told_the_time,
     a_copy_reads_what_stands_under_a_number_that_it_gave_up,
+    a_copy_reads_what_stands_under_a_number_that_it_keeps_sealed,
     a_copy_reads_what_stands_under_a_number_that_was_offered_again,
     a_cursor_that_others_have_overtaken_is_noticed,
     a_refused_payment_is_written_anew_once_by_two_copies,

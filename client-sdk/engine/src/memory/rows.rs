@@ -215,6 +215,11 @@ impl State {
         }
         unused.len() <= MAX_UNUSED
     }
+
+    /// Notes that no number of this incarnation so far is stood by any more.
+    pub(crate) fn disown_all(&mut self) {
+        self.unused = (self.packed > 0).then(|| vec![(1, self.packed)]);
+    }
 }
 
 /// Where an outgoing change stands.

@@ -110,10 +110,8 @@ fn restored(stage: &mut Stage<'_>, committed: u64, turn: &mut Turn<'_>) -> Resul
         let kept =
             FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, unowed: Some(true), ..frame };
         stage.set_frame(key, (!whole).then_some(kept));
-        if whole {
-            repair::disown(stage, key, turn);
-        }
     }
+    stage.state.disown_all();
     let count = offered.len();
     let records = offered.iter().map(|row| row.record).collect();
     // What waits now may depend on what is offered again, so it goes behind.

@@ -74,6 +74,11 @@ impl Doc {
 
     /// Who wrote the change with this hash, and as which number.
     pub(crate) fn author(&self, hash: &ChangeHash) -> Option<(Actor, u64)> {
+        self.changes().find(|(.., known)| known == hash).map(|(actor, seq, _)| (actor, seq))
+    }
+
+    /// Every change: who wrote it, as which number, and its hash; of each author the last first.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (Actor, u64, ChangeHash)> {
         let authors: Vec<(Actor, u64)> = match &self.body {
             Body::Record(state) => state.actors().collect(),
             Body::Log(log) => {
@@ -81,7 +86,8 @@ impl Doc {
             }
         };
         let named = |(actor, last)| (1..=last).rev().map(move |seq| (actor, seq));
-        authors.into_iter().flat_map(named).find(|(actor, seq)| self.find(*actor, *seq) == Some(*hash))
+        let found = |(actor, seq)| Some((actor, seq, self.find(actor, seq)?));
+        authors.into_iter().flat_map(named).filter_map(found)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -174,7 +174,8 @@ fn rows_from(stage: &Stage<'_>, record: RecordId, from: u64) -> Vec<Row> {
 }
 
 /// Takes these changes out of a record and writes them again, but for one that a person gave up (`chosen`), and for
-/// those that a person has yet to settle.
+/// those that a person has yet to settle. With one that a person has written again comes what a restored server lost of
+/// others' work beneath it.
 fn redo(
     stage: &mut Stage<'_>,
     turn: &mut Turn<'_>,
@@ -186,24 +187,21 @@ fn redo(
     let Some(first) = rows.first() else { return Ok(0) };
     let feed = first.1.feed;
     let doc = stage.doc(record)?.unwrap_or_else(|| Doc::new(record, feed));
-    let leave_out: BTreeSet<ChangeHash> = rows.iter().map(|(_, row)| row.hash).collect();
-    let (base, kept) = without(stage, record, &doc, &leave_out)?;
+    let again = chosen.filter(|(_, how)| *how == Settlement::Repair);
+    let doubted = again.map_or_else(|| Ok(Vec::new()), |_| exchange::doubted(stage, record))?;
+    let lost = doubted.iter().map(|stored| stored.hash);
+    let leave_out: BTreeSet<ChangeHash> = rows.iter().map(|(_, row)| row.hash).chain(lost).collect();
+    let kept = take_out(stage, record, &doc, &rows, &leave_out)?;
     let mut past = log::Past::of(&doc);
-    if past.is_some() {
-        for (_, row) in &rows {
-            // Where another copy's change stands under the same number, its entries stay.
-            if doc.find(row.actor, row.seq).is_none_or(|hash| hash == row.hash) {
-                stage.drop_entries(record, row.seq);
-            }
+    let mut count = 0;
+    for stored in doubted.iter().filter(|stored| !kept.contains(&stored.hash)) {
+        let row = OutboxRow { time: stored.change.time, ..first.1.clone() };
+        match write_again(stage, record, &row, &stored.change) {
+            Ok(()) => count += 1,
+            Err(Failure::NothingToWrite) => {}
+            Err(failure) => return Err(failure),
         }
     }
-    if base.is_empty() {
-        stage.forget(record);
-    } else {
-        stage.set_doc(record, Some(base));
-    }
-    exchange::sweep(stage, record)?;
-    let mut count = 0;
     for (number, row) in rows {
         let change = Change::decode(&row.change).map_err(|_| Failure::Bug("an own change does not read"))?.0;
         if let Some(past) = &mut past {
@@ -240,6 +238,32 @@ fn redo(
         }
     }
     Ok(count)
+}
+
+/// Takes changes out of a record, and tells which of them had to stay because others build on them.
+fn take_out(
+    stage: &mut Stage<'_>,
+    record: RecordId,
+    doc: &Doc,
+    rows: &[Row],
+    leave_out: &BTreeSet<ChangeHash>,
+) -> Result<BTreeSet<ChangeHash>, Failure> {
+    let (base, kept) = without(stage, record, doc, leave_out)?;
+    if matches!(doc.body, Body::Log(_)) {
+        for (_, row) in rows {
+            // Where another copy's change stands under the same number, its entries stay.
+            if doc.find(row.actor, row.seq).is_none_or(|hash| hash == row.hash) {
+                stage.drop_entries(record, row.seq);
+            }
+        }
+    }
+    if base.is_empty() {
+        stage.forget(record);
+    } else {
+        stage.set_doc(record, Some(base));
+    }
+    exchange::sweep(stage, record)?;
+    Ok(kept)
 }
 
 /// Notes in the frame of a change that the device does not stand by it any more.
@@ -359,7 +383,9 @@ impl Engine {
         }
         // The server knows the numbers of these changes, so what is written now needs others.
         begin_incarnation(&mut stage, turn);
-        let rows = rows_from(&stage, record, number);
+        let doubts = how == Settlement::Repair && !exchange::doubted(&stage, record)?.is_empty();
+        // What stands on what a restored server lost is written again from the first on.
+        let rows = rows_from(&stage, record, if doubts { 0 } else { number });
         read_again(&mut stage, &rows);
         redo(&mut stage, turn, record, rows, Some((number, how)), &mut log::Moved::default())?;
         settle_frames(&mut stage, turn);

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::phone::Phone;
 use super::replay::Replay;
-use super::replica::{CaseReplica, Holdings, Replica, State, of_phone, readable};
+use super::replica::{CaseReplica, Holdings, Replica, State, doubted, of_phone, readable, states_of_phone};
 
 /// What a server holds.
 #[derive(Debug)]
@@ -120,12 +120,21 @@ impl Census {
         }
         let readable = readable(phone);
         let held = of_phone(phone);
+        let doubted = doubted(phone);
+        let beyond: BTreeSet<RecordId> = doubted.keys().copied().filter(|_| allowed.doubted).collect();
+        let states = states_of_phone(phone).filter(|(id, _)| beyond.contains(id) && !waiting.contains(id));
+        found.extend(states.filter_map(|(id, state)| {
+            let here = self.states.get(&id).map(State::changes).unwrap_or_default();
+            let mut there = state.changes();
+            there.retain(|(actor, seq, _)| !doubted[&id].contains(&(*actor, *seq)));
+            (here != there).then(|| format!("{label}: changes of {id} beside those that it doubts"))
+        }));
         for id in self.holdings.keys().filter(|id| readable.contains(&self.feeds[*id])) {
             if !held.contains_key(id) {
                 found.push(format!("{label}: {id} of {:?} was skipped", self.feeds[id]));
             }
         }
-        for (id, replica) in held.iter().filter(|(id, _)| !waiting.contains(id)) {
+        for (id, replica) in held.iter().filter(|(id, _)| !waiting.contains(id) && !beyond.contains(id)) {
             let Some(here) = self.holdings.get(id) else {
                 found.push(format!("{label}: {id} was lost"));
                 continue;
@@ -155,6 +164,8 @@ pub struct Allowed {
     pub restored: bool,
     /// It has changes that the server could not take, and holds their records as it sees them.
     pub waiting: bool,
+    /// It holds, marked, what a restored server lost and its author did not bring again.
+    pub doubted: bool,
 }
 
 /// In what two replicas of a record are not one.

@@ -169,6 +169,18 @@ fn case_of(case: &CaseView) -> CaseReplica {
     CaseReplica { open: case.open, state: case.state, candidates, agreed }
 }
 
+/// The changes of each record that a phone marks as not confirmed by the server.
+pub fn doubted(phone: &Phone) -> BTreeMap<RecordId, BTreeSet<(Actor, u64)>> {
+    let mut marks: BTreeMap<RecordId, BTreeSet<(Actor, u64)>> = BTreeMap::new();
+    for (key, _) in phone.shelf().table(Table::Provisional) {
+        let record = RecordId::try_from(&key[..16]).expect("marks stand under their record");
+        let actor = Actor(key[16..32].try_into().expect("an actor has sixteen bytes"));
+        let seq = u64::from_be_bytes(key[32..].try_into().expect("a number has eight bytes"));
+        marks.entry(record).or_default().insert((actor, seq));
+    }
+    marks
+}
+
 /// The feeds that a phone may read by the roster that it holds.
 pub fn readable(phone: &Phone) -> BTreeSet<Feed> {
     let areas: Vec<_> = phone.engine().status().areas.iter().map(|area| area.area).collect();

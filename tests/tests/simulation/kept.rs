@@ -36,5 +36,6 @@ kept!(
     entries_that_wait_for_a_person_are_written_anew,
     entries_that_waited_for_ninety_days_are_written_anew,
     what_a_phone_kept_sealed_comes_behind_later_frames,
+    what_a_restored_server_lost_for_good_is_marked,
     what_forked_is_not_offered_again,
 );

@@ -11,6 +11,7 @@ mod exchange;
 mod frames;
 mod hostile;
 mod lives;
+mod lost;
 mod nginx;
 mod place;
 mod replayed;

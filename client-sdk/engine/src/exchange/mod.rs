@@ -7,9 +7,12 @@
 //! feeds were read to their end, what they did not bring is taken out again, and own changes that stood on it are
 //! written anew.
 //!
+//! What a restored server may have lost of others' work has such marks too, without a frame (`doubt.rs`).
+//!
 //! What holds: a mark names a change that stands in its record. A provisional change moves no cursor, enters no frame of
 //! this device, and is named by its whole hash where an own change builds on it.
 
+mod doubt;
 mod give;
 mod marks;
 mod merge;
@@ -18,6 +21,7 @@ mod rows;
 mod settle;
 mod take;
 
+pub(crate) use doubt::{doubt_all, doubted};
 pub(crate) use marks::{Mark, Overlay, read_mark};
 pub(crate) use merge::retry;
 pub(crate) use rows::{MarkRow, PassedRow};

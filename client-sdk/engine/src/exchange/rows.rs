@@ -29,7 +29,7 @@ pub(crate) struct MarkRow {
     #[n(0)]
     #[cbor(with = "id")]
     pub(crate) hash: ChangeHash,
-    /// The key of the frame that brought it.
+    /// The key of the frame that brought it; empty for what a restored server may have lost.
     #[n(1)]
     #[cbor(with = "minicbor::bytes")]
     pub(crate) frame: Vec<u8>,

@@ -13,7 +13,7 @@ use crate::engine::Turn;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::memory::sealed_rows::KeptStanding;
 use crate::stage::Stage;
-use crate::{Enrolment, Failure, SyncEnd, attach, repair};
+use crate::{Enrolment, Failure, SyncEnd, attach, exchange, repair};
 
 impl Reading<'_, '_, '_> {
     pub(crate) fn welcome(&mut self, welcome: Welcome) -> Result<AfterAnswer, Failure> {
@@ -83,7 +83,7 @@ fn misses(stage: &Stage<'_>, taken: &[FrameRange]) -> bool {
 
 /// The server was restored and has lost what came after its backup: reads every feed from its beginning, and offers
 /// again every own frame, for a carrier may have brought it later ones than it misses. Nothing is known of what else it
-/// holds, so every dependency is named by its whole hash until the outbox is empty.
+/// holds, so every dependency is named by its whole hash until the outbox is empty, and what others wrote is provisional.
 fn restored(stage: &mut Stage<'_>, committed: u64, turn: &mut Turn<'_>) -> Result<(), Failure> {
     stage.forget_cursors();
     kept::offer_all(stage);
@@ -123,6 +123,7 @@ fn restored(stage: &mut Stage<'_>, committed: u64, turn: &mut Turn<'_>) -> Resul
     for row in offered.into_iter().chain(waiting.into_iter().map(|(_, row)| row)) {
         stage.enqueue(OutboxRow { standing: Standing::Waiting, full_hashes: true, ..row });
     }
+    exchange::doubt_all(stage)?;
     stage.state.full_hashes = true;
     stage.state.receipted = stage.state.receipted.min(committed);
     // The log that the server goes on with may have another roster under the same version.

@@ -1,0 +1,123 @@
+//! A restored server lost what others still hold, and its author does not come back, or comes late.
+
+use fieldmerge_engine::{Edit, Input, OutboxState, RecordView, SavedEdit, Settlement, SyncEnd};
+use fieldmerge_protocol::{RecordId, Value};
+use fieldmerge_tests::database::{Database, Kind};
+use fieldmerge_tests::synthetic::path;
+use fieldmerge_tests::world::census::Census;
+use fieldmerge_tests::world::phone::Phone;
+use fieldmerge_tests::world::site::{START_MS, Site};
+
+use crate::place::{BOTH, WRITES};
+
+async fn sync(phone: &mut Phone, site: &Site) {
+    let report = phone.sync(&mut site.link()).await.expect("phones do not die here");
+    assert_eq!(report.end, SyncEnd::Complete, "{}: {report:?}", phone.label);
+}
+
+fn create(phone: &mut Phone, site: &Site, name: &str) -> RecordId {
+    let values = vec![(path("family_name"), Value::str(name))];
+    let new = Edit::Create {
+        record: None,
+        record_type: "worker".into(),
+        area: site.areas[0],
+        subject: None,
+        person: 0,
+        values,
+    };
+    let saved = phone.save(vec![new]).expect("phones do not die here").expect("it is saved");
+    let [SavedEdit::Record(record)] = saved[..] else { panic!("{saved:?}") };
+    record
+}
+
+fn set(phone: &mut Phone, record: RecordId, name: &str, value: Value) {
+    let edit = Edit::Change { record, person: 0, values: vec![(path(name), value)], removes: Vec::new() };
+    phone.save(vec![edit]).expect("phones do not die here").expect("it is saved");
+}
+
+/// The paths of a record that the server has not confirmed.
+fn doubted(view: &RecordView) -> Vec<&str> {
+    let values = view.values.iter().filter(|value| value.provisional);
+    values.map(|value| value.path.as_str()).filter(|path| !path.starts_with('_')).collect()
+}
+
+fn view(phone: &Phone, record: RecordId) -> RecordView {
+    phone.engine().get(record).expect("the phone has it")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_its_author_does_not_bring_again_is_kept_marked_and_can_be_written_again() {
+    for kind in BOTH {
+        lost_for_good(kind).await;
+    }
+}
+
+async fn lost_for_good(kind: Kind) {
+    let database = Database::new(kind).await;
+    let site = Site::found(&database, 1, &["S1", "S2"]).await;
+    let mut author = site.phone("Hery", 1, &WRITES).await;
+    let mut reader = site.phone("Lalao", 2, &WRITES).await;
+    let old = create(&mut author, &site, "Rabe");
+    sync(&mut author, &site).await;
+    sync(&mut reader, &site).await;
+    site.app.close().await;
+    let backup = database.copy().await;
+    let site = site.reopen(&database, START_MS + 60_000, 2).await;
+    set(&mut author, old, "known_as", Value::str("Koto"));
+    let new = create(&mut author, &site, "Rasoa");
+    sync(&mut author, &site).await;
+    sync(&mut reader, &site).await;
+    site.app.close().await;
+
+    // The phone of the author stays away.
+    let site = site.reopen(&backup, START_MS + 120_000, 3).await;
+    set(&mut reader, old, "birth_year", Value::Int(1980));
+    sync(&mut reader, &site).await;
+    assert_eq!(doubted(&view(&reader, old)), ["known_as"], "what the backup holds is confirmed again");
+    assert_eq!(
+        doubted(&view(&reader, new)),
+        ["family_name", "worker_number"],
+        "nothing is taken off the phone"
+    );
+    set(&mut reader, new, "birth_year", Value::Int(1990));
+    sync(&mut reader, &site).await;
+    let waiting = reader.engine().outbox().changes;
+    assert!(waiting.iter().all(|change| change.state == OutboxState::Held), "{waiting:?}");
+    assert_eq!(waiting.len(), 2);
+
+    // A person decides that nobody brings it any more.
+    for change in waiting {
+        let (number, how) = (change.number, Settlement::Repair);
+        let settled = reader.ask(|ticket| Input::Settle { ticket, number, how });
+        settled.expect("phones do not die here").expect("it is written again");
+    }
+    sync(&mut reader, &site).await;
+    let census = Census::take(site.app.store(), site.project).await;
+    for (record, written) in [
+        (old, ["birth_year", "family_name", "known_as", "worker_number"].as_slice()),
+        (new, &["birth_year", "family_name", "worker_number"]),
+    ] {
+        let values = census.holdings[&record].values.keys().map(String::as_str);
+        assert_eq!(values.filter(|path| !path.starts_with('_')).collect::<Vec<_>>(), written, "{kind:?}");
+        assert_eq!(doubted(&view(&reader, record)), [""; 0]);
+    }
+    assert_eq!(reader.engine().outbox().changes, []);
+    census.assert_same_on(&reader);
+
+    // The author comes back after all: nothing is lost, and nothing is a conflict.
+    for _ in 0..3 {
+        sync(&mut author, &site).await;
+        sync(&mut reader, &site).await;
+    }
+    let census = Census::take(site.app.store(), site.project).await;
+    // The first edit of the record that was begun anew stands on the beginning that came too late.
+    assert_eq!((census.held, census.quarantined.as_slice()), (1, ["second-root".to_owned()].as_slice()));
+    for phone in [&author, &reader] {
+        census.assert_same_on(phone);
+    }
+    for record in [old, new] {
+        assert_eq!(census.holdings[&record].cases.len(), 0, "{kind:?}");
+    }
+    assert_eq!(view(&author, old).values.len(), view(&reader, old).values.len());
+    site.app.close().await;
+}

@@ -8,6 +8,7 @@ use fieldmerge_store::projects::{self, Area, Project};
 
 use super::{AdminError, GrantText, area, project};
 use crate::state::App;
+use crate::sync::rejudge::rejudge;
 
 /// A device with its grants.
 #[derive(Debug, Clone)]
@@ -86,6 +87,7 @@ async fn change(app: &App, of: &str, name: &str, grant: &GrantText, give: bool) 
             };
             if changed {
                 projects::touch_roster(tx, project.id).await?;
+                rejudge(tx, project.id, now_ms).await?;
             }
             Ok(changed)
         })

@@ -6,6 +6,7 @@ pub mod judgement;
 pub mod lives;
 pub mod pull;
 pub mod push;
+pub mod rejudge;
 mod request;
 pub mod room;
 pub mod roster;

@@ -1,9 +1,9 @@
 //! Devices that may not, or may no longer.
 
-use fieldmerge_engine::{Edit, Input, OutboxState, Settlement, SyncEnd};
+use fieldmerge_engine::{Edit, Input, OutboxState, SavedEdit, Settlement, SyncEnd};
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::{FrameStatus, Outcome};
-use fieldmerge_protocol::{RecordClass, Value};
+use fieldmerge_protocol::{AreaId, RecordClass, RecordId, Value};
 use fieldmerge_server::admin::{GrantText, devices, quarantine};
 use fieldmerge_server::verify::verify;
 use fieldmerge_store::records;
@@ -21,6 +21,7 @@ on_both!(
     a_device_without_the_grant_is_set_aside_until_it_has_it,
     a_withdrawn_feed_leaves_the_phone_after_its_outbox,
     what_stands_already_needs_no_grant_again,
+    a_role_that_is_withdrawn_opens_what_it_decided,
 );
 
 async fn a_revoked_device_is_not_heard_and_keeps_its_outbox(place: &Place) {
@@ -64,26 +65,26 @@ async fn a_revoked_device_is_not_heard_and_keeps_its_outbox(place: &Place) {
 }
 
 /// Registers somebody in the second site, whatever the phone believes that it may do.
-fn register_elsewhere(phone: &mut Phone, place: &Place, name: &str) {
+fn register(phone: &mut Phone, area: AreaId, name: &str) -> RecordId {
     let edit = Edit::Create {
         record: None,
         record_type: "worker".to_owned(),
-        area: place.site.areas[1],
+        area,
         subject: None,
         person: 0,
         values: vec![(path("family_name"), Value::str(name))],
     };
-    phone
-        .save(vec![edit])
-        .expect("phones do not die here")
-        .expect("before its first sync a phone does not know");
+    let saved = phone.save(vec![edit]).expect("phones do not die here");
+    let saved = saved.expect("before its first sync a phone does not know");
+    let [SavedEdit::Record(record)] = saved[..] else { panic!("{saved:?}") };
+    record
 }
 
 async fn a_device_without_the_grant_is_set_aside_until_it_has_it(place: &Place) {
     let mut phone = place.site.phone("Hery", 1, &WRITES).await;
     let (mut ledger, mut link) = (Ledger::default(), place.site.link());
     let mut work = Work::new(1, 0, &place.site.areas[..1]);
-    register_elsewhere(&mut phone, place, "Rabe");
+    register(&mut phone, place.site.areas[1], "Rabe");
     work.save(&mut phone, &mut ledger).expect("phones do not die here");
     let report = phone.sync(&mut link).await.expect("phones do not die here");
     assert_eq!((report.end, report.quarantined, report.accepted), (SyncEnd::Complete, 1, 1));
@@ -122,7 +123,7 @@ async fn a_withdrawn_feed_leaves_the_phone_after_its_outbox(place: &Place) {
         here.filter(|view| view.summary.feed.area == place.site.areas[1]).count()
     };
     assert!(on_phone(&phone, place) > 0);
-    register_elsewhere(&mut phone, place, "Koto");
+    register(&mut phone, place.site.areas[1], "Koto");
     let device = phone.enrolment().device.to_string();
     for grant in elsewhere {
         let grant: GrantText = grant.parse().expect("a grant");
@@ -191,4 +192,51 @@ async fn what_stands_already_needs_no_grant_again(place: &Place) {
     let outcomes: Vec<Outcome> =
         told.receipt().exceptions.iter().map(|exception| exception.outcome).collect();
     assert_eq!(outcomes, [Outcome::Duplicate]);
+}
+
+/// Whose decisions count follows from the roles that people hold now, on phones and on the server.
+async fn a_role_that_is_withdrawn_opens_what_it_decided(place: &Place) {
+    let mut one = place.site.phone("Hery", 1, &["S1:enumerator"]).await;
+    let mut other = place.site.phone("Lalao", 2, &WRITES).await;
+    let mut link = place.site.link();
+    let record = register(&mut one, place.area(), "Rabe");
+    for phone in [&mut one, &mut other] {
+        phone.sync(&mut link).await.expect("it lives");
+    }
+    for (phone, name) in [(&mut one, "Rabé"), (&mut other, "Rabefitia")] {
+        let values = vec![(path("family_name"), Value::str(name))];
+        let edit = Edit::Change { record, person: 0, values, removes: Vec::new() };
+        phone.save(vec![edit]).expect("it lives").expect("it is saved");
+        phone.sync(&mut link).await.expect("it lives");
+    }
+    assert_eq!(open_cases(place, record).await, 1);
+    let edit = Edit::Decide {
+        record,
+        person: 0,
+        path: path("family_name"),
+        value: Value::str("Rabé"),
+        state: None,
+        reason: "seen on paper".to_owned(),
+    };
+    other.save(vec![edit]).expect("it lives").expect("a supervisor decides");
+    other.sync(&mut link).await.expect("it lives");
+    assert_eq!(open_cases(place, record).await, 0);
+
+    let device = other.enrolment().device.to_string();
+    let grant: GrantText = "S1:supervisor".parse().expect("a grant");
+    assert!(devices::withdraw(&place.site.app, PROJECT, &device, &grant).await.expect("it is withdrawn"));
+    assert_eq!(open_cases(place, record).await, 1, "it waits for somebody who may");
+    assert!(devices::give(&place.site.app, PROJECT, &device, &grant).await.expect("it is given"));
+    assert_eq!(open_cases(place, record).await, 0);
+    for phone in [&mut one, &mut other] {
+        phone.sync(&mut link).await.expect("it lives");
+        place.census().await.assert_same_on(phone);
+    }
+}
+
+/// How many cases of a record the server's rows count, which are what a rebuild gives.
+async fn open_cases(place: &Place, record: RecordId) -> usize {
+    let report = verify(&place.site.app, Some(PROJECT)).await.expect("it can be verified");
+    assert!(report.is_good(), "{}", report.text());
+    place.census().await.holdings[&record].cases.values().filter(|case| case.open).count()
 }

@@ -354,6 +354,9 @@ pub(crate) struct FrameRow {
     /// The server need not have it: it refused it whole, or lost it when it could not be offered again.
     #[n(6)]
     pub(crate) unowed: Option<bool>,
+    /// A restored server may have lost it, and it could not be read to be offered again.
+    #[n(7)]
+    pub(crate) unread: Option<bool>,
 }
 
 /// What a person should know.

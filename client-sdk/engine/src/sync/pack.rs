@@ -279,6 +279,7 @@ pub(crate) fn seal(
             since: None,
             given_up: None,
             unowed: None,
+            unread: None,
         };
         stage.set_frame(key, Some(row));
     }

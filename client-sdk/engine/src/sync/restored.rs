@@ -1,14 +1,16 @@
 //! The beginning of an answer: who the server is, whether it went back in time, and what the device may read now.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use fieldmerge_model::access;
-use fieldmerge_protocol::ChangeHash;
+use fieldmerge_model::{Provenance, Verdict, access};
 use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, changes_digest, decode_body, resolve};
 use fieldmerge_protocol::sync::{Feed, FrameRange, Welcome};
+use fieldmerge_protocol::{Change, ChangeHash, RecordId};
 
 use super::answer::{AfterAnswer, Reading, Told};
 use super::kept;
+use crate::doc::Doc;
 use crate::engine::Turn;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
 use crate::memory::sealed_rows::KeptStanding;
@@ -106,9 +108,9 @@ fn restored(stage: &mut Stage<'_>, committed: u64, turn: &mut Turn<'_>) -> Resul
             }
         }
         offered.extend(rows);
-        // What cannot be read now stays for a day when it can.
-        let kept =
-            FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, unowed: Some(true), ..frame };
+        // What cannot be read now stays until it can.
+        let (unowed, unread) = (Some(true), Some(true));
+        let kept = FrameRow { changes: Vec::new(), standing: FrameStanding::Kept, unowed, unread, ..frame };
         stage.set_frame(key, (!whole).then_some(kept));
     }
     stage.state.disown_all();
@@ -130,6 +132,55 @@ fn restored(stage: &mut Stage<'_>, committed: u64, turn: &mut Turn<'_>) -> Resul
     stage.state.roster_unsigned = true;
     stage.notify(turn.now_ms, "server-restored", count, records);
     Ok(())
+}
+
+/// Offers again what could not be read when the server was found to be restored, and can be now: a record that was taken
+/// off the device, or that another device had lost, may be here. Says whether anything is offered.
+pub(crate) fn offer_unread(stage: &mut Stage<'_>) -> Result<bool, Failure> {
+    let mut offers = false;
+    for key in stage.frame_keys() {
+        let Some(frame) = stage.frame(key).filter(|frame| frame.unread == Some(true)).cloned() else {
+            continue;
+        };
+        let (rows, whole) = unpack(stage, &frame)?;
+        if whole && take_back(stage, &rows)? {
+            stage.set_frame(key, None);
+            let in_outbox: BTreeSet<ChangeHash> = stage.outbox().into_values().map(|row| row.hash).collect();
+            for row in rows.into_iter().filter(|row| !in_outbox.contains(&row.hash)) {
+                stage.enqueue(row);
+                offers = true;
+            }
+        }
+    }
+    Ok(offers)
+}
+
+/// Puts own changes into their records again, as far as they are not there. False if one does not fit: then none is.
+fn take_back(stage: &mut Stage<'_>, rows: &[OutboxRow]) -> Result<bool, Failure> {
+    let mut docs: BTreeMap<RecordId, Doc> = BTreeMap::new();
+    let mut applied = Vec::new();
+    for row in rows {
+        let doc = match docs.entry(row.record) {
+            Entry::Occupied(place) => place.into_mut(),
+            Entry::Vacant(place) => {
+                let doc = stage.doc(row.record)?;
+                place.insert(doc.unwrap_or_else(|| Doc::new(row.record, row.feed)))
+            }
+        };
+        let change = Change::decode(&row.change).map_err(|_| Failure::Bug("an own change does not read"))?.0;
+        match doc.accept(&change, row.hash, Provenance::default()) {
+            Verdict::Applied => applied.push((row.record, row.feed, change)),
+            Verdict::Duplicate => {}
+            Verdict::Held { .. } | Verdict::Forked | Verdict::Refused(_) => return Ok(false),
+        }
+    }
+    for (record, doc) in docs {
+        stage.set_doc(record, Some(doc));
+    }
+    for (record, feed, change) in applied {
+        stage.keep_entries(record, feed, &change);
+    }
+    Ok(true)
 }
 
 /// The changes of an own frame that still stand, and whether all could be read. A change whose dependency stood in a

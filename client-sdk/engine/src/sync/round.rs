@@ -97,8 +97,9 @@ impl Engine {
         if let Some(session) = self.session.as_mut().filter(|_| !stalled) {
             let unread = session.report.problems.iter().filter_map(|problem| problem.feed).collect();
             let judged = |key: &[u8]| session.judged.contains(key) || session.carried.contains(key);
-            if exchange::settle(&mut stage, turn, judged, &unread)? {
-                // Own changes have to be written anew: after the round in which nothing is left to read.
+            let offers = super::restored::offer_unread(&mut stage)?;
+            if exchange::settle(&mut stage, turn, judged, &unread)? || offers {
+                // Own changes are offered again, or written anew after the round in which nothing is left to read.
                 session.committed = None;
                 let staged = stage.finish()?;
                 self.write(staged, Then::Again, turn);

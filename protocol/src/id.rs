@@ -275,6 +275,35 @@ impl RecordClass {
         Self::Expenditure,
     ];
 
+    /// The name in forms and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::Core => "core",
+            Self::Observation => "observation",
+            Self::Accommodation => "accommodation",
+            Self::Household => "household",
+            Self::Consent => "consent",
+            Self::Assignment => "assignment",
+            Self::Identity => "identity",
+            Self::Attendance => "attendance",
+            Self::Childcare => "childcare",
+            Self::Training => "training",
+            Self::Payment => "payment",
+            Self::Incident => "incident",
+            Self::Migration => "migration",
+            Self::Grievance => "grievance",
+            Self::Task => "task",
+            Self::Firm => "firm",
+            Self::Expenditure => "expenditure",
+        }
+    }
+
+    /// The class with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
     /// The class with this wire number.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).copied()

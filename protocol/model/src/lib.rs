@@ -7,8 +7,10 @@ pub mod access;
 pub mod attachments;
 pub mod cases;
 pub mod dataset;
+pub mod form;
 pub mod form_rules;
 pub mod log;
+mod nearest;
 pub mod record;
 #[cfg(feature = "replay")]
 pub mod replay;

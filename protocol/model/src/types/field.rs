@@ -1,5 +1,7 @@
 //! One field of a record type.
 
+use serde::{Deserialize, Serialize};
+
 use super::CodeList;
 use crate::access::{Role, Roles};
 
@@ -142,7 +144,8 @@ pub enum Policy {
 }
 
 /// How sensitive a value is (domain.md 2.1). The order is from least to most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sensitivity {
     /// May be shown to anyone.
     Public,

@@ -7,18 +7,19 @@ use super::error::EvalError;
 use super::evaluate::{Evaluated, Evaluator, Point};
 use super::library::{digest, nodes, number, place, text, time, truth};
 use super::value::Value;
+use crate::nearest::{distance, is_near};
 
 /// No most number of arguments.
-const MANY: u8 = u8::MAX;
+pub(super) const MANY: u8 = u8::MAX;
 
 /// One function of the library.
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    least: u8,
-    most: u8,
+    pub(super) least: u8,
+    pub(super) most: u8,
     /// Arguments beyond the least come in groups of so many.
-    group: u8,
+    pub(super) group: u8,
     /// Which arguments must be sets of nodes, as positions from 0.
     pub(crate) nodes: &'static [usize],
     /// Whether its value can be a set of nodes.
@@ -95,7 +96,7 @@ impl Function {
             (distance(&wanted, function.name).min(distance(&wanted, short)), function.name)
         });
         let (distance, nearest) = all.min_by_key(|(distance, _)| *distance)?;
-        (distance <= 1 + wanted.chars().count() / 4).then_some(nearest)
+        is_near(&wanted, distance).then_some(nearest)
     }
 
     /// Whether it can be called with so many arguments.
@@ -117,21 +118,6 @@ impl Function {
             (least, most, _) => format!("{least} to {most} {}", plural(most)),
         }
     }
-}
-
-/// How many letters must be changed to make one text of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (line, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, to) in b.chars().enumerate() {
-            let changed = diagonal + usize::from(from != to);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 const fn f(name: &'static str, least: u8, most: u8, run: Run) -> Function {

@@ -62,6 +62,7 @@ mod display;
 mod error;
 mod evaluate;
 mod expr;
+mod french;
 mod function;
 mod library;
 pub mod limits;

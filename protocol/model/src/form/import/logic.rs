@@ -1,0 +1,154 @@
+//! Expressions and references: each must be readable, and name what is there.
+
+use std::collections::BTreeMap;
+
+use super::Importer;
+use super::columns::Column;
+use super::finding::{Mistake, Place, Said};
+use super::names::survey_place;
+use crate::form::{ChoiceSource, Form, Initial, Kind, Order, Text};
+use crate::nearest::nearest;
+use crate::xpath::Expr;
+
+/// Names that every form has.
+const OF_EVERY_FORM: [&str; 2] = ["instanceID", "instanceName"];
+
+/// The rows of each name.
+type Names<'f> = BTreeMap<&'f str, Vec<u32>>;
+
+impl Importer<'_> {
+    /// Reads every expression, and looks for what each reference names.
+    pub(super) fn check_expressions(&mut self, form: &Form) {
+        let mut names = Names::new();
+        for element in &form.elements {
+            names.entry(&element.name).or_default().push(element.row);
+        }
+        for (at, element) in form.elements.iter().enumerate() {
+            let place = |column: Column| survey_place(element.row, column);
+            for (column, text) in expressions(form, at) {
+                self.check_expression(&names, text, place(column));
+            }
+            for name in &element.logic.trigger {
+                self.check_reference(&names, name, place(Column::Trigger));
+            }
+            if let Kind::Question(question) = &element.kind
+                && let Some(ChoiceSource::Repeat(name)) = question.choices().map(|choices| &choices.source)
+            {
+                self.check_reference(&names, name, place(Column::Type));
+            }
+            let texts = [
+                (Column::Label, &element.label),
+                (Column::Hint, &element.hint),
+                (Column::Guidance, &element.guidance),
+                (Column::RequiredMessage, &element.logic.required_message),
+                (Column::ConstraintMessage, &element.logic.constraint_message),
+            ];
+            for (column, text) in texts {
+                self.check_text(&names, text, &place(column));
+            }
+        }
+        for list in &form.lists {
+            for choice in &list.choices {
+                let column = Column::Label.name().to_owned();
+                let place = Place { sheet: "choices".to_owned(), row: Some(choice.row), column };
+                self.check_text(&names, &choice.label, &place);
+            }
+        }
+        let of_settings =
+            |column: &str| Place { sheet: "settings".to_owned(), row: None, column: column.to_owned() };
+        if let Some(text) = &form.instance_name {
+            self.check_expression(&names, text, of_settings("instance_name"));
+        }
+    }
+
+    /// Says which labels are there in one language and not in another.
+    pub(super) fn check_translations(&mut self, form: &Form) {
+        let survey =
+            form.elements.iter().map(|element| ("survey", element.row, &element.name, &element.label));
+        let choices = form.lists.iter().flat_map(|list| &list.choices);
+        let choices = choices.map(|choice| ("choices", choice.row, &choice.name, &choice.label));
+        let labels: Vec<_> = survey.chain(choices).filter(|(.., label)| !label.is_empty()).collect();
+        for (sheet, row, name, label) in labels {
+            for (at, language) in form.languages.iter().enumerate() {
+                if label.0.get(at).is_none_or(String::is_empty) {
+                    let column = Column::Label.name().to_owned();
+                    let place = Place { sheet: sheet.to_owned(), row: Some(row), column };
+                    self.find(Mistake::TranslationMissing, place, [name.as_str(), &language.name]);
+                }
+            }
+        }
+    }
+
+    fn check_expression(&mut self, names: &Names<'_>, text: &str, place: Place) {
+        match Expr::parse(text) {
+            Err(error) => {
+                let at = text.get(..error.at).map_or(0, |before| before.chars().count()) + 1;
+                let values = [Said::from(at.to_string()), Said::Unread(error.kind)];
+                self.find(Mistake::ExpressionInvalid, place, values);
+            }
+            Ok(expression) => {
+                for reference in expression.references() {
+                    self.check_reference(names, &reference.name, place.clone());
+                }
+            }
+        }
+    }
+
+    fn check_text(&mut self, names: &Names<'_>, text: &Text, place: &Place) {
+        for name in text.0.iter().flat_map(|text| references(text)) {
+            self.check_reference(names, name, place.clone());
+        }
+    }
+
+    fn check_reference(&mut self, names: &Names<'_>, name: &str, place: Place) {
+        match names.get(name).map(Vec::as_slice) {
+            Some([_]) => {}
+            Some([first, second, ..]) => {
+                let values = [name.to_owned(), first.to_string(), second.to_string()];
+                self.find(Mistake::ReferenceAmbiguous, place, values);
+            }
+            _ if OF_EVERY_FORM.contains(&name) => {}
+            _ => {
+                let meant = nearest(name, names.keys().copied());
+                self.find_near(Mistake::ReferenceUnknown, place, [name], meant);
+            }
+        }
+    }
+}
+
+/// The expressions of an element, with the columns that they stand in.
+fn expressions(form: &Form, at: usize) -> Vec<(Column, &str)> {
+    let element = &form.elements[at];
+    let logic = &element.logic;
+    let mut all = vec![
+        (Column::Relevant, logic.relevant.as_deref()),
+        (Column::Required, logic.required.as_deref()),
+        (Column::Constraint, logic.constraint.as_deref()),
+        (Column::Calculation, logic.calculation.as_deref()),
+        (Column::ReadOnly, logic.read_only.as_deref()),
+    ];
+    if let Some(Initial::Expression(text)) = &logic.initial {
+        all.push((Column::Default, Some(text)));
+    }
+    match &element.kind {
+        Kind::Group => {}
+        Kind::Repeat { count } => all.push((Column::RepeatCount, count.as_deref())),
+        Kind::Question(question) => {
+            if let Some(choices) = question.choices() {
+                all.push((Column::ChoiceFilter, choices.filter.as_deref()));
+                if let Order::Seeded(seed) = &choices.order {
+                    all.push((Column::Parameters, Some(seed)));
+                }
+            }
+        }
+    }
+    all.into_iter().filter_map(|(column, text)| Some((column, text?))).collect()
+}
+
+/// The names between `${` and `}` in a text that is shown.
+pub(super) fn references(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).filter_map(|rest| {
+        let name = rest.split_once('}')?.0.trim();
+        Some(name.strip_prefix("last-saved#").unwrap_or(name))
+    })
+}

@@ -1,0 +1,18 @@
+//! Forms: what a programme asks, as it is written in an XLSForm workbook.
+//!
+//! A [`Form`] is what a workbook says, once it was found to be without mistakes: plain data, the same on the server that
+//! publishes it and on the phone that fills it. [`import`] makes one of a [`Workbook`], and says everything that is wrong
+//! with it at once. Expressions stay text in it; whoever applies them parses them once.
+
+mod definition;
+pub mod import;
+mod ours;
+mod text;
+mod workbook;
+
+pub use definition::{
+    Choice, ChoiceList, ChoiceSource, Choices, Element, Form, Initial, Kind, Logic, Metadata, Order, Question,
+};
+pub use ours::{Matching, Merge, Ours, RecordTarget, Storage};
+pub use text::{Language, Media, Text};
+pub use workbook::{Row, Sheet, Workbook};

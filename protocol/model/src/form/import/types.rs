@@ -184,10 +184,11 @@ impl RowType {
             "audit" => return Self::Ignored(NO_AUDIT),
             _ => {}
         }
-        if let Some((_, instead)) = UNSUPPORTED.iter().find(|(name, _)| text.starts_with(name)) {
-            return Self::Unsupported(instead.clone());
-        }
-        container(&text).or_else(|| select(&text)).unwrap_or(Self::Unknown)
+        let unsupported = || {
+            let (_, instead) = UNSUPPORTED.iter().find(|(name, _)| text.starts_with(name))?;
+            Some(Self::Unsupported(instead.clone()))
+        };
+        container(&text).or_else(|| select(&text)).or_else(unsupported).unwrap_or(Self::Unknown)
     }
 
     /// The spellings that the documentation of XLSForm uses.

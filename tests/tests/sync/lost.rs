@@ -2,11 +2,12 @@
 
 use fieldmerge_engine::{Edit, Input, OutboxState, RecordView, SavedEdit, Settlement, SyncEnd};
 use fieldmerge_protocol::{RecordId, Value};
+use fieldmerge_server::admin::devices;
 use fieldmerge_tests::database::{Database, Kind};
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::census::Census;
 use fieldmerge_tests::world::phone::Phone;
-use fieldmerge_tests::world::site::{START_MS, Site};
+use fieldmerge_tests::world::site::{PROJECT, START_MS, Site};
 
 use crate::place::{BOTH, WRITES};
 
@@ -119,5 +120,44 @@ async fn lost_for_good(kind: Kind) {
         assert_eq!(census.holdings[&record].cases.len(), 0, "{kind:?}");
     }
     assert_eq!(view(&author, old).values.len(), view(&reader, old).values.len());
+    site.app.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_off_a_phone_is_offered_again_once_it_can_be_read() {
+    for kind in BOTH {
+        taken_off(kind).await;
+    }
+}
+
+async fn taken_off(kind: Kind) {
+    let database = Database::new(kind).await;
+    let site = Site::found(&database, 1, &["S1", "S2"]).await;
+    let mut author = site.phone("Hery", 1, &["S1:enumerator"]).await;
+    let mut other = site.phone("Lalao", 2, &WRITES).await;
+    let record = create(&mut other, &site, "Rabe");
+    sync(&mut other, &site).await;
+    sync(&mut author, &site).await;
+    site.app.close().await;
+    let backup = database.copy().await;
+    let site = site.reopen(&database, START_MS + 60_000, 2).await;
+    set(&mut author, record, "known_as", Value::str("Koto"));
+    sync(&mut author, &site).await;
+    let (device, grant) = (author.enrolment().device.to_string(), "S1:enumerator".parse().expect("a grant"));
+    assert!(devices::withdraw(&site.app, PROJECT, &device, &grant).await.expect("it is withdrawn"));
+    sync(&mut author, &site).await;
+    assert!(author.engine().get(record).is_none(), "the feed is taken off the phone");
+    site.app.close().await;
+
+    // The backup knows nothing of what was written, nor that the grant was withdrawn.
+    let site = site.reopen(&backup, START_MS + 120_000, 3).await;
+    sync(&mut author, &site).await;
+    sync(&mut other, &site).await;
+    let census = Census::take(site.app.store(), site.project).await;
+    assert_eq!(census.holdings[&record].values["known_as"], ["\"Koto\""], "{kind:?}");
+    for phone in [&author, &other] {
+        assert_eq!(phone.engine().outbox().changes, []);
+        census.assert_same_on(phone);
+    }
     site.app.close().await;
 }

@@ -123,7 +123,7 @@ impl Importer<'_> {
                 self.find(Mistake::TooLarge, place.clone(), [MAX_ROWS.to_string()]);
             }
             for row in &sheet.rows {
-                if row.cells.iter().any(|cell| cell.len() > MAX_CELL_CHARACTERS) {
+                if row.cells.iter().any(|cell| cell.chars().count() > MAX_CELL_CHARACTERS) {
                     let place = Place { row: Some(row.number), ..place.clone() };
                     self.find(Mistake::CellTooLong, place, [MAX_CELL_CHARACTERS.to_string()]);
                 }

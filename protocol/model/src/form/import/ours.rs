@@ -10,7 +10,7 @@ use crate::access::Role;
 use crate::form::{Matching, Merge, Ours, RecordTarget, Storage};
 use crate::types::Sensitivity;
 
-/// The words of each column with what they mean. The documentation of the columns is in the README of this crate.
+/// The words of each column with what they mean.
 const MERGES: [(&str, Merge); 6] =
     [("A", Merge::A), ("H", Merge::H), ("H2", Merge::H2), ("S", Merge::S), ("L", Merge::L), ("I", Merge::I)];
 const CLASSES: [(&str, Sensitivity); 5] = [

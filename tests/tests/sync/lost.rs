@@ -1,11 +1,15 @@
 //! A restored server lost what others still hold, and its author does not come back, or comes late.
 
-use fieldmerge_engine::{Edit, Input, OutboxState, RecordView, SavedEdit, Settlement, SyncEnd};
+use fieldmerge_engine::{Edit, Input, OutboxState, RecordView, Request, SavedEdit, Settlement, SyncEnd};
+use fieldmerge_protocol::bundle::PartReader;
+use fieldmerge_protocol::limits::MAX_PART_BYTES;
+use fieldmerge_protocol::sync::tag;
 use fieldmerge_protocol::{RecordId, Value};
 use fieldmerge_server::admin::devices;
 use fieldmerge_tests::database::{Database, Kind};
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::census::Census;
+use fieldmerge_tests::world::link::{InProcess, Link, Reply};
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::site::{PROJECT, START_MS, Site};
 
@@ -159,5 +163,82 @@ async fn taken_off(kind: Kind) {
         assert_eq!(phone.engine().outbox().changes, []);
         census.assert_same_on(phone);
     }
+    site.app.close().await;
+}
+
+/// Breaks for good within the third answer, when its receipts have come, but no feed. The first says that the server was
+/// restored, the second that the frame has to name whole hashes.
+struct CutBeforeFeeds {
+    link: InProcess,
+    answers: u32,
+    broken: bool,
+}
+
+impl Link for CutBeforeFeeds {
+    async fn post(&mut self, request: &Request) -> Reply {
+        if self.broken {
+            return Reply::Unreached;
+        }
+        self.answers += 1;
+        let reply = self.link.post(request).await;
+        let Reply::Whole(bytes) = &reply else { return reply };
+        if self.answers < 3 {
+            return reply;
+        }
+        let mut reader = PartReader::new(MAX_PART_BYTES);
+        for (arrived, byte) in (1..).zip(bytes) {
+            reader.feed(&[*byte]);
+            let part = reader.next_part().expect("an answer reads");
+            self.broken |= part.is_some_and(|part| part.tag == tag::RECEIPTS);
+            if self.broken {
+                return Reply::Cut(bytes[..arrived].to_vec());
+            }
+        }
+        reply
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_read_yet_is_not_written_again() {
+    for kind in BOTH {
+        not_read_yet(kind).await;
+    }
+}
+
+async fn not_read_yet(kind: Kind) {
+    let database = Database::new(kind).await;
+    let site = Site::found(&database, 1, &["S1", "S2"]).await;
+    let mut author = site.phone("Hery", 1, &WRITES).await;
+    let mut reader = site.phone("Lalao", 2, &WRITES).await;
+    let record = create(&mut author, &site, "Rabe");
+    sync(&mut author, &site).await;
+    sync(&mut reader, &site).await;
+    site.app.close().await;
+    let backup = database.copy().await;
+    let site = site.reopen(&database, START_MS + 60_000, 2).await;
+    set(&mut author, record, "known_as", Value::str("Koto"));
+    sync(&mut author, &site).await;
+    sync(&mut reader, &site).await;
+    site.app.close().await;
+
+    let site = site.reopen(&backup, START_MS + 120_000, 3).await;
+    set(&mut reader, record, "birth_year", Value::Int(1980));
+    let mut link = CutBeforeFeeds { link: site.link(), answers: 0, broken: false };
+    let report = reader.sync(&mut link).await.expect("phones do not die here");
+    assert_eq!(report.end, SyncEnd::Offline, "{report:?}");
+    for expected in ["of what the phone has not read again", "of all that the server holds"] {
+        let waiting = reader.engine().outbox().changes;
+        assert_eq!(waiting.len(), 1, "{expected}");
+        assert_eq!(waiting[0].state, OutboxState::Held, "{expected}");
+        let (number, how) = (waiting[0].number, Settlement::Repair);
+        let settled = reader.ask(|ticket| Input::Settle { ticket, number, how });
+        settled.expect("phones do not die here").expect("it is written again");
+        sync(&mut reader, &site).await;
+    }
+    let census = Census::take(site.app.store(), site.project).await;
+    // What the backup holds, what it lacked, and what waited for that.
+    assert_eq!(census.holdings[&record].changes, 3, "{kind:?}");
+    assert_eq!(reader.engine().outbox().changes, []);
+    census.assert_same_on(&reader);
     site.app.close().await;
 }

@@ -21,7 +21,7 @@ mod rows;
 mod settle;
 mod take;
 
-pub(crate) use doubt::{doubt_all, doubted};
+pub(crate) use doubt::{doubt_all, doubted, reread};
 pub(crate) use marks::{Mark, Overlay, read_mark};
 pub(crate) use merge::retry;
 pub(crate) use rows::{MarkRow, PassedRow};

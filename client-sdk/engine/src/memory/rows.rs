@@ -147,6 +147,9 @@ pub(crate) struct State {
     /// stretch, in order: another copy of this device may have used them.
     #[n(24)]
     pub(crate) unused: Option<Vec<(u64, u64)>>,
+    /// Feeds that were not read to their end since the server was restored: nobody knows yet what it lost of them.
+    #[n(25)]
+    pub(crate) rereading: Option<Vec<Feed>>,
 }
 
 impl State {
@@ -171,6 +174,7 @@ impl State {
             life: None,
             unsure: None,
             unused: None,
+            rereading: None,
         }
     }
 

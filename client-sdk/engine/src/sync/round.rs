@@ -96,6 +96,7 @@ impl Engine {
         let mut stage = Stage::new(&self.memory)?;
         if let Some(session) = self.session.as_mut().filter(|_| !stalled) {
             let unread = session.report.problems.iter().filter_map(|problem| problem.feed).collect();
+            exchange::reread(&mut stage, &unread);
             let judged = |key: &[u8]| session.judged.contains(key) || session.carried.contains(key);
             let offers = super::restored::offer_unread(&mut stage)?;
             if exchange::settle(&mut stage, turn, judged, &unread)? || offers {

@@ -17,6 +17,7 @@ pub mod dictionary;
 pub mod directory;
 pub mod entries;
 pub mod failpoint;
+pub mod forms;
 pub mod http;
 pub mod ids;
 pub mod keys;

@@ -7,4 +7,5 @@ pub mod persona;
 pub mod postgres;
 pub mod server;
 pub mod synthetic;
+pub mod workbook;
 pub mod world;

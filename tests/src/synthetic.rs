@@ -225,7 +225,8 @@ impl People {
         }
         // An app asks in the order of the form.
         let form = record_type("worker").expect("a built-in type");
-        let place = |path: &Path| form.fields.iter().position(|field| path.as_str().starts_with(field.name));
+        let place =
+            |path: &Path| form.fields.iter().position(|field| path.as_str().starts_with(field.name.as_str()));
         answers.sort_by_key(|(path, _)| place(path));
         answers
     }

@@ -36,7 +36,7 @@ pub fn references(record_type: &str, state: &RecordState) -> Vec<Reference> {
     let fields = types::record_type(record_type).map_or(&[][..], |kind| &kind.attachment_fields);
     let mut found = Vec::new();
     for field in fields {
-        for path in [(*field).to_owned(), format!("{field}/{THUMBNAIL}")] {
+        for path in [field.to_string(), format!("{field}/{THUMBNAIL}")] {
             for (op, value) in state.get_all(&path) {
                 let Value::Str(text) = value else { continue };
                 if let (Ok(hash), Ok(path)) = (AttachmentHash::from_str(text), Path::new(&path)) {

@@ -91,14 +91,14 @@ pub fn check_path(of: &RecordType, path: &Path, value: &Value) -> Vec<Finding> {
 
 /// What is odd about the value of a field that has one path. A cleared answer never is.
 pub fn check(field: &Field, value: &Value) -> Vec<Finding> {
-    let finding = |code| Finding { path: SmolStr::new_static(field.name), code };
+    let finding = |code| Finding { path: field.name.clone(), code };
     odd(field, None, value).map(finding).into_iter().collect()
 }
 
 /// The first thing that is odd about a value; `below` is what stands below the field's name in the path.
 pub(crate) fn odd(field: &Field, below: Option<&str>, value: &Value) -> Option<FindingCode> {
     let unless = |good: bool, code| (!good).then_some(code);
-    match (field.kind, value) {
+    match (&field.kind, value) {
         (_, Value::Null)
         | (Kind::Bool, Value::Bool(_))
         | (Kind::DateTime, Value::Timestamp(_))
@@ -109,7 +109,7 @@ pub(crate) fn odd(field: &Field, below: Option<&str>, value: &Value) -> Option<F
         }
         (Kind::Code(list), Value::Str(code)) => unless(list.knows(code), FindingCode::UnknownCode),
         (Kind::Tri, Value::Str(code)) => unless(is_tri(code), FindingCode::UnknownCode),
-        (Kind::Set(list), Value::Bool(_)) => unless(knows(list, below), FindingCode::UnknownCode),
+        (Kind::Set(list), Value::Bool(_)) => unless(knows(list.as_deref(), below), FindingCode::UnknownCode),
         (Kind::Phone, Value::Str(text)) => unless(is_phone(text), FindingCode::BadShape),
         (Kind::Geo, Value::Str(text)) => unless(parse_point(text).is_some(), FindingCode::BadShape),
         (Kind::Blob, Value::Str(text)) => unless(is_sha256(text), FindingCode::BadShape),
@@ -217,7 +217,7 @@ pub enum Typed<'a> {
 
 /// A value as a field means it; of a path that no field has, as its own type says.
 pub fn typed<'a>(field: Option<&Field>, value: &'a Value) -> Typed<'a> {
-    match (field.map(|field| field.kind), value) {
+    match (field.map(|field| &field.kind), value) {
         (Some(Kind::Code(_) | Kind::Tri), Value::Int(_) | Value::Uint(_)) => {
             whole(value).map_or(Typed::Null, |code| Typed::Text(Cow::Owned(code.to_string())))
         }

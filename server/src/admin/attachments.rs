@@ -57,12 +57,12 @@ pub async fn rebuild(app: &App, project: &str) -> Result<usize, AdminError> {
         let mut after = None;
         loop {
             let mut tx = app.store().read().await?;
-            let page = records::page(&mut tx, project, Some(kind.name), after, SOME).await?;
+            let page = records::page(&mut tx, project, Some(kind.name.as_str()), after, SOME).await?;
             tx.rollback().await?;
             let ids: Vec<RecordId> = page.iter().map(|record| record.row.id).collect();
             let Some(last) = ids.last() else { break };
             after = Some(*last);
-            let write = async |mut tx: Lent| rebuild_some(&mut tx, project, kind.name, &ids).await;
+            let write = async |mut tx: Lent| rebuild_some(&mut tx, project, &kind.name, &ids).await;
             count += app.store().write(write).await?;
         }
     }

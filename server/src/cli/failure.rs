@@ -34,6 +34,11 @@ impl Failure {
         Self { exit: USAGE, cause: message.into().into() }
     }
 
+    /// A file that is not what the command reads, with the stable code of the reason.
+    pub fn unreadable(code: &'static str, message: String) -> Self {
+        Self { exit: USAGE, cause: Unreadable { code, message }.into() }
+    }
+
     /// Something that was named does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self { exit: NOT_FOUND, cause: message.into().into() }
@@ -63,6 +68,9 @@ impl Failure {
 
     /// The stable code, for programs.
     fn code(&self) -> &'static str {
+        if let Some(unreadable) = self.cause.downcast_ref::<Unreadable>() {
+            return unreadable.code;
+        }
         match self.exit {
             USAGE => "usage",
             NOT_FOUND => "not-found",
@@ -84,6 +92,14 @@ impl Failure {
         }
         text
     }
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Unreadable {
+    code: &'static str,
+    message: String,
 }
 
 /// What was being done when the machine failed.

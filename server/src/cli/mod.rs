@@ -4,6 +4,7 @@ pub mod admin;
 pub mod demo;
 pub mod export;
 pub mod failure;
+pub mod form;
 pub mod openapi;
 pub mod output;
 pub mod serve;
@@ -63,7 +64,10 @@ Begin:
 Read what was merged:
   fieldmerge export --project ROADS --type worker --output workers.csv
 
-Exit codes: 0 done, 1 failed (also: `verify` found a difference), 2 wrong usage, 3 no such thing, 4 exists already.";
+Check a form before it is used:
+  fieldmerge form check workers.xlsx
+
+Exit codes: 0 done, 1 failed (also: `verify` found a difference, `form check` a mistake), 2 wrong usage, 3 no such thing, 4 exists already.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -78,6 +82,9 @@ enum Command {
     Export(export::Export),
     /// Check everything stored against the changes it was made from.
     Verify(verify::Verify),
+    /// Forms, as XLSForm workbooks: what is wrong with them.
+    #[command(subcommand)]
+    Form(form::Form),
     /// Print the `OpenAPI` document of the API.
     Openapi(openapi::Openapi),
 }
@@ -130,6 +137,7 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
             must_exist(database)?;
             with(database, config, async |app| command.run(app, output).await).await
         }
+        Command::Form(command) => command.run(output),
         Command::Openapi(command) => command.run(output),
     }
 }

@@ -78,7 +78,7 @@ enum Pages {
 
 /// The names of the record types that a role may list, for help texts.
 pub fn types_for(role: Role) -> impl Iterator<Item = &'static str> {
-    types::record_types().iter().filter(move |of| access(role, of.class).lists()).map(|of| of.name)
+    types::record_types().iter().filter(move |of| access(role, of.class).lists()).map(|of| of.name.as_str())
 }
 
 /// The columns that a role sees.

@@ -40,7 +40,7 @@ impl RecordPages {
         if self.is_done {
             return Ok(None);
         }
-        let page = records::page(tx, project.id, Some(self.of.name), self.after, PAGE).await?;
+        let page = records::page(tx, project.id, Some(self.of.name.as_str()), self.after, PAGE).await?;
         self.is_done = page.len() < PAGE as usize;
         self.after = page.last().map(|record| record.row.id).or(self.after);
         let rows: Vec<RecordRow> = page.into_iter().map(|record| record.row).collect();

@@ -65,7 +65,7 @@ impl Synthetic {
         let id = RecordId::from(id.into_uuid());
         let subject = kind.about_person.then(|| RecordId(self.bytes()));
         let puts = self.answers(kind);
-        let record = NewRecord { actor, time, id, record_type: kind.name.into(), area, subject, puts };
+        let record = NewRecord { actor, time, id, record_type: kind.name.clone(), area, subject, puts };
         let change = record.build().ok()?;
         let (_, hash) = change.encode();
         Some((id, change, hash))
@@ -87,10 +87,10 @@ impl Synthetic {
         let mut put = |name: &str, value: Value| {
             answers.extend(Path::new(name).ok().map(|path| (path, value)));
         };
-        match field.kind {
+        match &field.kind {
             Kind::Set(list) => {
                 for _ in 0..=self.below(2) {
-                    put(&format!("{}/{}", field.name, self.code(list)), Value::Bool(true));
+                    put(&format!("{}/{}", field.name, self.code(list.as_deref())), Value::Bool(true));
                 }
             }
             Kind::Languages => {
@@ -104,12 +104,12 @@ impl Synthetic {
                 put(&format!("{}/tag", field.name), Value::Bytes(vec![0; 16]));
             }
             Kind::Entry => {}
-            _ => put(field.name, self.value(field)),
+            _ => put(&field.name, self.value(field)),
         }
     }
 
     fn value(&mut self, field: &Field) -> Value {
-        match field.kind {
+        match &field.kind {
             Kind::Text => Value::str(self.words()),
             Kind::Phone => Value::str(format!("+{}", 100_000_000_000 + self.number(0, 899_999_999_999))),
             Kind::Code(list) => Value::str(self.code(Some(list))),
@@ -134,7 +134,7 @@ impl Synthetic {
 
     fn code(&mut self, list: Option<&CodeList>) -> String {
         if let Some(list) = list.filter(|list| !list.codes.is_empty()) {
-            return list.codes[self.below(list.codes.len())].code.to_owned();
+            return list.codes[self.below(list.codes.len())].code.to_string();
         }
         let letters = |draw: &mut Self, first: u8, count: usize| -> String {
             (0..count).map(|_| char::from(first + draw.small(26))).collect()

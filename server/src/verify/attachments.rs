@@ -42,7 +42,7 @@ pub async fn verify(
     let counts = attachments::reference_counts(tx, project).await?;
     report.attachments_expected = counts.references - counts.stored;
     for kind in record_types().iter().filter(|kind| !kind.attachment_fields.is_empty()) {
-        verify_references(tx, project, kind.name, report).await?;
+        verify_references(tx, project, &kind.name, report).await?;
     }
     Ok(())
 }

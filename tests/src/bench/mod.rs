@@ -5,6 +5,7 @@ mod author;
 mod cuts;
 mod edits;
 mod first_pull;
+mod forms;
 mod http;
 mod kernel;
 mod load;
@@ -55,6 +56,9 @@ Cases:
   S16  bytes that TLS adds to a sync without news: the first of a process, the next
   S17  CPU time of a batch sent again, over its first cost
   S18  CPU time of an accepted registration, over a server of the usual kind
+  F1   a form of 250 questions: to import
+  F2   the same: one answer, with the 60 calculations that may follow
+  F3   records of it opened and checked per second, one core
 
 A line: {\"id\":\"S1\",\"case\":\"batch=1000\",\"value\":75.2,\"unit\":\"B\",\"limit\":80,\"ok\":true}
 `ok` says whether the limit is kept; lines without `limit` stand beside for comparison. Sizes are exact and the same in
@@ -70,7 +74,7 @@ S8 needs PostgreSQL's programs, or FIELDMERGE_TEST_POSTGRES_URL; S16 needs nginx
 struct Arguments {
     /// What to measure, such as S1; everything unless given
     #[arg(value_name = "CASE", value_parser = case)]
-    cases: Vec<u8>,
+    cases: Vec<Case>,
 
     /// Smaller populations and fewer runs, to see whether it works
     #[arg(long, global = true)]
@@ -116,25 +120,40 @@ enum Command {
     Kernel,
 }
 
-/// The cases that exist.
-const CASES: [u8; 18] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
+/// A case by its letter and its number: S for syncing, F for forms.
+type Case = (char, u8);
 
-fn case(text: &str) -> Result<u8, String> {
-    let number = text.strip_prefix(['S', 's']).and_then(|number| number.parse().ok());
-    let known = number.filter(|number| CASES.contains(number));
+/// The letters with how many cases each has.
+const CASES: [(char, u8); 2] = [('S', 18), ('F', 3)];
+
+fn all_cases() -> impl Iterator<Item = Case> {
+    CASES.into_iter().flat_map(|(letter, count)| (1..=count).map(move |number| (letter, number)))
+}
+
+fn case(text: &str) -> Result<Case, String> {
+    let text = text.to_uppercase();
+    let known = all_cases().find(|(letter, number)| text == format!("{letter}{number}"));
     known.ok_or_else(|| "there is no such case; `bench --help` lists them".to_owned())
 }
 
 /// What is measured, and how thoroughly.
 #[derive(Debug)]
 struct Plan {
-    wanted: BTreeSet<u8>,
+    wanted: BTreeSet<Case>,
     quick: bool,
 }
 
 impl Plan {
     fn wants(&self, case: u8) -> bool {
-        self.wanted.contains(&case)
+        self.wanted.contains(&('S', case))
+    }
+
+    fn wants_form(&self, case: u8) -> bool {
+        self.wanted.contains(&('F', case))
+    }
+
+    fn wants_any_form(&self) -> bool {
+        self.wanted.iter().any(|(letter, _)| *letter == 'F')
     }
 
     fn wants_any(&self, cases: &[u8]) -> bool {
@@ -167,9 +186,10 @@ pub async fn main() -> ExitCode {
         None => {}
     }
     let all = arguments.cases.is_empty();
-    let wanted = if all { CASES.into() } else { arguments.cases.into_iter().collect() };
+    let wanted = if all { all_cases().collect() } else { arguments.cases.into_iter().collect() };
     let plan = Plan { wanted, quick: arguments.quick };
     let mut report = Report::default();
+    forms::run(&plan, &mut report);
     sizes::run(&plan, &mut report).await;
     first_pull::run(&plan, &mut report).await;
     cuts::run(&plan, &mut report).await;

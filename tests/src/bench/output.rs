@@ -39,8 +39,17 @@ pub struct Report {
 impl Report {
     /// Prints a figure.
     pub fn figure(&mut self, case: u8, what: &str, value: f64, unit: &str, limit: Limit) {
+        self.print(format!("S{case}"), what, value, unit, limit);
+    }
+
+    /// Prints a figure about forms.
+    pub fn form_figure(&mut self, case: u8, what: &str, value: f64, unit: &str, limit: Limit) {
+        self.print(format!("F{case}"), what, value, unit, limit);
+    }
+
+    fn print(&mut self, id: String, what: &str, value: f64, unit: &str, limit: Limit) {
         let mut line = Map::new();
-        line.insert("id".to_owned(), format!("S{case}").into());
+        line.insert("id".to_owned(), id.into());
         line.insert("case".to_owned(), what.into());
         line.insert("value".to_owned(), number(rounded(value)));
         line.insert("unit".to_owned(), unit.into());

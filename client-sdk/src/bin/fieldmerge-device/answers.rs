@@ -14,7 +14,7 @@ const NAMED_CODES: usize = 12;
 /// The record type of this name.
 pub fn record_type(name: &str) -> Result<&'static RecordType, Failure> {
     types::record_type(name).ok_or_else(|| {
-        let names: Vec<&str> = types::record_types().iter().map(|kind| kind.name).collect();
+        let names: Vec<&str> = types::record_types().iter().map(|kind| kind.name.as_str()).collect();
         Failure::Usage(format!("there is no record type {name}; there are {}", names.join(", ")))
     })
 }
@@ -43,9 +43,9 @@ pub fn answer(kind: &RecordType, text: &str) -> Result<(String, Value), Failure>
         .split_once('=')
         .ok_or_else(|| Failure::Usage("an answer is FIELD=VALUE, such as sex=female".to_owned()))?;
     let field = field(kind, path)?;
-    let value = match (field.kind, path.split_once('/')) {
+    let value = match (&field.kind, path.split_once('/')) {
         (Kind::Set(list), Some((_, member))) => {
-            let known = list.is_none_or(|list| list.knows(member));
+            let known = list.as_ref().is_none_or(|list| list.knows(member));
             (text == "true" && known).then_some(Value::Bool(true))
         }
         (Kind::Languages, Some(_)) => Some(Value::str(text)),
@@ -61,34 +61,34 @@ fn field<'a>(kind: &'a RecordType, path: &str) -> Result<&'a Field, Failure> {
     }
     let head = path.split('/').next().unwrap_or(path);
     Err(Failure::Usage(match kind.field(head) {
-        Some(field) if path.contains('/') && !in_parts(field.kind) => {
+        Some(field) if path.contains('/') && !in_parts(&field.kind) => {
             format!("{head} is one field, without /")
         }
         Some(field) => takes(field),
         None => {
-            let names: Vec<&str> = kind.fields.iter().map(|field| field.name).collect();
+            let names: Vec<&str> = kind.fields.iter().map(|field| field.name.as_str()).collect();
             format!("{} has no field {path}; it has {}", kind.name, names.join(", "))
         }
     }))
 }
 
-fn in_parts(kind: Kind) -> bool {
+fn in_parts(kind: &Kind) -> bool {
     matches!(kind, Kind::Set(_) | Kind::Languages | Kind::Sealed)
 }
 
 /// What a field takes, as a sentence about it.
 fn takes(field: &Field) -> String {
-    let name = field.name;
+    let name = &field.name;
     if field.policy == Policy::Derived {
         return format!("{name} is computed, nobody writes it");
     }
-    match field.kind {
+    match &field.kind {
         Kind::Text => format!("{name} is a text{}", between(field, " of ", " characters")),
         Kind::Phone => format!("{name} is a telephone number of 4 to 15 digits, such as +261340000202"),
         Kind::Code(list) => format!("{name} takes {}", codes(list)),
         Kind::Set(list) => {
-            let first = list.and_then(|list| list.codes.first()).map_or("CODE", |code| code.code);
-            let which = list.map_or_else(String::new, |list| format!("; it takes {}", codes(list)));
+            let first = list.as_ref().and_then(|list| list.codes.first()).map_or("CODE", |code| &code.code);
+            let which = list.as_ref().map_or_else(String::new, |list| format!("; it takes {}", codes(list)));
             format!("{name} takes several answers: {name}/{first}=true{which}")
         }
         Kind::Tri => format!("{name} takes yes, no or unknown"),
@@ -120,7 +120,7 @@ fn between(field: &Field, before: &str, after: &str) -> String {
 }
 
 fn codes(list: &CodeList) -> String {
-    let named: Vec<&str> = list.codes.iter().take(NAMED_CODES).map(|code| code.code).collect();
+    let named: Vec<&str> = list.codes.iter().take(NAMED_CODES).map(|code| code.code.as_str()).collect();
     let open = list.shape.is_some() || list.codes.len() > NAMED_CODES;
     match (named.is_empty(), open) {
         (true, _) => format!("a code of the list {}", list.name),

@@ -226,10 +226,10 @@ fn day(text: &str) -> Result<Date, Failure> {
 /// Refuses a field that holds no attachment.
 pub async fn attachment_field(device: &Device, record: RecordId, field: &str) -> Result<(), Failure> {
     let kind = kind_of(device, record).await?;
-    if kind.attachment_fields.contains(&field) {
+    if kind.attachment_fields.iter().any(|known| known == field) {
         return Ok(());
     }
-    let (name, fields) = (kind.name, kind.attachment_fields.join(", "));
+    let (name, fields) = (&kind.name, kind.attachment_fields.join(", "));
     Err(Failure::Usage(match kind.attachment_fields.as_slice() {
         [] => format!("{name} has no field for files; identity has photo"),
         _ => format!("{name} has no field {field} for files; it has {fields}"),

@@ -26,7 +26,7 @@ pub struct EntryFacts {
 }
 
 /// The columns of a record type whose records are logs.
-pub fn entry_columns(of: &'static RecordType) -> Vec<Column> {
+pub fn entry_columns(of: &RecordType) -> Vec<Column> {
     use ColumnKind::{DateTime, Id, Int, Set};
     let person = Column::meta("_person", ["Person", "Personne"], Id, Source::Subject);
     let mut columns = vec![
@@ -36,7 +36,7 @@ pub fn entry_columns(of: &'static RecordType) -> Vec<Column> {
         Column { names_person: true, ..person },
     ];
     let stored = of.fields.iter().filter(|field| field.policy != Policy::Derived);
-    columns.extend(stored.map(|field| Column::of(field, Source::Entry(field))));
+    columns.extend(stored.map(|field| Column::of(field, Source::Entry(field.clone()))));
     columns.extend([
         Column::meta("_device", ["Device", "Appareil"], Id, Source::Device),
         Column::meta(
@@ -54,7 +54,7 @@ pub fn entry_columns(of: &'static RecordType) -> Vec<Column> {
 /// The cells of an entry under these columns. One that does not read has only its place, its author and the
 /// finding.
 pub fn entry_row(columns: &[Column], facts: &EntryFacts, entry: Result<&Entry, EntryError>) -> Vec<Cell> {
-    let cell = |column: &Column| match column.source {
+    let cell = |column: &Column| match &column.source {
         Source::Id => Cell::id(facts.log),
         Source::Number => i64::try_from(facts.n).map_or(Cell::Null, Cell::Int),
         Source::Area => Cell::id(facts.area),
@@ -63,7 +63,7 @@ pub fn entry_row(columns: &[Column], facts: &EntryFacts, entry: Result<&Entry, E
         Source::Created => Cell::at(facts.written_ms),
         Source::Received => Cell::at(facts.received_ms),
         Source::Findings => findings(entry),
-        Source::Entry(field) => entry.map_or(Cell::Null, |entry| value(entry, facts.log, field.name)),
+        Source::Entry(field) => entry.map_or(Cell::Null, |entry| value(entry, facts.log, &field.name)),
         _ => Cell::Null,
     };
     columns.iter().map(cell).collect()

@@ -21,14 +21,17 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use fieldmerge_protocol::{AreaId, DeviceId, RecordId, Value};
+use smol_str::SmolStr;
 
 pub use cell::Cell;
 pub use entries::{EntryFacts, entry_columns, entry_row};
 
 use crate::access::Role;
 use crate::typed::{FindingCode, odd, parse_point, same};
-use crate::types::{Field, Kind, Policy, RecordType, Sensitivity};
+use crate::types::{Field, Kind, Labels, Policy, RecordType, Sensitivity};
 
 /// A merged record, as rows need it.
 pub trait View {
@@ -79,14 +82,12 @@ pub struct Conflict<'a> {
 pub struct Column {
     /// The name, unique in its dataset.
     pub name: String,
-    /// What an English reader sees.
-    pub label_en: String,
-    /// What a French reader sees.
-    pub label_fr: String,
+    /// What a reader sees.
+    pub labels: Labels,
     /// What its cells are.
     pub kind: ColumnKind,
     /// The unit of a number, or nothing.
-    pub unit: &'static str,
+    pub unit: SmolStr,
     /// Whether its cells name a person: a role that sees persons by pseudonym must get another id here.
     pub names_person: bool,
     pub(crate) source: Source,
@@ -116,7 +117,7 @@ pub enum ColumnKind {
 }
 
 /// Where the cells of a column come from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Source {
     Id,
     Area,
@@ -125,28 +126,28 @@ pub(crate) enum Source {
     Created,
     Received,
     /// The value of a field that has one path.
-    Value(&'static Field),
+    Value(Arc<Field>),
     /// The text of a field in one language.
-    Language(&'static Field, &'static str),
+    Language(Arc<Field>, &'static str),
     /// One number of a point: latitude, longitude, accuracy.
-    Point(&'static Field, usize),
-    Candidates(&'static Field),
+    Point(Arc<Field>, usize),
+    Candidates(Arc<Field>),
     Conflicts,
     Pending,
     Findings,
     /// The number of an entry in its log.
     Number,
     /// A field of an entry.
-    Entry(&'static Field),
+    Entry(Arc<Field>),
 }
 
 impl Column {
     pub(crate) fn meta(name: &str, labels: [&str; 2], kind: ColumnKind, source: Source) -> Self {
-        let [label_en, label_fr] = labels.map(str::to_owned);
-        Self { name: name.to_owned(), label_en, label_fr, kind, unit: "", names_person: false, source }
+        let labels = Labels::new(["en", "fr"].into_iter().zip(labels));
+        Self { name: name.to_owned(), labels, kind, unit: SmolStr::default(), names_person: false, source }
     }
 
-    pub(crate) fn of(field: &'static Field, source: Source) -> Self {
+    pub(crate) fn of(field: &Field, source: Source) -> Self {
         let (suffix, label, kind) = match source {
             Source::Language(_, language) => {
                 (format!("_{language}"), format!(" ({language})"), ColumnKind::Text)
@@ -160,18 +161,17 @@ impl Column {
         };
         Self {
             name: format!("{}{suffix}", field.name),
-            label_en: format!("{}{label}", field.label_en),
-            label_fr: format!("{}{label}", field.label_fr),
+            labels: field.labels.with_suffix(&label),
             kind,
-            unit: field.unit,
+            unit: field.unit.clone(),
             names_person: field.name == "same_as",
             source,
         }
     }
 
     /// The field whose values the column shows; none for the columns that begin with `_`.
-    pub fn field(&self) -> Option<&'static Field> {
-        match self.source {
+    pub fn field(&self) -> Option<&Field> {
+        match &self.source {
             Source::Value(field)
             | Source::Language(field, _)
             | Source::Point(field, _)
@@ -210,7 +210,7 @@ fn column_kind(field: &Field) -> ColumnKind {
 
 /// The columns of a record type whose records are not logs, in the order of the file. Whoever may not see all
 /// of them gives [`row`] those that [`Column::seen_by`] leaves.
-pub fn columns(of: &'static RecordType) -> Vec<Column> {
+pub fn columns(of: &RecordType) -> Vec<Column> {
     use ColumnKind::{DateTime, Id, Set};
     let mut columns = vec![
         Column::meta("_id", ["Record", "Enregistrement"], Id, Source::Id),
@@ -221,14 +221,18 @@ pub fn columns(of: &'static RecordType) -> Vec<Column> {
         let subject = Column::meta("_subject", ["Person", "Personne"], Id, Source::Subject);
         columns.push(Column { names_person: true, ..subject });
     }
-    let shown = |field: &&Field| field.policy != Policy::Derived && field.kind != Kind::Blob;
+    let shown = |field: &&Arc<Field>| field.policy != Policy::Derived && field.kind != Kind::Blob;
     for field in of.fields.iter().filter(shown) {
         match field.kind {
             Kind::Languages => {
-                columns.extend(["fr", "en"].map(|lang| Column::of(field, Source::Language(field, lang))));
+                columns.extend(
+                    ["fr", "en"].map(|lang| Column::of(field, Source::Language(field.clone(), lang))),
+                );
             }
-            Kind::Geo => columns.extend([0, 1, 2].map(|part| Column::of(field, Source::Point(field, part)))),
-            _ => columns.push(Column::of(field, Source::Value(field))),
+            Kind::Geo => {
+                columns.extend([0, 1, 2].map(|part| Column::of(field, Source::Point(field.clone(), part))));
+            }
+            _ => columns.push(Column::of(field, Source::Value(field.clone()))),
         }
     }
     columns.extend([
@@ -254,18 +258,19 @@ pub fn columns(of: &'static RecordType) -> Vec<Column> {
         ),
         Column::meta("_findings", ["Findings", "Constats"], Set, Source::Findings),
     ]);
-    let human = |field: &&Field| matches!(field.policy, Policy::Human { .. });
-    let judged = of.fields.iter().filter(human).map(|field| Column::of(field, Source::Candidates(field)));
+    let human = |field: &&Arc<Field>| matches!(field.policy, Policy::Human { .. });
+    let judged =
+        of.fields.iter().filter(human).map(|field| Column::of(field, Source::Candidates(field.clone())));
     columns.extend(judged);
     columns
 }
 
 /// The cells of a record under these columns.
-pub fn row(of: &'static RecordType, columns: &[Column], facts: &Facts<'_>, view: &dyn View) -> Vec<Cell> {
-    columns.iter().map(|column| cell(of, column.source, facts, view)).collect()
+pub fn row(of: &RecordType, columns: &[Column], facts: &Facts<'_>, view: &dyn View) -> Vec<Cell> {
+    columns.iter().map(|column| cell(of, &column.source, facts, view)).collect()
 }
 
-fn cell(of: &'static RecordType, source: Source, facts: &Facts<'_>, view: &dyn View) -> Cell {
+fn cell(of: &RecordType, source: &Source, facts: &Facts<'_>, view: &dyn View) -> Cell {
     match source {
         Source::Id => Cell::id(facts.id),
         Source::Area => Cell::id(facts.area),
@@ -279,9 +284,9 @@ fn cell(of: &'static RecordType, source: Source, facts: &Facts<'_>, view: &dyn V
             .last()
             .map_or(Cell::Null, |text| Cell::of(field, text)),
         Source::Point(field, part) => {
-            let point = shown(field, field.name, facts, view).and_then(Value::as_str).and_then(parse_point);
+            let point = shown(field, &field.name, facts, view).and_then(Value::as_str).and_then(parse_point);
             let number = point.and_then(|(latitude, longitude, accuracy)| {
-                [Some(latitude), Some(longitude), accuracy].get(part).copied().flatten()
+                [Some(latitude), Some(longitude), accuracy].get(*part).copied().flatten()
             });
             number.map_or(Cell::Null, Cell::Decimal)
         }
@@ -302,13 +307,13 @@ fn set(mut members: Vec<String>) -> Cell {
 /// The path at which the values of a field compete: of a sealed one its tag, for equal answers have equal
 /// tags.
 fn judged_path(field: &Field) -> String {
-    if field.kind == Kind::Sealed { format!("{}/tag", field.name) } else { field.name.to_owned() }
+    if field.kind == Kind::Sealed { format!("{}/tag", field.name) } else { field.name.to_string() }
 }
 
-fn field_cell(field: &'static Field, facts: &Facts<'_>, view: &dyn View) -> Cell {
+fn field_cell(field: &Field, facts: &Facts<'_>, view: &dyn View) -> Cell {
     match field.kind {
         Kind::Set(_) => {
-            let paths = view.below(field.name).into_iter();
+            let paths = view.below(&field.name).into_iter();
             let member = |path: &&str| view.live(path).last() == Some(&&Value::Bool(true));
             set(paths.filter(member).filter_map(|path| path.split('/').nth(1)).map(str::to_owned).collect())
         }
@@ -316,7 +321,7 @@ fn field_cell(field: &'static Field, facts: &Facts<'_>, view: &dyn View) -> Cell
             Some(Value::Bytes(_)) => Cell::Bool(true),
             _ => Cell::Null,
         },
-        _ => shown(field, field.name, facts, view).map_or(Cell::Null, |value| Cell::of(field, value)),
+        _ => shown(field, &field.name, facts, view).map_or(Cell::Null, |value| Cell::of(field, value)),
     }
 }
 
@@ -343,7 +348,7 @@ fn open<'a>(field: &Field, path: &str, facts: &Facts<'a>, view: &'a dyn View) ->
     differ.then_some(Conflict { path: "", agreed: None, candidates: live })
 }
 
-fn candidates_cell(field: &'static Field, facts: &Facts<'_>, view: &dyn View) -> Cell {
+fn candidates_cell(field: &Field, facts: &Facts<'_>, view: &dyn View) -> Cell {
     let Some(conflict) = open(field, &judged_path(field), facts, view) else {
         return Cell::Null;
     };
@@ -359,16 +364,16 @@ fn candidates_cell(field: &'static Field, facts: &Facts<'_>, view: &dyn View) ->
     Cell::List(distinct.into_iter().map(|value| Cell::of(field, value)).collect())
 }
 
-fn conflicts_cell(of: &'static RecordType, facts: &Facts<'_>, view: &dyn View) -> Cell {
+fn conflicts_cell(of: &RecordType, facts: &Facts<'_>, view: &dyn View) -> Cell {
     let human = of.fields.iter().filter(|field| matches!(field.policy, Policy::Human { .. }));
     let in_conflict = human.filter(|field| open(field, &judged_path(field), facts, view).is_some());
-    set(in_conflict.map(|field| field.name.to_owned()).collect())
+    set(in_conflict.map(|field| field.name.to_string()).collect())
 }
 
-fn findings_cell(of: &'static RecordType, view: &dyn View) -> Cell {
+fn findings_cell(of: &RecordType, view: &dyn View) -> Cell {
     let mut findings = Vec::new();
     for field in &of.fields {
-        let paths = if field.kind.takes(None) { vec![field.name] } else { view.below(field.name) };
+        let paths = if field.kind.takes(None) { vec![field.name.as_str()] } else { view.below(&field.name) };
         for path in paths {
             let Some(value) = view.live(path).last().copied() else { continue };
             let mut found = odd(field, path.split_once('/').map(|(_, below)| below), value);

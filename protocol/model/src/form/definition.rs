@@ -303,6 +303,12 @@ impl Form {
         self.lists.iter().find(|list| list.name == name)
     }
 
+    /// Whether each element stands behind its parent, as in every form that was imported: what a person wrote may differ.
+    pub fn is_ordered(&self) -> bool {
+        let mut elements = self.elements.iter().enumerate();
+        elements.all(|(at, element)| element.parent.is_none_or(|parent| parent < at))
+    }
+
     /// The elements that an element stands in, from the nearest outwards.
     pub fn ancestors(&self, element: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(self.elements[element].parent, |at| self.elements[*at].parent)

@@ -4,10 +4,13 @@
 //! publishes it and on the phone that fills it. [`import`] makes one of a [`Workbook`], and says everything that is wrong
 //! with it at once. Expressions stay text in it; whoever applies them parses them once.
 
+pub mod compiled;
 mod definition;
+pub mod filling;
 pub mod import;
 mod ours;
 mod text;
+pub mod types;
 mod workbook;
 
 pub use definition::{

@@ -37,12 +37,18 @@ pub struct Ours {
     /// `fm::write`: who may write it; nobody else where there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub write: Vec<Role>,
+    /// `fm::see`: who may see it in a dataset; whoever may read the record where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub see: Vec<Role>,
     /// `fm::match`: what it tells of two records of one person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matching: Option<Matching>,
     /// `fm::kind`: as what a value is stored, where its type does not say it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
+    /// `fm::unit`: the unit of a number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
 }
 
 /// How concurrent values merge (domain.md 2.1).
@@ -60,6 +66,8 @@ pub enum Merge {
     L,
     /// Fixed when the record is made.
     I,
+    /// Calculated where it is needed, and stored in no record.
+    D,
 }
 
 /// What an answer tells of two records of one person.
@@ -100,4 +108,12 @@ pub enum Storage {
     Record,
     /// A text in one language of many.
     Language,
+    /// A whole number.
+    Integer,
+    /// A decimal number.
+    Decimal,
+    /// A day.
+    Date,
+    /// A moment.
+    DateTime,
 }

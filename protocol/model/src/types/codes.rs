@@ -1,14 +1,16 @@
 //! Code lists: the answers that a field offers.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use super::table;
+use smol_str::SmolStr;
+
+use super::{Labels, table};
 
 /// A list of codes with their labels, in the order of a form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CodeList {
     /// The name that fields refer to.
-    pub name: &'static str,
+    pub name: SmolStr,
     /// The codes that are listed.
     pub codes: Vec<Code>,
     /// The shape of codes that are known without being listed: standards too long to ship.
@@ -16,14 +18,12 @@ pub struct CodeList {
 }
 
 /// One code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
     /// What is stored.
-    pub code: &'static str,
-    /// What an English reader sees.
-    pub label_en: &'static str,
-    /// What a French reader sees.
-    pub label_fr: &'static str,
+    pub code: SmolStr,
+    /// What a reader sees.
+    pub labels: Labels,
 }
 
 /// The shape of the codes of a standard.
@@ -106,17 +106,18 @@ impl CodeList {
     }
 }
 
-static LISTS: LazyLock<Vec<CodeList>> = LazyLock::new(|| {
-    table::parse_codes(include_str!("codelists.psv"))
-        .expect("the table is part of the program, a test reads each line")
+static LISTS: LazyLock<Vec<Arc<CodeList>>> = LazyLock::new(|| {
+    let lists = table::parse_codes(include_str!("codelists.psv"));
+    let lists = lists.expect("the table is part of the program, a test reads each line");
+    lists.into_iter().map(Arc::new).collect()
 });
 
 /// Every built-in code list.
-pub fn code_lists() -> &'static [CodeList] {
+pub fn code_lists() -> &'static [Arc<CodeList>] {
     &LISTS
 }
 
 /// The code list of this name.
-pub fn code_list(name: &str) -> Option<&'static CodeList> {
+pub fn code_list(name: &str) -> Option<&'static Arc<CodeList>> {
     LISTS.iter().find(|list| list.name == name)
 }

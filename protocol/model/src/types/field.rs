@@ -1,23 +1,24 @@
 //! One field of a record type.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-use super::CodeList;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::{CodeList, Labels};
 use crate::access::{Role, Roles};
 
 /// One field: its labels, what values it takes, how they merge, and who sees them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     /// The name, which is the path or the first segment of its paths.
-    pub name: &'static str,
-    /// What an English reader sees.
-    pub label_en: &'static str,
-    /// What a French reader sees.
-    pub label_fr: &'static str,
+    pub name: SmolStr,
+    /// What a reader sees.
+    pub labels: Labels,
     /// What values it takes.
     pub kind: Kind,
     /// The unit of a number, or nothing.
-    pub unit: &'static str,
+    pub unit: SmolStr,
     /// The bounds of a number, or of the characters of a text.
     pub range: Range,
     /// How concurrent values merge.
@@ -27,7 +28,7 @@ pub struct Field {
     /// The roles that may see it.
     pub sees: Roles,
     /// What a person who fills or reads the field should know.
-    pub note: &'static str,
+    pub note: SmolStr,
 }
 
 impl Field {
@@ -42,24 +43,19 @@ impl Field {
             role => self.sees.contains(role),
         }
     }
-
-    /// The label in a language, English where there is none.
-    pub fn label(&self, language: &str) -> &'static str {
-        if language == "fr" { self.label_fr } else { self.label_en }
-    }
 }
 
 /// What values a field takes, and at which paths.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     /// Free text in any script.
     Text,
     /// A telephone number, `+` and digits (E.164).
     Phone,
     /// One code of a list.
-    Code(&'static CodeList),
+    Code(Arc<CodeList>),
     /// A set of codes: `name/<code> = true` for each member. Without a list any path segment is a member.
-    Set(Option<&'static CodeList>),
+    Set(Option<Arc<CodeList>>),
     /// `yes`, `no` or `unknown`.
     Tri,
     /// True or false.
@@ -92,6 +88,29 @@ pub enum Kind {
 pub const THUMBNAIL: &str = "thumb";
 
 impl Kind {
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Phone => "phone",
+            Self::Code(_) => "code",
+            Self::Set(_) => "set",
+            Self::Tri => "tri",
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Decimal => "decimal",
+            Self::Date => "date",
+            Self::Month => "month",
+            Self::DateTime => "datetime",
+            Self::Geo => "geo",
+            Self::Uuid => "uuid",
+            Self::Languages => "languages",
+            Self::Blob => "blob",
+            Self::Sealed => "sealed",
+            Self::Entry => "entry",
+        }
+    }
+
     /// Whether a path of this kind may have this text below the field's name.
     pub(crate) fn takes(&self, below: Option<&str>) -> bool {
         match (self, below) {

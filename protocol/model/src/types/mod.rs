@@ -7,17 +7,20 @@ mod codes;
 pub mod date;
 pub mod entry;
 mod field;
+mod labels;
 mod refused;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use fieldmerge_protocol::RecordClass;
+use smol_str::SmolStr;
 
 pub use codes::{Code, CodeList, Shape, code_list, code_lists};
 pub use field::{Field, Kind, Policy, Range, Sensitivity, THUMBNAIL};
+pub use labels::Labels;
 pub use refused::refused_name;
 pub use table::TableError;
 
@@ -25,15 +28,29 @@ pub use table::TableError;
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordType {
     /// The name that `_type` of a record carries.
-    pub name: &'static str,
+    pub name: SmolStr,
     /// The class, and so the feed, of its records.
     pub class: RecordClass,
     /// Whether a record is about a person, named by its `_subject`.
     pub about_person: bool,
     /// Its fields, in the order of the form and of the dataset.
-    pub fields: Vec<Field>,
+    pub fields: Vec<Arc<Field>>,
+    /// Its repeats; of built-in types none.
+    pub repeats: Vec<Repeat>,
     /// The names of those that hold attachments; of most types none.
-    pub attachment_fields: Vec<&'static str>,
+    pub attachment_fields: Vec<SmolStr>,
+}
+
+/// A group of questions that a record holds many times: `children/<id>/age`. Those of one that stands in another one say
+/// in `<name>/<id>/_parent` in which instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repeat {
+    /// The first part of its paths.
+    pub name: SmolStr,
+    /// The repeat that it stands in.
+    pub parent: Option<SmolStr>,
+    /// Its fields, by the last part of their paths.
+    pub fields: Vec<Arc<Field>>,
 }
 
 /// The record types by name: class, and whether a record names a person in `_subject`.
@@ -75,18 +92,26 @@ pub fn record_type(name: &str) -> Option<&'static RecordType> {
 impl RecordType {
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
+        self.fields.iter().find(|field| field.name == name).map(|field| &**field)
     }
 
     /// The field that a path belongs to, if the path has the form that this field's kind asks for: `sex`,
-    /// `languages/mlg`, `title/fr`, `national_id/sealed`. Entries, persons and names that begin with `_` are
+    /// `languages/mlg`, `title/fr`, `national_id/sealed`, `children/<id>/age`. Entries, persons and names that begin with `_` are
     /// no fields.
     pub fn field_at(&self, path: &str) -> Option<&Field> {
         let (head, below) = match path.split_once('/') {
             Some((head, below)) => (head, Some(below)),
             None => (path, None),
         };
-        self.field(head).filter(|field| field.kind.takes(below))
+        let repeat = self.repeats.iter().find(|repeat| repeat.name == head);
+        let Some(repeat) = repeat else { return self.field(head).filter(|field| field.kind.takes(below)) };
+        let (_id, question) = below?.split_once('/')?;
+        let (name, below) = match question.split_once('/') {
+            Some((name, below)) => (name, Some(below)),
+            None => (question, None),
+        };
+        let field = repeat.fields.iter().find(|field| field.name == name)?;
+        field.kind.takes(below).then_some(field)
     }
 
     /// How concurrent values of a path merge; `None` for a path that no field has.

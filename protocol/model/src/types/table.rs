@@ -1,8 +1,10 @@
 //! Reading the two tables.
 
+use std::sync::Arc;
+
 use super::codes::{Code, CodeList, Shape, code_list};
 use super::field::{Field, Kind, Policy, Range, Sensitivity};
-use super::{RECORD_TYPES, RecordType, refused_name};
+use super::{Labels, RECORD_TYPES, RecordType, refused_name};
 use crate::access::Roles;
 
 /// A line of a table that cannot be read.
@@ -47,7 +49,7 @@ pub(super) fn parse_codes(text: &'static str) -> Result<Vec<CodeList>, TableErro
             if lists.iter().any(|list| list.name == name) {
                 return Err(bad("the lines of a list stand apart"));
             }
-            lists.push(CodeList { name, codes: Vec::new(), shape: None });
+            lists.push(CodeList { name: name.into(), codes: Vec::new(), shape: None });
         }
         let list = lists.last_mut().ok_or(bad("no list"))?;
         if let Some(shape) = code.strip_prefix('=') {
@@ -60,7 +62,8 @@ pub(super) fn parse_codes(text: &'static str) -> Result<Vec<CodeList>, TableErro
         } else if !Shape::Token.fits(code) {
             return Err(bad("a code cannot be a path segment"));
         } else {
-            list.codes.push(Code { code, label_en, label_fr });
+            list.codes
+                .push(Code { code: code.into(), labels: Labels::new([("en", label_en), ("fr", label_fr)]) });
         }
     }
     Ok(lists)
@@ -70,10 +73,11 @@ pub(super) fn parse_codes(text: &'static str) -> Result<Vec<CodeList>, TableErro
 pub(super) fn parse_fields(text: &'static str) -> Result<Vec<RecordType>, TableError> {
     let mut types: Vec<RecordType> = RECORD_TYPES
         .map(|(name, class, about_person)| RecordType {
-            name,
+            name: name.into(),
             class,
             about_person,
             fields: Vec::new(),
+            repeats: Vec::new(),
             attachment_fields: Vec::new(),
         })
         .into();
@@ -82,13 +86,13 @@ pub(super) fn parse_fields(text: &'static str) -> Result<Vec<RecordType>, TableE
         let field = parse_field(&columns).map_err(|problem| TableError { line, problem })?;
         let of = types.iter_mut().find(|of| of.name == columns[0]);
         let of = of.ok_or(TableError { line, problem: "an unknown record type" })?;
-        if of.field(field.name).is_some() {
+        if of.field(&field.name).is_some() {
             return Err(TableError { line, problem: "a field stands twice" });
         }
         if field.kind == Kind::Blob {
-            of.attachment_fields.push(field.name);
+            of.attachment_fields.push(field.name.clone());
         }
-        of.fields.push(field);
+        of.fields.push(Arc::new(field));
     }
     Ok(types)
 }
@@ -105,24 +109,23 @@ fn parse_field(columns: &[&'static str; 13]) -> Result<Field, &'static str> {
         return Err("a label is missing");
     }
     Ok(Field {
-        name,
-        label_en,
-        label_fr,
+        name: name.into(),
+        labels: Labels::new([("en", label_en), ("fr", label_fr)]),
         kind: parse_kind(kind, list)?,
-        unit,
+        unit: unit.into(),
         range: Range { min: parse_bound(min)?, max: parse_bound(max)? },
         policy: parse_policy(policy)?,
         sensitivity: parse_sensitivity(sensitivity)?,
         sees: parse_roles(sees)?,
-        note,
+        note: note.into(),
     })
 }
 
 fn parse_kind(kind: &str, list: &str) -> Result<Kind, &'static str> {
     let codes = if list.is_empty() { None } else { Some(code_list(list).ok_or("an unknown code list")?) };
     let kind = match (kind, codes) {
-        ("code", Some(codes)) => return Ok(Kind::Code(codes)),
-        ("set", codes) => return Ok(Kind::Set(codes)),
+        ("code", Some(codes)) => return Ok(Kind::Code(codes.clone())),
+        ("set", codes) => return Ok(Kind::Set(codes.cloned())),
         (_, Some(_)) => return Err("this kind takes no code list"),
         (kind, None) => kind,
     };

@@ -90,7 +90,7 @@ fn pay_needs_two_persons_and_other_judgements_one() {
     for of in record_types() {
         for field in &of.fields {
             if let Policy::Human { approvals } = field.policy {
-                let pay = matches!(field.name, "wage_rate" | "pay_basis");
+                let pay = matches!(field.name.as_str(), "wage_rate" | "pay_basis");
                 assert_eq!(approvals, if pay { 2 } else { 1 }, "{}", field.name);
             }
         }
@@ -100,7 +100,7 @@ fn pay_needs_two_persons_and_other_judgements_one() {
         .fields
         .iter()
         .filter(|field| matches!(field.policy, Policy::Human { .. }))
-        .map(|field| field.name)
+        .map(|field| field.name.as_str())
         .collect();
     assert_eq!(
         human,
@@ -139,12 +139,12 @@ fn a_path_belongs_to_the_field_whose_kind_asks_for_it() {
 #[test]
 fn names_are_unique_and_are_paths() {
     for of in record_types() {
-        let mut names: Vec<&str> = of.fields.iter().map(|field| field.name).collect();
+        let mut names: Vec<&str> = of.fields.iter().map(|field| field.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), of.fields.len(), "{}", of.name);
         for field in &of.fields {
-            assert!(Path::new(field.name).is_ok_and(|path| !path.is_reserved()), "{}", field.name);
+            assert!(Path::new(&field.name).is_ok_and(|path| !path.is_reserved()), "{}", field.name);
         }
     }
 }
@@ -226,7 +226,7 @@ fn refused_names_are_refused_in_every_spelling() {
     }
     for of in record_types() {
         for field in &of.fields {
-            assert!(!refused_name(field.name), "{}", field.name);
+            assert!(!refused_name(&field.name), "{}", field.name);
         }
     }
 }

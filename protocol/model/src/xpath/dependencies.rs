@@ -11,6 +11,9 @@ pub struct Dependencies {
     /// Each path that is looked at, those inside of predicates joined to the path that they filter. References that
     /// are not resolved are left out.
     pub locations: BTreeSet<Location>,
+    /// The paths of which only the nodes count, not what they hold: those in `count()` and `position()`, and the repeats of
+    /// `indexed-repeat()`.
+    pub counted: BTreeSet<Location>,
     /// What else can change the value.
     pub volatile: BTreeSet<Volatile>,
 }
@@ -49,7 +52,9 @@ impl Dependencies {
                 let seeded = function.name == "randomize" && arguments.len() == 2;
                 self.volatile.extend(function.volatile.filter(|_| !seeded));
                 self.locations.extend(implied(function.name, arguments, context));
-                if function.returns_nodes {
+                if let ("count" | "position", [nodes]) = (function.name, arguments.as_slice()) {
+                    self.count(nodes, context);
+                } else if function.returns_nodes {
                     let locations = self.locate(ast, context);
                     self.locations.extend(locations);
                 } else {
@@ -66,6 +71,16 @@ impl Dependencies {
         }
     }
 
+    /// Notes nodes of which only their number counts; `text()` looks whether there is a text.
+    fn count(&mut self, nodes: &Ast, context: &Location) {
+        let locations = self.locate(nodes, context);
+        if asks_for_text(nodes) {
+            self.locations.extend(locations);
+        } else {
+            self.counted.extend(locations);
+        }
+    }
+
     /// Where the nodes of a value stand; what is only looked at on the way is noted.
     fn locate(&mut self, ast: &Ast, context: &Location) -> Vec<Location> {
         match ast {
@@ -77,10 +92,16 @@ impl Dependencies {
                     self.look(name, context);
                     vec![Location { start: instance(name), steps: Vec::new() }]
                 }
-                ("randomize" | "indexed-repeat", [nodes, others @ ..]) => {
-                    let seeded = function.name == "randomize" && !others.is_empty();
-                    self.volatile.extend(function.volatile.filter(|_| !seeded));
-                    self.look_each(others, context);
+                ("randomize", [nodes, seed @ ..]) => {
+                    self.volatile.extend(function.volatile.filter(|_| seed.is_empty()));
+                    self.look_each(seed, context);
+                    self.locate(nodes, context)
+                }
+                ("indexed-repeat", [nodes, others @ ..]) => {
+                    for pair in others.chunks(2) {
+                        self.count(&pair[0], context);
+                        self.look_each(&pair[1..], context);
+                    }
                     self.locate(nodes, context)
                 }
                 _ => {
@@ -124,6 +145,12 @@ impl Dependencies {
             }
         }
     }
+}
+
+fn asks_for_text(ast: &Ast) -> bool {
+    let mut found = matches!(ast, Ast::Path(path) if path.steps.iter().any(|step| step.test == Test::Text));
+    ast.each_child(&mut |child| found |= asks_for_text(child));
+    found
 }
 
 fn instance(name: &Ast) -> LocationStart {

@@ -124,6 +124,13 @@ const fn f(name: &'static str, least: u8, most: u8, run: Run) -> Function {
     Function::new(name, least, most, run)
 }
 
+/// The name of every function, with the fewest and the most arguments that it takes; no most where any number is taken.
+pub fn functions() -> impl Iterator<Item = (&'static str, u8, Option<u8>)> {
+    FUNCTIONS
+        .iter()
+        .map(|function| (function.name, function.least, Some(function.most).filter(|most| *most != MANY)))
+}
+
 /// Every function, grouped as the modules of the library are.
 pub(crate) static FUNCTIONS: [Function; 88] = [
     // Node sets.

@@ -57,6 +57,7 @@
 //! | `intersects()`, `extract-signed()`, `property()`, `version()` | there | there | missing |
 
 mod ast;
+mod bounds;
 mod dependencies;
 mod display;
 mod error;
@@ -75,9 +76,12 @@ mod value;
 mod walk;
 
 pub use ast::Reference;
+pub use bounds::Bounds;
 pub use dependencies::{Dependencies, Volatile};
 pub use error::{EvalError, ParseError, ParseErrorKind};
 pub use expr::{Expr, ReferenceUse};
+pub use function::functions;
 pub use location::{Location, LocationStart, LocationStep};
+pub(crate) use moment::{is_moment, is_time, local_date, local_text};
 pub use tree::{Context, Host, Node, Tree};
 pub use value::{Value, number_text};

@@ -44,6 +44,16 @@ pub(crate) fn clock_ms(clock: &str) -> Option<(i64, bool)> {
     Some((ms, !offset.is_empty()))
 }
 
+/// Whether a text is a time of day.
+pub(crate) fn is_time(text: &str) -> bool {
+    clock_ms(text).is_some()
+}
+
+/// Whether a text is a date with a time of day.
+pub(crate) fn is_moment(text: &str) -> bool {
+    text.len() > 10 && parse(text, 0).is_some()
+}
+
 /// Milliseconds as days with their fraction.
 #[expect(clippy::cast_precision_loss, reason = "moments of the years 1 to 9999 fit 53 bits")]
 pub(crate) fn days(ms: i64) -> f64 {

@@ -1,5 +1,16 @@
 //! Forms: what an XLSForm workbook says, and what is wrong with it.
 
+mod act;
 mod any;
+mod chance;
+mod filling;
+mod generated;
 mod import;
+mod mistaken;
 mod mistakes;
+mod readme;
+mod records;
+mod told;
+mod types;
+mod workbooks;
+mod world;

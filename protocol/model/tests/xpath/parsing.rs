@@ -208,16 +208,18 @@ fn what_a_value_depends_on() {
         ),
         ("once(random())", &["."], &[Volatile::Random, Volatile::Once]),
         ("if(. > today(), now(), uuid())", &["."], &[Volatile::Today, Volatile::Now, Volatile::Uuid]),
-        ("position(..)", &["./.."], &[Volatile::Position]),
+        ("position(..)", &["count ./.."], &[Volatile::Position]),
         ("/data/r[2]/a", &["/data/r/a"], &[Volatile::Position]),
-        ("count(randomize(/data/r, 5))", &["/data/r"], &[]),
-        ("indexed-repeat(/data/r/a, /data/r, /data/i)", &["/data/r/a", "/data/r", "/data/i"], &[]),
+        ("count(randomize(/data/r, 5))", &["count /data/r"], &[]),
+        ("count(/data/r[a = 1])", &["count /data/r", "/data/r/a"], &[]),
+        ("indexed-repeat(/data/r/a, /data/r, /data/i)", &["/data/r/a", "count /data/r", "/data/i"], &[]),
         ("instance(/data/f)/root/*", &["instance(…)/root/*", "/data/f"], &[]),
         ("string-length()", &["."], &[]),
     ];
     for (text, locations, volatile) in cases {
         let found = Expr::parse(text).expect("it parses").dependencies();
-        let mut texts: Vec<_> = found.locations.iter().map(ToString::to_string).collect();
+        let counted = found.counted.iter().map(|location| format!("count {location}"));
+        let mut texts: Vec<_> = found.locations.iter().map(ToString::to_string).chain(counted).collect();
         let mut expected: Vec<_> = locations.iter().map(ToString::to_string).collect();
         texts.sort();
         expected.sort();

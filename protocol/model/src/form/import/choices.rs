@@ -42,6 +42,9 @@ impl Importer<'_> {
         let mut rows: BTreeMap<(String, String), u32> = BTreeMap::new();
         for row in table.rows {
             let line = table.line(row);
+            for (at, heading) in &named {
+                self.report_error(row.text(*at), || table.place(Some(row), heading));
+            }
             let Some((list, choice)) = self.choice(line, &named) else { continue };
             let first = rows.insert((list.clone(), choice.name.clone()), row.number);
             if let Some(first) = first.filter(|_| !duplicates) {

@@ -15,7 +15,7 @@ macro_rules! columns {
         pub(super) enum Column { $($name,)* }
 
         impl Column {
-            const ALL: &'static [(&'static str, Self)] =
+            pub(super) const ALL: &'static [(&'static str, Self)] =
                 &[$(($canonical, Self::$name), $(($alias, Self::$name),)*)*];
 
             /// The spelling that the documentation of XLSForm uses.
@@ -56,7 +56,9 @@ columns! {
     Class "fm::class" | "bind::fm:class";
     Record "fm::record" | "bind::fm:record";
     Write "fm::write" | "bind::fm:write";
+    See "fm::see" | "bind::fm:see";
     Match "fm::match" | "bind::fm:match";
+    Unit "fm::unit" | "bind::fm:unit";
     Kind "fm::kind" | "bind::fm:kind";
 }
 
@@ -133,6 +135,11 @@ impl<'a> Table<'a> {
             if let Some(other) = table.columns.insert((column, language), at) {
                 let place = table.place(Some(headings), heading);
                 importer.find(Mistake::HeaderTwice, place, [texts[other].as_str(), heading.as_str()]);
+            }
+        }
+        for row in rows {
+            for at in table.columns.values() {
+                importer.report_error(row.text(*at), || table.place(Some(row), &texts[*at]));
             }
         }
         Some(table)

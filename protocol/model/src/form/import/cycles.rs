@@ -7,7 +7,7 @@ use super::columns::Column;
 use super::finding::Mistake;
 use super::names::survey_place;
 use crate::form::{Form, Kind};
-use crate::xpath::{Expr, Location, LocationStart};
+use crate::xpath::{Expr, Location, LocationStart, Volatile};
 
 /// What each element depends on, by place.
 type Graph = Vec<BTreeSet<usize>>;
@@ -51,7 +51,10 @@ fn named(form: &Form, places: &BTreeMap<&str, usize>, at: usize, text: &str) -> 
     let is_itself = |location: &Location| {
         matches!(location.start, LocationStart::Context | LocationStart::Current) && location.steps.is_empty()
     };
-    if expression.dependencies().locations.iter().any(is_itself) {
+    let dependencies = expression.dependencies();
+    // What once() looks at is the value that it keeps.
+    let keeps = dependencies.volatile.contains(&Volatile::Once);
+    if !keeps && dependencies.locations.iter().any(is_itself) {
         found.insert(at);
     }
     let in_repeat = form.ancestors(at).any(|above| matches!(form.elements[above].kind, Kind::Repeat { .. }));

@@ -41,6 +41,7 @@ impl Importer<'_> {
             if value.is_empty() {
                 continue;
             }
+            self.report_error(&value, || place(&heading, first.number));
             match heading.as_str() {
                 "list_name" | "dataset" => entity.list = value,
                 "label" => entity.label = Some(first.text(at).to_owned()),

@@ -166,6 +166,9 @@ mistakes! {
     CellTooLong Error "cell-too-long"
         "The cell holds more than {0} characters. Shorten it."
         "La cellule contient plus de {0} caractères. Raccourcissez-la.";
+    CellError Error "cell-error"
+        "The cell shows {0}, an error of the spreadsheet. Mend its formula, or write the value itself."
+        "La cellule affiche {0}, une erreur du tableur. Corrigez sa formule ou écrivez la valeur elle-même.";
     HeaderMissing Error "header-missing"
         "The column {0} is missing."
         "La colonne {0} manque.";

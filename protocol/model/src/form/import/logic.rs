@@ -40,6 +40,10 @@ impl Importer<'_> {
                 (Column::Label, &element.label),
                 (Column::Hint, &element.hint),
                 (Column::Guidance, &element.guidance),
+                (Column::Image, &element.media.image),
+                (Column::BigImage, &element.media.big_image),
+                (Column::Audio, &element.media.audio),
+                (Column::Video, &element.media.video),
                 (Column::RequiredMessage, &element.logic.required_message),
                 (Column::ConstraintMessage, &element.logic.constraint_message),
             ];

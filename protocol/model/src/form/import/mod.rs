@@ -2,10 +2,12 @@
 //!
 //! What XLSForm means is decided by its documentation, and by pyxform where that is silent.
 
+mod cells;
 mod choices;
 mod columns;
 mod cycles;
 mod entities;
+mod features;
 mod finding;
 mod initial;
 mod limits;
@@ -18,11 +20,20 @@ mod settings;
 mod survey;
 mod types;
 
+pub use features::{Feature, columns, question_types};
 pub use finding::{Finding, Mistake, Place, Said, Severity};
 pub use limits::{MAX_CELL_CHARACTERS, MAX_DEPTH, MAX_ROWS};
 
 use super::{Form, Language, Workbook};
 use crate::nearest::nearest;
+
+/// The sheets that are read.
+const SHEETS: [&str; 4] = ["survey", "choices", "settings", "entities"];
+
+/// Whether a sheet of this name is read, in any case and with any spaces around it.
+pub fn is_read(name: &str) -> bool {
+    SHEETS.iter().any(|known| known.eq_ignore_ascii_case(name.trim()))
+}
 
 /// What came of a workbook.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,9 +145,8 @@ impl Importer<'_> {
 
     /// Says which sheets seem to be misspelt, and which are of a kind that is not read.
     fn report_sheets(&mut self) {
-        let known = ["survey", "choices", "settings", "entities"];
         let missing: Vec<&str> =
-            known.into_iter().filter(|name| self.workbook.sheet(name).is_none()).collect();
+            SHEETS.into_iter().filter(|name| self.workbook.sheet(name).is_none()).collect();
         let names: Vec<&str> = self.workbook.sheets.iter().map(|sheet| sheet.name.trim()).collect();
         for name in names {
             let place = Place { sheet: name.to_owned(), ..Place::default() };
@@ -146,7 +156,7 @@ impl Importer<'_> {
                     "Écrivez les choix dans la feuille choices ; un filtre y fonctionne aussi.",
                 );
                 self.find(Mistake::SheetUnsupported, place, [Said::from(name), instead]);
-            } else if !known.iter().any(|known| known.eq_ignore_ascii_case(name))
+            } else if !is_read(name)
                 && !name.starts_with('_')
                 && let Some(meant) = nearest(name, missing.iter().copied())
             {

@@ -11,8 +11,15 @@ use crate::form::{Matching, Merge, Ours, RecordTarget, Storage};
 use crate::types::Sensitivity;
 
 /// The words of each column with what they mean.
-const MERGES: [(&str, Merge); 6] =
-    [("A", Merge::A), ("H", Merge::H), ("H2", Merge::H2), ("S", Merge::S), ("L", Merge::L), ("I", Merge::I)];
+const MERGES: [(&str, Merge); 7] = [
+    ("A", Merge::A),
+    ("H", Merge::H),
+    ("H2", Merge::H2),
+    ("S", Merge::S),
+    ("L", Merge::L),
+    ("I", Merge::I),
+    ("D", Merge::D),
+];
 const CLASSES: [(&str, Sensitivity); 5] = [
     ("public", Sensitivity::Public),
     ("internal", Sensitivity::Internal),
@@ -20,12 +27,16 @@ const CLASSES: [(&str, Sensitivity); 5] = [
     ("special", Sensitivity::Special),
     ("sealed", Sensitivity::Sealed),
 ];
-const STORAGES: [(&str, Storage); 5] = [
+const STORAGES: [(&str, Storage); 9] = [
     ("phone", Storage::Phone),
     ("month", Storage::Month),
     ("bool", Storage::Bool),
     ("record", Storage::Record),
     ("language", Storage::Language),
+    ("integer", Storage::Integer),
+    ("decimal", Storage::Decimal),
+    ("date", Storage::Date),
+    ("datetime", Storage::DateTime),
 ];
 const MATCHINGS: [(&str, Matching); 9] = [
     ("family_name", Matching::FamilyName),
@@ -56,9 +67,11 @@ impl Importer<'_> {
             merge: self.word(line, Column::Merge, &MERGES),
             class: self.word(line, Column::Class, &CLASSES),
             record: record.and_then(|text| self.record(&text, line.place(Column::Record))),
-            write: self.roles(line),
+            write: self.roles(line, Column::Write),
+            see: self.roles(line, Column::See),
             matching: self.word(line, Column::Match, &MATCHINGS),
             storage: self.word(line, Column::Kind, &STORAGES),
+            unit: line.get(Column::Unit),
         }
     }
 
@@ -72,8 +85,8 @@ impl Importer<'_> {
         found
     }
 
-    fn roles(&mut self, line: Line<'_, '_>) -> Vec<Role> {
-        let text = line.get(Column::Write);
+    fn roles(&mut self, line: Line<'_, '_>, column: Column) -> Vec<Role> {
+        let text = line.get(column);
         let words = text.split(|letter: char| letter.is_whitespace() || letter == ',');
         let mut roles = Vec::new();
         for word in words.filter(|word| !word.is_empty()) {
@@ -81,7 +94,7 @@ impl Importer<'_> {
                 roles.push(role);
             } else {
                 let all = Role::ALL.map(Role::name).join(", ");
-                self.find(Mistake::ValueUnknown, line.place(Column::Write), [word, &all]);
+                self.find(Mistake::ValueUnknown, line.place(column), [word, &all]);
             }
         }
         roles.sort_unstable();

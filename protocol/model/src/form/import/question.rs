@@ -1,6 +1,5 @@
 //! Questions: their types, choices and expressions.
 
-use super::Importer;
 use super::columns::{Column, Line};
 use super::finding::{Mistake, Said};
 use super::names::{is_name, path_name};
@@ -8,7 +7,10 @@ use super::ours::is_yes;
 use super::parameters::Parameters;
 use super::survey::Reading;
 use super::types::{RowType, Select};
-use crate::form::{ChoiceSource, Choices, Initial, Kind, Logic, Metadata, Order, Question};
+use super::{Importer, language};
+use crate::form::{
+    ChoiceSource, Choices, Element, Initial, Kind, Logic, Media, Metadata, Order, Ours, Question, Text,
+};
 use crate::nearest::nearest;
 
 /// The endings of files that choices can come from.
@@ -51,7 +53,35 @@ impl Importer<'_> {
         if let Some(saved) = self.save_to(line) {
             reading.survey.save_to.insert(reading.survey.elements.len(), saved);
         }
+        let other = question.choices().filter(|choices| choices.or_other).map(|_| self.other(&element));
         reading.survey.elements.push(element);
+        if let Some(other) = other {
+            self.sibling(reading, line, &other.name);
+            reading.survey.elements.push(other);
+        }
+    }
+
+    /// The text question that `or_other` puts behind a question, named like it.
+    fn other(&self, element: &Element) -> Element {
+        let label = |name: &String| match language(name).code.as_str() {
+            "fr" => "Précisez.".to_owned(),
+            _ => "Specify other.".to_owned(),
+        };
+        let relevant = Some(format!("selected(../{}, 'other')", element.name));
+        Element {
+            name: format!("{}_other", element.name),
+            parent: element.parent,
+            row: element.row,
+            kind: Kind::Question(Question::Text),
+            path: None,
+            label: Text(self.languages.iter().map(label).collect()),
+            hint: Text::default(),
+            guidance: Text::default(),
+            media: Media::default(),
+            appearance: Vec::new(),
+            logic: Logic { relevant, ..Logic::default() },
+            ours: Ours::default(),
+        }
     }
 
     fn plain(&mut self, line: Line<'_, '_>, question: &Question) -> Question {

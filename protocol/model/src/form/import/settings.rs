@@ -89,6 +89,7 @@ impl Importer<'_> {
         }
         let known = KNOWN.iter().find(|names| names.contains(&plain.as_str())).map(|names| names[0]);
         let place = Place { column: heading.to_string(), ..settings.place.clone() };
+        self.report_error(&value, || place.clone());
         match known {
             Some("form_id") => settings.id = value,
             Some("version") => settings.version = value,

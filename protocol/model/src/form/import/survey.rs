@@ -12,7 +12,7 @@ use super::types::{Container, RowType};
 use crate::form::{ChoiceList, Element, Kind};
 use crate::nearest::nearest;
 
-const COLUMNS: [Column; 29] = [
+const COLUMNS: [Column; 32] = [
     Column::Type,
     Column::Name,
     Column::Label,
@@ -41,7 +41,10 @@ const COLUMNS: [Column; 29] = [
     Column::Class,
     Column::Record,
     Column::Write,
+    Column::See,
     Column::Match,
+    Column::Unit,
+    Column::Kind,
 ];
 
 /// What the survey sheet says.
@@ -77,9 +80,8 @@ impl Importer<'_> {
     pub(super) fn survey(&mut self, lists: &[ChoiceList]) -> Option<Survey> {
         let workbook = self.workbook;
         let table = workbook.sheet("survey").and_then(|sheet| {
-            let columns = [COLUMNS.as_slice(), &[Column::Kind]].concat();
-            let table = Table::read(self, "survey", sheet, &columns)?;
-            table.report_further(self, &columns);
+            let table = Table::read(self, "survey", sheet, &COLUMNS)?;
+            table.report_further(self, &COLUMNS);
             Some(table)
         });
         let Some(table) = table else {
@@ -184,11 +186,11 @@ impl Importer<'_> {
 
     /// The name of a row, checked against its siblings.
     pub(super) fn name(&mut self, reading: &mut Reading<'_>, line: Line<'_, '_>, example: &str) -> String {
-        let (name, row) = (line.get(Column::Name), line.row.number);
+        let name = line.get(Column::Name);
         let place = || line.place(Column::Name);
         if name.is_empty() {
             if example == "note" {
-                return format!("generated_note_name_{row}");
+                return format!("generated_note_name_{}", line.row.number);
             }
             self.find(Mistake::NameMissing, place(), [example]);
             return name;
@@ -201,17 +203,23 @@ impl Importer<'_> {
         if reading.open.is_empty() && name == "meta" {
             self.find(Mistake::NameReserved, place(), [name.as_str()]);
         }
+        self.sibling(reading, line, &name);
+        name
+    }
+
+    /// Adds a name to those of its group, each of which stands there once.
+    pub(super) fn sibling(&mut self, reading: &mut Reading<'_>, line: Line<'_, '_>, name: &str) {
+        let place = || line.place(Column::Name);
         let siblings = reading.open.last_mut().map_or(&mut reading.names, |open| &mut open.names);
         let alike = siblings.entry(name.to_lowercase()).or_default();
-        if let Some((_, other)) = alike.iter().find(|(known, _)| *known == name) {
-            self.find(Mistake::NameTwice, place(), [name.clone(), other.to_string()]);
+        if let Some((_, other)) = alike.iter().find(|(known, _)| known == name) {
+            self.find(Mistake::NameTwice, place(), [name.to_owned(), other.to_string()]);
         } else {
             if let Some((_, other)) = alike.first() {
-                self.find(Mistake::NameCase, place(), [name.clone(), other.to_string()]);
+                self.find(Mistake::NameCase, place(), [name.to_owned(), other.to_string()]);
             }
-            alike.push((name.clone(), row));
+            alike.push((name.to_owned(), line.row.number));
         }
-        name
     }
 
     /// An element with what stands in the columns that all have.

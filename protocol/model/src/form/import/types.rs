@@ -1,5 +1,6 @@
 //! The column `type`: what a row of the survey is.
 
+use super::features::Feature;
 use super::finding::Said;
 use crate::form::{Metadata, Question};
 
@@ -189,6 +190,34 @@ impl RowType {
             Some(Self::Unsupported(instead.clone()))
         };
         container(&text).or_else(|| select(&text)).or_else(unsupported).unwrap_or(Self::Unknown)
+    }
+
+    /// Every type, those that are not read last.
+    pub(super) fn features() -> Vec<Feature> {
+        let read = |name, also| Feature { name, also, instead: None };
+        let mut all: Vec<Feature> =
+            PLAIN.iter().map(|(_, names)| read(names[0], names[1..].to_vec())).collect();
+        for (name, select, from_file) in SELECTS {
+            let is_same = |known: &&(&str, Select, bool)| known.1 == select && known.2 == from_file;
+            let alike = SELECTS.iter().filter(is_same).map(|known| known.0);
+            // The documentation writes them with underscores.
+            let first = alike.clone().find(|name| name.contains('_')).unwrap_or(name);
+            if name == first {
+                all.push(read(first, alike.filter(|other| *other != first).collect()));
+            }
+        }
+        all.push(read("range", Vec::new()));
+        all.push(read("begin_group", vec!["begin group"]));
+        all.push(read("begin_repeat", vec!["begin repeat", "begin lgroup", "begin looped group"]));
+        all.push(read("csv-external", vec!["xml-external"]));
+        all.push(Feature { name: "audit", also: Vec::new(), instead: Some(NO_AUDIT) });
+        for (name, instead) in UNSUPPORTED {
+            match all.iter_mut().find(|known| known.instead.as_ref() == Some(&instead)) {
+                Some(feature) => feature.also.push(name),
+                None => all.push(Feature { name, also: Vec::new(), instead: Some(instead) }),
+            }
+        }
+        all
     }
 
     /// The spellings that the documentation of XLSForm uses.

@@ -45,7 +45,7 @@ fn the_indexes_of_codes_are_those_of_their_lists() {
     fn agree<T: WireCode>() {
         let list = code_list(T::LIST).expect("the list");
         let ours: Vec<&str> = T::ALL.iter().map(|code| code.code()).collect();
-        let theirs: Vec<&str> = list.codes.iter().map(|code| code.code).collect();
+        let theirs: Vec<&str> = list.codes.iter().map(|code| code.code.as_str()).collect();
         assert_eq!(ours, theirs, "{}", T::LIST);
         for code in T::ALL {
             assert_eq!(T::from_index(u64::from(code.index())).map(T::code), Some(code.code()));

@@ -1,0 +1,123 @@
+//! What breaks a rule of the form.
+
+use super::instance::TOP;
+use super::{Filling, Place, World};
+use crate::form::{Element, Kind, Question};
+
+/// A rule of the form that an answer breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub fault: Fault,
+    /// What to say, in the language in use.
+    pub message: String,
+}
+
+/// How an answer breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// It is required and not there.
+    Required,
+    /// It breaks the constraint of its question.
+    Constraint,
+    /// It is beyond the ends of its scale, or between its steps.
+    Range,
+    /// It is no choice that is offered.
+    Choice,
+}
+
+impl Fault {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Constraint => "constraint",
+            Self::Range => "out-of-range",
+            Self::Choice => "not-offered",
+        }
+    }
+}
+
+impl Filling {
+    /// Whether a question has to be answered, as long as it applies.
+    pub fn is_required(&self, place: Place, world: &mut dyn World) -> bool {
+        let Some(node) = self.there(place) else { return false };
+        let required = self.form.asked[node.schema].required.as_ref();
+        required.is_some_and(|expr| self.holds(expr, place.0, world, false))
+    }
+
+    /// Whether a question can only be read, as a note always can.
+    pub fn is_read_only(&self, place: Place, world: &mut dyn World) -> bool {
+        let Some(node) = self.there(place) else { return false };
+        if self.element(place).and_then(Element::question) == Some(&Question::Note) {
+            return true;
+        }
+        let read_only = self.form.asked[node.schema].read_only.as_ref();
+        read_only.is_some_and(|expr| self.holds(expr, place.0, world, false))
+    }
+
+    /// What is wrong with the answer at a place; nothing with one that does not apply.
+    pub fn complaint(&self, place: Place, world: &mut dyn World) -> Option<Complaint> {
+        let node = self.there(place).filter(|node| node.relevance.whole)?;
+        let element = self.element(place)?;
+        let Kind::Question(question) = &element.kind else { return None };
+        let complain = |fault: Fault| {
+            let own = match fault {
+                Fault::Required => self.text(place, &element.logic.required_message),
+                Fault::Constraint | Fault::Range => self.text(place, &element.logic.constraint_message),
+                Fault::Choice => String::new(),
+            };
+            let message = if own.is_empty() { fault.sentence(&self.language_code()).to_owned() } else { own };
+            Some(Complaint { place, fault, message })
+        };
+        if node.value.is_empty() {
+            let asked = *question != Question::Note && self.is_required(place, world);
+            return if asked { complain(Fault::Required) } else { None };
+        }
+        if !within(question, &node.value) {
+            return complain(Fault::Range);
+        }
+        if !self.is_offered(place, element, &node.value, world) {
+            return complain(Fault::Choice);
+        }
+        let constraint = self.form.asked[node.schema].constraint.as_ref();
+        let holds = constraint.is_none_or(|expr| self.holds(expr, place.0, world, true));
+        if holds { None } else { complain(Fault::Constraint) }
+    }
+
+    /// What is wrong with the form as it is, in its order.
+    pub fn complaints(&self, world: &mut dyn World) -> Vec<Complaint> {
+        let places = self.instance.subtree(TOP);
+        places.into_iter().filter_map(|node| self.complaint(Place(node), world)).collect()
+    }
+
+    fn is_offered(&self, place: Place, element: &Element, value: &str, world: &mut dyn World) -> bool {
+        let Some(Question::SelectOne(_) | Question::SelectMultiple(_) | Question::Rank(_)) =
+            element.question()
+        else {
+            return true;
+        };
+        let offered = self.choices(place, world);
+        let is_one = |name: &str| offered.iter().any(|choice| choice.name == name);
+        match element.question() {
+            Some(Question::SelectOne(_)) => is_one(value),
+            _ => value.split_whitespace().all(is_one),
+        }
+    }
+
+    pub(super) fn language_code(&self) -> String {
+        let language = self.form.form.languages.get(self.language);
+        language.map(|language| language.code.clone()).unwrap_or_default()
+    }
+}
+
+/// Whether a number lies on its scale.
+fn within(question: &Question, value: &str) -> bool {
+    let Question::Range { start, end, step } = question else { return true };
+    let Ok(number) = value.parse::<f64>() else { return false };
+    let (least, most) = if start <= end { (*start, *end) } else { (*end, *start) };
+    let steps = (number - start) / step;
+    (least..=most).contains(&number) && (*step == 0.0 || (steps - steps.round()).abs() < 1e-6)
+}

@@ -1,0 +1,150 @@
+//! What is shown of a filled form: labels with answers in them, and choices.
+
+use super::instance::TOP;
+use super::view::View;
+use super::{Filling, Place, World};
+use crate::form::compiled::{Piece, pieces, stem};
+use crate::form::{ChoiceSource, Choices, Element, Order, Question, Text};
+use crate::xpath::{Node, Tree, Value};
+
+/// A choice that is offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// What is stored.
+    pub name: String,
+    /// What is shown, in the language in use.
+    pub label: String,
+}
+
+/// What stands for any other choice, where a question has `or_other`.
+const OTHER: &str = "other";
+
+impl Filling {
+    /// What is asked at a place, in the language in use.
+    pub fn label(&self, place: Place) -> String {
+        self.element(place).map_or_else(String::new, |element| self.text(place, &element.label))
+    }
+
+    /// The line below it.
+    pub fn hint(&self, place: Place) -> String {
+        self.element(place).map_or_else(String::new, |element| self.text(place, &element.hint))
+    }
+
+    /// What is shown to who asks for more.
+    pub fn guidance(&self, place: Place) -> String {
+        self.element(place).map_or_else(String::new, |element| self.text(place, &element.guidance))
+    }
+
+    /// A text of the element at a place, with the answers that it names.
+    pub(super) fn text(&self, place: Place, text: &Text) -> String {
+        let text = text.get(self.language, self.form.form.default_language);
+        let shown = pieces(&self.form.schema, text).into_iter().map(|piece| match piece {
+            Piece::Plain(text) => text.to_owned(),
+            Piece::Answer(kind) => self.answer_beside(place.0, kind),
+        });
+        shown.collect()
+    }
+
+    /// The answer to a question as seen from a node: in the same instance of what both stand in.
+    fn answer_beside(&self, node: u32, kind: usize) -> String {
+        let schema = &self.form.schema;
+        let common = schema.common(self.instance.node(node).schema, kind);
+        let top = self.instance.above(node, common).unwrap_or(TOP);
+        let found = self.instance.all_below(schema, top, kind).into_iter().next();
+        let shown = found.map(|node| self.instance.node(node)).filter(|node| node.relevance.whole);
+        shown.map_or_else(String::new, |node| node.value.clone())
+    }
+
+    /// The choices that a question offers, in the order in which they are shown.
+    pub fn choices(&self, place: Place, world: &mut dyn World) -> Vec<Offered> {
+        let Some(choices) = self.element(place).and_then(Element::question).and_then(Question::choices)
+        else {
+            return Vec::new();
+        };
+        let Some(expr) = &self.form.asked[self.instance.node(place.0).schema].choices else {
+            return Vec::new();
+        };
+        let offered = self.evaluate(expr, place.0, world, |value, view| match value {
+            Value::Nodes(nodes) => nodes.into_iter().map(|node| self.offered(choices, node, view)).collect(),
+            _ => Vec::new(),
+        });
+        let mut offered: Vec<Offered> = offered.unwrap_or_default();
+        if choices.order == Order::Random {
+            shuffle(&mut offered, self.seed);
+        }
+        if choices.or_other && !offered.iter().any(|choice| choice.name == OTHER) {
+            offered.push(Offered { name: OTHER.to_owned(), label: self.other_label() });
+        }
+        offered
+    }
+
+    fn offered(&self, choices: &Choices, node: Node, view: &View<'_>) -> Offered {
+        let row = View::table(node).and_then(|table| Some((table, self.documents.row(table, node.index)?)));
+        let (Some((table, row)), (value, label)) = (row, columns(choices)) else {
+            let text = view.text(node).into_owned();
+            return Offered { name: text.clone(), label: text };
+        };
+        let name = self.documents.cell(table, row, value).to_owned();
+        let label = match &choices.source {
+            ChoiceSource::List(list) => self.list_label(list, row),
+            _ => self.documents.cell(table, row, label).to_owned(),
+        };
+        Offered { label: if label.is_empty() { name.clone() } else { label }, name }
+    }
+
+    fn list_label(&self, list: &str, choice: usize) -> String {
+        let form = &self.form.form;
+        let choice = form.list(list).and_then(|list| list.choices.get(choice));
+        choice.map_or_else(String::new, |choice| {
+            choice.label.get(self.language, form.default_language).to_owned()
+        })
+    }
+
+    /// The label of a choice of a question, whether it is offered or not.
+    pub(super) fn choice_label(&self, question: Node, choice: &str) -> Option<String> {
+        if View::table(question).is_some() {
+            return None;
+        }
+        let choices = self.element(Place(question.index))?.question()?.choices()?;
+        if choices.or_other && choice == OTHER {
+            return Some(self.other_label());
+        }
+        match &choices.source {
+            ChoiceSource::List(list) => {
+                let at = self.form.form.list(list)?.choices.iter().position(|known| known.name == choice)?;
+                Some(self.list_label(list, at))
+            }
+            ChoiceSource::File { name, value, label } => {
+                let table = self.documents.named(stem(name))?;
+                let row = self.documents.find(table, value, choice)?;
+                Some(self.documents.cell(table, row, label).to_owned())
+            }
+            ChoiceSource::Repeat(_) => Some(choice.to_owned()),
+        }
+    }
+
+    fn other_label(&self) -> String {
+        let code = self.form.form.languages.get(self.language).map_or("", |language| language.code.as_str());
+        if code == "fr" { "Autre" } else { "Other" }.to_owned()
+    }
+}
+
+/// The columns of the values and the labels of choices.
+fn columns(choices: &Choices) -> (&str, &str) {
+    match &choices.source {
+        ChoiceSource::File { value, label, .. } => (value, label),
+        ChoiceSource::List(_) | ChoiceSource::Repeat(_) => ("name", "label"),
+    }
+}
+
+/// Puts choices in an order that comes from a number between 0 and 1, the same each time.
+fn shuffle(offered: &mut [Offered], seed: f64) {
+    let mut state = seed.to_bits() | 1;
+    for last in (1..offered.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let at = usize::try_from(state % (last as u64 + 1)).unwrap_or_default();
+        offered.swap(last, at);
+    }
+}

@@ -1,0 +1,123 @@
+//! Workbooks as text: one table with the name of the sheet in its first column, or the tables of a Markdown text.
+
+use std::borrow::Cow;
+
+use csv::{ReaderBuilder, StringRecord};
+use fieldmerge_model::form::Workbook;
+use fieldmerge_model::form::import::is_read;
+
+use super::{MAX_CELLS, WorkbookError};
+
+/// What separates cells: a comma, a semicolon where the comma is that of numbers, a tab.
+const SEPARATORS: [char; 3] = [',', ';', '\t'];
+/// In how many lines they are looked for.
+const FIRST_LINES: usize = 20;
+/// The most lines: what a sheet of a spreadsheet has.
+const MAX_LINES: usize = 1 << 20;
+
+/// Reads a text.
+pub(super) fn read(bytes: &[u8], name: &str) -> Result<Workbook, WorkbookError> {
+    let text = decode(bytes)?;
+    let begin = text.trim_start();
+    if begin.is_empty() {
+        return Err(WorkbookError::Empty);
+    }
+    if begin.starts_with("<?xml") {
+        return Err(WorkbookError::Xml);
+    }
+    if begin.starts_with('<') {
+        return Err(WorkbookError::Html);
+    }
+    // So does UTF-16 without its mark read as UTF-8.
+    if text.contains('\0') {
+        return Err(WorkbookError::Encoding);
+    }
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let named = ["md", "markdown"].iter().any(|known| known.eq_ignore_ascii_case(ending));
+    if named || begin.starts_with('|') {
+        check_size(&text, '|')?;
+        return Ok(Workbook::from_markdown(&text));
+    }
+    let separator = separator(&text).ok_or(WorkbookError::NoTable)?;
+    check_size(&text, separator)?;
+    let workbook = Workbook::from_rows(rows(&text, separator)?);
+    let is_table = workbook.sheets.iter().any(|sheet| is_read(&sheet.name));
+    if !is_table && workbook.sheets.first().is_some_and(|sheet| sheet.name.eq_ignore_ascii_case("type")) {
+        return Err(WorkbookError::OneSheet);
+    }
+    Ok(workbook)
+}
+
+/// The text: UTF-8, or UTF-16 that begins with its mark.
+fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, WorkbookError> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks();
+        let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect();
+        text.ok().filter(|_| rest.is_empty()).map(Cow::Owned)
+    };
+    let text = match bytes {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => std::str::from_utf8(rest).ok().map(Cow::Borrowed),
+        _ => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+    };
+    // What is no text in any encoding holds zeros; UTF-16 has one beside its first letter, or a mark.
+    let is_text =
+        !bytes.contains(&0) || matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..]);
+    text.ok_or(if is_text { WorkbookError::Encoding } else { WorkbookError::NoTable })
+}
+
+fn check_size(text: &str, separator: char) -> Result<(), WorkbookError> {
+    let lines = text.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
+    if lines > MAX_LINES || text.matches(separator).count() > MAX_CELLS {
+        return Err(WorkbookError::TooManyCells);
+    }
+    Ok(())
+}
+
+/// What separates the cells: what the first line with an empty first cell begins with, as all do that begin no sheet;
+/// else what is most frequent.
+fn separator(text: &str) -> Option<char> {
+    let lines = || text.split(['\r', '\n']).filter(|line| !line.is_empty()).take(FIRST_LINES);
+    let begins = lines().find_map(|line| {
+        let line = line.strip_prefix("\"\"").unwrap_or(line);
+        SEPARATORS.into_iter().find(|separator| line.starts_with(*separator))
+    });
+    let count = |separator: &char| lines().map(|line| line.matches(*separator).count()).sum::<usize>();
+    begins.or_else(|| SEPARATORS.into_iter().rev().max_by_key(count).filter(|most| count(most) > 0))
+}
+
+/// The rows with their cells. Blank lines, which the reader leaves out, are rows without any, as a spreadsheet counts them.
+fn rows(text: &str, separator: char) -> Result<Vec<Vec<String>>, WorkbookError> {
+    let separator = u8::try_from(separator).map_err(|_| WorkbookError::NoTable)?;
+    let mut builder = ReaderBuilder::new();
+    let mut reader =
+        builder.has_headers(false).flexible(true).delimiter(separator).from_reader(text.as_bytes());
+    let mut rows = Vec::new();
+    let mut record = StringRecord::new();
+    let mut from = 0;
+    while reader.read_record(&mut record).map_err(|_| WorkbookError::NoTable)? {
+        let to = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        rows.extend(std::iter::repeat_n(Vec::new(), blank_lines(text, from, to)));
+        let used = record
+            .iter()
+            .zip(1..)
+            .filter(|(cell, _)| !cell.trim().is_empty())
+            .last()
+            .map_or(0, |(_, used)| used);
+        rows.push(record.iter().take(used).map(str::to_owned).collect());
+        from = to;
+    }
+    Ok(rows)
+}
+
+/// How many blank lines stand before the record between two places of a text.
+fn blank_lines(text: &str, from: usize, to: usize) -> usize {
+    let part = text.get(from..to).unwrap_or_default();
+    let mut ends = &part[..part.len() - part.trim_start_matches(['\r', '\n']).len()];
+    // The end of the record before may be two letters, of which the reader has taken one.
+    if text.get(..from).is_some_and(|before| before.ends_with('\r')) {
+        ends = ends.strip_prefix('\n').unwrap_or(ends);
+    }
+    ends.replace("\r\n", "\n").len()
+}

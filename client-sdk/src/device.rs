@@ -10,6 +10,7 @@ use fieldmerge_engine::{
     CarriedView, CaseView, Edit, Engine, Enrolment, Imported, Input, LogEntry, Notice, OutboxView, Outcome,
     SavedEdit, Settlement, Status, SyncOptions, SyncReport,
 };
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::api::EnrolRequest;
 use fieldmerge_protocol::sync::sealing_key_text;
 use fieldmerge_protocol::{AreaId, DeviceId, PersonNumber, ProjectId, RecordId, Value, exchange};
@@ -225,6 +226,11 @@ impl Device {
     pub async fn mark_read(&self, notice: u64) -> Result<(), ClientError> {
         self.ask(move |ticket| Input::Read { ticket, notice }).await?;
         Ok(())
+    }
+
+    /// What its records hold, by the forms that it has.
+    pub async fn types(&self) -> RecordTypes {
+        self.read(Engine::types).await
     }
 
     /// What the device knows of itself and of its project.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use fieldmerge_model::Refusal;
 use fieldmerge_model::access::Roles;
 use fieldmerge_model::record::{Provenance, Verdict};
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::change::MAX_DEPS;
 use fieldmerge_protocol::sync::{self, Feed, Roster};
 use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, RecordId};
@@ -35,6 +36,8 @@ type Bytes = Arc<[u8]>;
 #[derive(Debug)]
 pub(crate) struct Stage<'m> {
     pub(crate) memory: &'m Memory,
+    /// What records hold, by the forms on this stage.
+    pub(crate) types: RecordTypes,
     /// Counters and flags, to be changed in place.
     pub(crate) state: State,
     docs: BTreeMap<RecordId, Option<Doc>>,
@@ -61,6 +64,7 @@ impl<'m> Stage<'m> {
     pub(crate) fn with_state(memory: &'m Memory, state: State) -> Self {
         Self {
             memory,
+            types: memory.types.clone(),
             state,
             docs: BTreeMap::new(),
             touched: BTreeSet::new(),

@@ -126,7 +126,7 @@ impl From<AdminError> for Failure {
 impl From<DatasetError> for Failure {
     fn from(error: DatasetError) -> Self {
         let exit = match &error {
-            DatasetError::UnknownType | DatasetError::Forbidden => USAGE,
+            DatasetError::UnknownType(_) | DatasetError::Forbidden(_) => USAGE,
             _ => FAILED,
         };
         Self { exit, cause: error.into() }

@@ -6,10 +6,12 @@
 
 mod error;
 mod package;
+mod published;
 mod table;
 mod xlsx;
 
 pub use error::WorkbookError;
+pub use published::record_types;
 
 use fieldmerge_model::form::Workbook;
 

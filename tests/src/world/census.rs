@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_model::access::Grant;
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{DeviceId, ProjectId, RecordId};
 use fieldmerge_server::entries::unpack;
-use fieldmerge_server::sync::judgement;
+use fieldmerge_server::sync::judgement::{self, Law};
 use fieldmerge_store::cases::CaseRow;
 use fieldmerge_store::records::ValuedRecord;
 use fieldmerge_store::{Store, Tx, cases, entries, grants, held, quarantine, records};
@@ -252,7 +253,8 @@ fn check_record(
             fieldmerge_server::sync::push::json(state.get(path.as_str()).expect("a path that holds a value"));
         assert_eq!(winners[path.as_str()], winner, "{path} of {id}");
     }
-    let judged = judgement::of_record(0, row.feed, state, Vec::new(), grants);
+    let law = Law { types: RecordTypes::built_in(), grants };
+    let judged = judgement::of_record(0, row.feed, state, Vec::new(), law);
     assert_eq!(row.open_case_count, judged.open, "the open cases of {id}");
     let told: BTreeMap<String, CaseReplica> = judged.rows.iter().filter_map(case_of).collect();
     let stored: BTreeMap<String, CaseReplica> = cases.iter().filter_map(case_of).collect();

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fieldmerge_model::access::{Grant, Role, Roles};
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::sync::{self, Feed, Roster, RosterStatement};
 use fieldmerge_protocol::{Actor, AreaId, DeviceId, RecordClass, RecordId};
 use smol_str::SmolStr;
@@ -36,6 +37,8 @@ pub(crate) type LogKey = (Actor, AreaId, RecordClass, SmolStr);
 /// Everything that the device knows.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
+    /// What records hold.
+    pub(crate) types: RecordTypes,
     pub(crate) enrolment: Option<Enrolment>,
     pub(crate) state: Option<State>,
     pub(crate) roster: Roster,

@@ -4,6 +4,7 @@ mod cases;
 mod find;
 mod record;
 
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::RecordId;
 
 use crate::engine::Engine;
@@ -44,6 +45,11 @@ impl Engine {
             records: row.records.clone(),
         });
         notices.collect()
+    }
+
+    /// What its records hold, by the forms that it has.
+    pub fn types(&self) -> RecordTypes {
+        self.memory.types.clone()
     }
 
     /// What the device knows of itself.

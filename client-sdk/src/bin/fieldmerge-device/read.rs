@@ -31,7 +31,7 @@ pub async fn list(
     limit: usize,
 ) -> Result<(), Failure> {
     if let Some(name) = &record_type {
-        type_of(name)?;
+        type_of(&device.types().await, name)?;
     }
     let query = ListQuery { record_type, limit: usize::MAX, ..ListQuery::default() };
     let mut list = device.records().list(&query).await;

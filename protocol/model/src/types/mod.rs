@@ -9,6 +9,7 @@ pub mod entry;
 mod field;
 mod labels;
 mod refused;
+mod registry;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use codes::{Code, CodeList, Shape, code_list, code_lists};
 pub use field::{Field, Kind, Policy, Range, Sensitivity, THUMBNAIL};
 pub use labels::Labels;
 pub use refused::refused_name;
+pub use registry::RecordTypes;
 pub use table::TableError;
 
 /// What records of one type hold.
@@ -74,19 +76,19 @@ const RECORD_TYPES: [(&str, RecordClass, bool); 17] = [
     ("expenditure", RecordClass::Expenditure, false),
 ];
 
-static TYPES: LazyLock<Vec<RecordType>> = LazyLock::new(|| {
+static BUILT_IN: LazyLock<Vec<RecordType>> = LazyLock::new(|| {
     table::parse_fields(include_str!("fields.psv"))
         .expect("the table is part of the program, a test reads each line")
 });
 
 /// Every built-in record type.
 pub fn record_types() -> &'static [RecordType] {
-    &TYPES
+    &BUILT_IN
 }
 
-/// The record type of this name.
+/// The built-in record type of this name.
 pub fn record_type(name: &str) -> Option<&'static RecordType> {
-    TYPES.iter().find(|kind| kind.name == name)
+    BUILT_IN.iter().find(|kind| kind.name == name)
 }
 
 impl RecordType {

@@ -6,13 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::api::{CandidateView, CasePage, CaseView, DecisionView};
+use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_store::StoreError;
 use fieldmerge_store::cases::{CaseCursor, CaseRow, page as rows_after};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::auth::Reader;
-use crate::forms;
 use crate::hex;
 use crate::http::ApiError;
 use crate::keys::Pseudonyms;
@@ -59,7 +59,8 @@ pub async fn page(
     let project = reader.project.id;
     let mut tx = app.store().read().await?;
     let pseudonyms = Pseudonyms::load(&mut tx, project).await?;
-    let types = forms::record_types(&mut tx, project).await?;
+    let directory = app.directories().get(&mut tx, project).await?;
+    let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
     let mut at = after
         .map(|Cursor(cursor)| CaseCursor { record: pseudonyms.id(cursor.record.uuid()).into(), ..cursor });
     let (mut cases, mut rows_read) = (Vec::new(), 0);
@@ -70,7 +71,7 @@ pub async fn page(
         for row in rows {
             at = Some(cursor_of(&row));
             if reader.may_list(row.feed.area, row.feed.class) {
-                cases.push(view(reader, (&pseudonyms, &types), row)?);
+                cases.push(view(reader, (&pseudonyms, &directory.forms.types), row)?);
             }
             if cases.len() == limit as usize {
                 break;

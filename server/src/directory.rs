@@ -8,12 +8,11 @@ use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_model::access::{Grant, Role};
-use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
 use fieldmerge_store::projects::{self, Project};
 use fieldmerge_store::{StoreError, Tx, devices, grants};
 
-use crate::forms;
+use crate::forms::Forms;
 use crate::keys::{KeyError, SealingKeys, ServerSigner};
 use crate::recent::Recent;
 
@@ -47,8 +46,8 @@ pub struct Directory {
     pub areas: BTreeSet<AreaId>,
     /// Its devices, those that were revoked included.
     pub devices: BTreeMap<DeviceId, Member>,
-    /// What its records hold, by the forms that were published.
-    pub types: RecordTypes,
+    /// Its forms, and what its records hold by them.
+    pub forms: Forms,
     /// The standing grants of its devices.
     pub grants: BTreeMap<DeviceId, Vec<Grant>>,
     /// The key that signs for it.
@@ -66,7 +65,7 @@ impl Directory {
             (device.id, Member { public_key, revoked, point: OnceLock::new() })
         });
         let devices = devices.collect();
-        let types = forms::record_types(tx, id).await?;
+        let forms = Forms::load(tx, id).await?;
         let grants = grants_by_device(tx, id).await?;
         let unusable = |error| match error {
             KeyError::Store(error) => error,
@@ -74,7 +73,7 @@ impl Directory {
         };
         let signer = ServerSigner::load(tx, id).await.map_err(unusable)?;
         let sealing = SealingKeys::load(tx, id).await.map_err(unusable)?;
-        Ok(Self { project, areas, devices, types, grants, signer, sealing })
+        Ok(Self { project, areas, devices, forms, grants, signer, sealing })
     }
 
     /// The standing grants of a device.

@@ -22,6 +22,7 @@ mod effect;
 mod engine;
 mod exchange;
 mod failure;
+mod forms;
 mod header;
 mod input;
 mod memory;
@@ -44,6 +45,6 @@ pub use failure::{Failure, FailureKind, OpenError};
 pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket, Transferred};
 pub use store::{Batch, Snapshot, Table, Write};
 pub use view::{
-    Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, EntryView, Hit, ListQuery,
-    Notice, OutboxState, OutboxView, Outgoing, RecordView, Status, Summary, ValueView,
+    Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, EntryView, FormView, Hit,
+    ListQuery, Notice, OutboxState, OutboxView, Outgoing, RecordView, Status, Summary, ValueView,
 };

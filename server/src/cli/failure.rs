@@ -44,6 +44,11 @@ impl Failure {
         Self { exit: NOT_FOUND, cause: message.into().into() }
     }
 
+    /// Something that was to be made exists.
+    pub fn exists(message: impl Into<String>) -> Self {
+        Self { exit: EXISTS, cause: message.into().into() }
+    }
+
     /// The machine failed, said in words.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { exit: FAILED, cause: message.into().into() }

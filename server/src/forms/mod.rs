@@ -6,14 +6,16 @@
 
 mod error;
 mod package;
-mod published;
+pub mod publish;
+pub mod published;
 mod table;
 mod xlsx;
 
 pub use error::WorkbookError;
-pub use published::record_types;
+pub use published::{Forms, record_types};
 
 use fieldmerge_model::form::Workbook;
+use fieldmerge_model::form::compiled::Table;
 
 /// The most bytes of a file.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -43,6 +45,14 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Workbook, WorkbookError> {
         }
     }
     Ok(workbook)
+}
+
+/// Reads a table that comes with a form, a `.csv` file for example.
+pub fn read_table(bytes: &[u8]) -> Result<Table, WorkbookError> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(WorkbookError::TooLarge);
+    }
+    table::read_table(bytes)
 }
 
 fn check_sheets(count: usize) -> Result<(), WorkbookError> {

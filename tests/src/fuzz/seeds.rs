@@ -188,6 +188,7 @@ fn request() -> Vec<u8> {
         life: None,
         unsure: None,
         unused: None,
+        forms: None,
     };
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &sync::encode(&hello)).part(tag::FRAME, &frame(0)).part(tag::END, &[]);

@@ -73,7 +73,7 @@ fn put(stage: &mut Stage<'_>, hash: AttachmentHash, row: Option<&AttachmentRow>)
 /// Notes which attachments a record names, when its row is written.
 pub(crate) fn note(stage: &mut Stage<'_>, record: RecordId, doc: Option<&Doc>) -> Result<(), Failure> {
     let before: BTreeSet<(AttachmentHash, Path)> = stage.memory.attachments.named_by(record).collect();
-    let named = doc.map(|doc| named(doc, &stage.types)).unwrap_or_default();
+    let named = doc.map(|doc| named(doc, &stage.forms.types)).unwrap_or_default();
     for (hash, path) in before.difference(&named) {
         stage.put(Table::References, reference_key(record, *hash, path), None);
     }

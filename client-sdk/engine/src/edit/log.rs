@@ -57,7 +57,7 @@ impl Saver<'_, '_> {
         let mut doc = self.stage.doc(id)?.unwrap_or_else(|| Doc::new(id, Feed { area, class }));
         let Body::Log(log) = &doc.body else { return Err(Failure::Bug("a record was found as a log")) };
         let mut draft = if log.is_empty() {
-            let kind = self.stage.types.of_class(class);
+            let kind = self.stage.forms.types.of_class(class);
             let record_type = kind.ok_or(Failure::Bug("a log without a type"))?.name.clone();
             NewLog { actor, id, record_type, area, month }.draft().ok_or(Failure::Bug("not a month"))?
         } else {

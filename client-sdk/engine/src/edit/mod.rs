@@ -80,7 +80,7 @@ impl Saver<'_, '_> {
     fn open(&self, record: RecordId) -> Result<(Doc, Arc<RecordType>), Failure> {
         let doc = self.stage.doc(record)?.ok_or(Failure::UnknownRecord(record))?;
         let name = doc.record_type();
-        let kind = self.stage.types.find(&name).map(Arc::clone);
+        let kind = self.stage.forms.types.find(&name).map(Arc::clone);
         let kind = kind.ok_or_else(|| Failure::WrongType(name.clone()))?;
         if matches!(doc.body, Body::Log(_)) {
             return Err(Failure::WrongType(name));

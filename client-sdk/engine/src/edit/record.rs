@@ -27,7 +27,8 @@ pub(super) struct New {
 impl Saver<'_, '_> {
     pub(super) fn create(&mut self, new: New, person: PersonNumber) -> Result<RecordId, Failure> {
         let New { record, record_type, area, subject, mut values } = new;
-        let kind = self.stage.types.find(&record_type).filter(|kind| !kind.class.is_log()).map(Arc::clone);
+        let kind =
+            self.stage.forms.types.find(&record_type).filter(|kind| !kind.class.is_log()).map(Arc::clone);
         let kind = kind.ok_or_else(|| Failure::WrongType(SmolStr::new(&record_type)))?;
         let feed = Feed { area, class: kind.class };
         self.check_grant(feed)?;

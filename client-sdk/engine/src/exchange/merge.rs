@@ -173,7 +173,7 @@ impl Trial<'_, '_> {
         let doc = self.load(*record)?;
         // The record must belong where the frame says: for that feed the right to write was checked.
         let begins = change.deps.is_empty();
-        let belongs = doc.feed == feed && (!begins || begins_in(change, feed, &stage.types));
+        let belongs = doc.feed == feed && (!begins || begins_in(change, feed, &stage.forms.types));
         if !belongs {
             return Ok(());
         }

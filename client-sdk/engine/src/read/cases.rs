@@ -22,7 +22,7 @@ impl Engine {
     }
 
     pub(super) fn cases_of(&self, summary: &Summary, state: &RecordState) -> Vec<CaseView> {
-        let kind = self.memory.types.find(&summary.record_type).map(|kind| &**kind);
+        let kind = self.memory.forms.types.find(&summary.record_type).map(|kind| &**kind);
         let rules = FormRules::new(kind, |device| roles_of(&self.memory.roles, device));
         let view = |case: cases::Case| CaseView {
             record: summary.record,

@@ -363,7 +363,7 @@ impl Working {
 /// The feed and the empty state of a record that `change` begins.
 fn begin(record: RecordId, change: &Change, directory: &Directory) -> Result<(Feed, Slot), &'static str> {
     let identity = Identity::read(change).ok_or("no-identity")?;
-    let class = directory.types.find(&identity.record_type).ok_or("unknown-type")?.class;
+    let class = directory.forms.types.find(&identity.record_type).ok_or("unknown-type")?.class;
     if !directory.areas.contains(&identity.area) {
         return Err("unknown-area");
     }

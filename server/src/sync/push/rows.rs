@@ -47,10 +47,10 @@ pub fn derive(push: &Push<'_>, merge: &Merge, known: Vec<CaseRow>) -> Derived {
             Slot::Log(state) => derived.records.push(log_row(push, *id, feed, working, state)),
             Slot::Record(state) => {
                 let before = cases_of.remove(id).unwrap_or_default();
-                let law = Law { types: &merge.directory.types, grants: &merge.directory.grants };
+                let law = Law { types: &merge.directory.forms.types, grants: &merge.directory.grants };
                 let judged = judgement::of_record(push.now_ms, feed, state, before, law);
                 let row = record_row(push, *id, feed, working, state, judged.open);
-                let kind = merge.directory.types.find(&row.row.record_type);
+                let kind = merge.directory.forms.types.find(&row.row.record_type);
                 if let Some(kind) = kind.filter(|kind| !kind.attachment_fields.is_empty()) {
                     // A record that is new refers to nothing yet.
                     derived.referring.extend(working.row.is_some().then_some(*id));

@@ -169,7 +169,7 @@ async fn a_version_costs_a_phone_little_more_than_what_is_new_in_it(place: &Plac
 /// A form whose texts do not compress.
 fn large(pieces: usize) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let mut text = || (0..4).map(|_| format!("{:016x}", rng.next_u64())).collect::<Vec<_>>().join("");
+    let mut text = || [0; 2].map(|_: u8| format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64())).concat();
     let mut row = |n: usize| format!("| | note | n{n} | {} | {} | |", text(), text());
     visits("1", &(0..pieces * FORM_PIECE_BYTES / 60).map(&mut row).collect::<Vec<_>>().join("\n"))
 }

@@ -186,7 +186,8 @@ impl Walk {
     }
 
     fn text(&self) -> String {
-        let mut lines = vec![format!("{} ({} {}), {}", self.title, self.form, self.version, self.language)];
+        let form = format!("{} {}", self.form, self.version);
+        let mut lines = vec![format!("{} ({}), {}", self.title, form.trim(), self.language)];
         lines.extend(self.shown.iter().flat_map(Shown::lines));
         if !self.hidden.is_empty() {
             lines.push(format!("\nNot asked after these answers: {}", self.hidden.join(", ")));

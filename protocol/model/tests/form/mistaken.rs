@@ -182,6 +182,26 @@ pub const WORKBOOKS: &[(&str, &str, &str)] = &[
         "| survey |\n| | type | name | label | relevant |\n| | text | a | A | 1 + |",
     ),
     (
+        "expression-invalid",
+        "survey:4:hint",
+        "| survey |\n| | type | name | label | hint |\n| | text | a | A | |\n| | text | b | B | ${ a } again |",
+    ),
+    (
+        "expression-invalid",
+        "survey:4:label",
+        "| survey |\n| | type | name | label |\n| | text | a | A |\n| | text | b | What of ${a? |",
+    ),
+    (
+        "expression-invalid",
+        "survey:4:relevant",
+        "| survey |\n| | type | name | label | relevant |\n| | text | a | A | |\n| | text | b | B | ${a } = 1 |",
+    ),
+    (
+        "reference-unknown",
+        "survey:3:calculation",
+        "| survey |\n| | type | name | calculation |\n| | calculate | a | ${instanceName} |",
+    ),
+    (
         "reference-unknown",
         "survey:3:constraint",
         "| survey |\n| | type | name | label | constraint |\n| | text | a | A | . > ${b} |",

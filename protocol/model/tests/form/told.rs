@@ -39,7 +39,7 @@ pub const TOWNS: [[&str; 3]; 4] =
 
 /// The form of a table, which must be without mistakes.
 pub fn compiled(text: &str) -> Arc<CompiledForm> {
-    let found = import(&Workbook::from_markdown(text), "form", None);
+    let found = import(&Workbook::from_markdown(text), "data", None);
     let findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
     let form = found.form.unwrap_or_else(|| panic!("{findings:#?}\n{text}"));
     let [columns, rows @ ..] = TOWNS.map(|row| row.map(str::to_owned).to_vec());

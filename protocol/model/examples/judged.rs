@@ -1,7 +1,8 @@
 //! What outside judges compare (tests/judges), as lines of JSON.
 //!
-//! `cases` prints forms, what is done to them and what then holds; `workbooks` prints workbooks and what became of
-//! them; `expressions` reads texts, one JSON string a line, and prints each expression as this crate writes it.
+//! `cases` prints forms, what is done to them and what then holds: those of the tables, those of chance, and those of the
+//! files that it is given. `workbooks` prints workbooks, most with mistakes, and what became of them. `expressions` reads
+//! texts, one JSON string a line, and prints each expression as this crate writes it.
 
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 
@@ -36,21 +37,23 @@ use chance::{Maker, Tape};
 use world::Fixed;
 
 /// The files of tables.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 7] = [
     ("answers", include_str!("../tests/form/tables/answers.md")),
     ("calculation", include_str!("../tests/form/tables/calculation.md")),
     ("choices", include_str!("../tests/form/tables/choices.md")),
+    ("functions", include_str!("../tests/form/tables/functions.md")),
     ("messages", include_str!("../tests/form/tables/messages.md")),
     ("relevance", include_str!("../tests/form/tables/relevance.md")),
     ("repeats", include_str!("../tests/form/tables/repeats.md")),
 ];
 const GENERATED_FORMS: usize = 320;
+const ACTS_IN_A_FILE: usize = 40;
 const GENERATED_WORKBOOKS: usize = 600;
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
-        Some("cases") => cases(),
-        Some("workbooks") => all_workbooks(std::env::args().skip(2)),
+        Some("cases") => cases(std::env::args().skip(2)),
+        Some("workbooks") => all_workbooks(),
         Some("expressions") => expressions(),
         _ => println!("one of: cases, workbooks, expressions"),
     }
@@ -65,8 +68,8 @@ fn expressions() {
     }
 }
 
-/// The forms of the tables with their steps, then those of chance.
-fn cases() {
+/// The forms of the tables with their steps; then those of chance, and those that stand in files, with what chance does.
+fn cases(files: impl Iterator<Item = String>) {
     for (file, text) in TABLES {
         for case in told::cases(text) {
             let steps = case.steps.into_iter().filter(|step| !step.starts_with('?')).map(str::to_owned);
@@ -84,6 +87,13 @@ fn cases() {
         let mut acts = acts.into_iter();
         let next = |filling: &Filling| chance::act(filling, &mut Tape::new(acts.next()?));
         println!("{}", run(&format!("generated: {at}"), &form, next));
+    }
+    for file in files {
+        let form = std::fs::read_to_string(&file).expect("the file can be read");
+        let acts = prop::collection::vec(prop::collection::vec(any::<u8>(), 4), ACTS_IN_A_FILE);
+        let mut acts = acts.new_tree(&mut runner).expect("nothing is rejected").current().into_iter();
+        let next = |filling: &Filling| chance::act(filling, &mut Tape::new(acts.next()?));
+        println!("{}", run(&file, &form, next));
     }
 }
 
@@ -161,8 +171,8 @@ fn path(filling: &Filling, place: Place) -> String {
     }
 }
 
-/// The workbooks that have mistakes, some made by chance, and those that stand in the files of these names.
-fn all_workbooks(files: impl Iterator<Item = String>) {
+/// The workbooks that have mistakes, and some made by chance.
+fn all_workbooks() {
     for (code, place, text) in mistaken::WORKBOOKS {
         println!("{}", imported(&format!("mistakes: {code} at {place}"), text));
     }
@@ -174,14 +184,7 @@ fn all_workbooks(files: impl Iterator<Item = String>) {
         let mut sheets = BTreeSet::new();
         let names = rows.iter().filter_map(|row| row.first()).map(|name| name.trim().to_lowercase());
         if names.filter(|name| !name.is_empty()).all(|name| sheets.insert(name)) {
-            println!("{}", imported(&format!("generated: {at}"), &markdown(&rows)));
-        }
-    }
-    for file in files {
-        let text = std::fs::read_to_string(file).expect("the file can be read");
-        for part in text.split("\n## ").skip(1) {
-            let (title, text) = part.split_once('\n').expect("a title and a workbook");
-            println!("{}", imported(title, text));
+            println!("{}", imported(&format!("workbook: {at}"), &markdown(&rows)));
         }
     }
 }

@@ -147,7 +147,11 @@ impl Maker {
             // Which instance of an inner repeat is the first of all depends on those that do not apply.
             (false, Some(repeat)) => match tape.below(if is_inner { 2 } else { 3 }) {
                 0 => format!("count(${{{repeat}}})"),
-                1 => format!("sum(${{{name}}}[. != ''])"),
+                // Others than us make no number of the sum of nothing.
+                1 => {
+                    let such = format!("${{{name}}}[. != '']");
+                    format!("if(count({such}) = 0, 0, sum({such}))")
+                }
                 _ => {
                     format!("coalesce(indexed-repeat(${{{name}}}, ${{{repeat}}}, {}), 0)", 1 + tape.below(3))
                 }

@@ -106,4 +106,4 @@ macro_rules! tables {
     )+};
 }
 
-tables!(answers, calculation, choices, messages, relevance, repeats);
+tables!(answers, calculation, choices, functions, messages, relevance, repeats);

@@ -182,6 +182,26 @@ pub const WORKBOOKS: &[(&str, &str, &str)] = &[
         "| survey |\n| | type | name | label | relevant |\n| | text | a | A | 1 + |",
     ),
     (
+        "expression-invalid",
+        "survey:4:hint",
+        "| survey |\n| | type | name | label | hint |\n| | text | a | A | |\n| | text | b | B | ${ a } again |",
+    ),
+    (
+        "expression-invalid",
+        "survey:4:label",
+        "| survey |\n| | type | name | label |\n| | text | a | A |\n| | text | b | What of ${a? |",
+    ),
+    (
+        "expression-invalid",
+        "survey:4:relevant",
+        "| survey |\n| | type | name | label | relevant |\n| | text | a | A | |\n| | text | b | B | ${a } = 1 |",
+    ),
+    (
+        "reference-unknown",
+        "survey:3:calculation",
+        "| survey |\n| | type | name | calculation |\n| | calculate | a | ${instanceName} |",
+    ),
+    (
         "reference-unknown",
         "survey:3:constraint",
         "| survey |\n| | type | name | label | constraint |\n| | text | a | A | . > ${b} |",
@@ -245,5 +265,20 @@ pub const WORKBOOKS: &[(&str, &str, &str)] = &[
         "record-invalid",
         "survey:3:fm::record",
         "| survey |\n| | type | name | label | fm::record |\n| | begin_group | a | A | Big Thing |\n| | end_group | | | |",
+    ),
+    (
+        "kind-unfit",
+        "survey:3:fm::kind",
+        "| survey |\n| | type | name | label | fm::kind |\n| | begin_repeat | a | A | entry |\n| | end_repeat |",
+    ),
+    (
+        "kind-unfit",
+        "survey:3:fm::kind",
+        "| survey |\n| | type | name | label | fm::kind |\n| | begin_group | a | A | date |\n| | end_group |",
+    ),
+    (
+        "kind-unfit",
+        "survey:4:fm::kind",
+        "| survey |\n| | type | name | label | fm::record |\n| | begin_group | a | A | payment |\n| | date | b | B |\n| | end_group |",
     ),
 ];

@@ -34,12 +34,16 @@ pub fn cases(text: &str) -> Vec<Case<'_>> {
 }
 
 /// The file towns.csv.
-pub const TOWNS: [[&str; 3]; 4] =
-    [["name", "label", "side"], ["t1", "Ampany", "n"], ["t2", "Bekopaka", "s"], ["t3", "Ilaka", "s"]];
+pub const TOWNS: [[&str; 4]; 4] = [
+    ["name", "label", "side", "label::Français (fr)"],
+    ["t1", "Ampany", "n", "Le-Port"],
+    ["t2", "Bekopaka", "s", ""],
+    ["t3", "Ilaka", "s", "La-Plaine"],
+];
 
 /// The form of a table, which must be without mistakes.
 pub fn compiled(text: &str) -> Arc<CompiledForm> {
-    let found = import(&Workbook::from_markdown(text), "form", None);
+    let found = import(&Workbook::from_markdown(text), "data", None);
     let findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
     let form = found.form.unwrap_or_else(|| panic!("{findings:#?}\n{text}"));
     let [columns, rows @ ..] = TOWNS.map(|row| row.map(str::to_owned).to_vec());

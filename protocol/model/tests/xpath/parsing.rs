@@ -65,6 +65,11 @@ const MISTAKES: &[(&str, usize, &str)] = &[
         "\"my age\" is no name of a question: names have letters, digits, _, - and . and begin with a letter or _",
     ),
     (
+        "1 + ${ age }",
+        4,
+        "\" age \" is no name of a question: names have letters, digits, _, - and . and begin with a letter or _",
+    ),
+    (
         "concat('Hi ${name}', 1)",
         11,
         "${…} is not replaced inside of quotes: take it out, and join the parts with concat()",
@@ -132,7 +137,7 @@ fn forms() {
         ("descendant-or-self::node()/a", "descendant-or-self::node()/a"),
         ("(a)/b", "a/b"),
         ("(a)[1]", "(a)[1]"),
-        ("${ age }  >=\t18", "${age} >= 18"),
+        ("${age}  >=\t18", "${age} >= 18"),
         ("${a}/b[.='x']", "${a}/b[. = 'x']"),
         ("${last-saved#a}", "${last-saved#a}"),
         ("jr:choice-name(${a}, '${b}')", "jr:choice-name(${a}, ${b})"),

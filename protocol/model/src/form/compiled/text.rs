@@ -20,7 +20,7 @@ pub(crate) fn pieces<'t>(schema: &Schema, text: &'t str) -> Vec<Piece<'t>> {
             pieces.push(Piece::Plain(part));
             continue;
         };
-        pieces.extend(schema.named(name.trim()).map(Piece::Answer));
+        pieces.extend(schema.named(name).map(Piece::Answer));
         pieces.push(Piece::Plain(rest));
     }
     pieces

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::Importer;
 use super::columns::Column;
 use super::finding::{Mistake, Place, Said};
-use super::names::survey_place;
+use super::names::{is_name, survey_place};
 use crate::form::{ChoiceSource, Form, Initial, Kind, Order, Text};
 use crate::nearest::nearest;
-use crate::xpath::Expr;
+use crate::xpath::{Expr, ParseErrorKind};
 
-/// Names that every form has.
-const OF_EVERY_FORM: [&str; 2] = ["instanceID", "instanceName"];
+/// The name that every form has, besides its own, in its references: the number of the filled form.
+const OF_EVERY_FORM: &str = "instanceID";
 
 /// The rows of each name.
 type Names<'f> = BTreeMap<&'f str, Vec<u32>>;
@@ -85,11 +85,7 @@ impl Importer<'_> {
 
     fn check_expression(&mut self, names: &Names<'_>, text: &str, place: Place) {
         match Expr::parse(text) {
-            Err(error) => {
-                let at = text.get(..error.at).map_or(0, |before| before.chars().count()) + 1;
-                let values = [Said::from(at.to_string()), Said::Unread(error.kind)];
-                self.find(Mistake::ExpressionInvalid, place, values);
-            }
+            Err(error) => self.find_unread(text, error.at, error.kind, place),
             Ok(expression) => {
                 for reference in expression.references() {
                     self.check_reference(names, &reference.name, place.clone());
@@ -99,9 +95,26 @@ impl Importer<'_> {
     }
 
     fn check_text(&mut self, names: &Names<'_>, text: &Text, place: &Place) {
-        for name in text.0.iter().flat_map(|text| references(text)) {
-            self.check_reference(names, name, place.clone());
+        for text in &text.0 {
+            for (at, opening) in text.match_indices("${") {
+                let inside = text[at + opening.len()..].split_once('}').map(|(inside, _)| inside);
+                match inside.map(|inside| inside.strip_prefix("last-saved#").unwrap_or(inside)) {
+                    Some(name) if is_name(name) => self.check_reference(names, name, place.clone()),
+                    Some(name) => {
+                        let kind = ParseErrorKind::ReferenceName(name.chars().take(80).collect());
+                        self.find_unread(text, at, kind, place.clone());
+                    }
+                    None => self.find_unread(text, at, ParseErrorKind::OpenReference, place.clone()),
+                }
+            }
         }
+    }
+
+    /// Says why what stands at a byte of a text cannot be read.
+    fn find_unread(&mut self, text: &str, at: usize, kind: ParseErrorKind, place: Place) {
+        let character = text.get(..at).map_or(0, |before| before.chars().count()) + 1;
+        let values = [Said::from(character.to_string()), Said::Unread(kind)];
+        self.find(Mistake::ExpressionInvalid, place, values);
     }
 
     fn check_reference(&mut self, names: &Names<'_>, name: &str, place: Place) {
@@ -111,7 +124,7 @@ impl Importer<'_> {
                 let values = [name.to_owned(), first.to_string(), second.to_string()];
                 self.find(Mistake::ReferenceAmbiguous, place, values);
             }
-            _ if OF_EVERY_FORM.contains(&name) => {}
+            _ if name == OF_EVERY_FORM => {}
             _ => {
                 let meant = nearest(name, names.keys().copied());
                 self.find_near(Mistake::ReferenceUnknown, place, [name], meant);
@@ -147,12 +160,4 @@ fn expressions(form: &Form, at: usize) -> Vec<(Column, &str)> {
         }
     }
     all.into_iter().filter_map(|(column, text)| Some((column, text?))).collect()
-}
-
-/// The names between `${` and `}` in a text that is shown.
-pub(super) fn references(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).filter_map(|rest| {
-        let name = rest.split_once('}')?.0.trim();
-        Some(name.strip_prefix("last-saved#").unwrap_or(name))
-    })
 }

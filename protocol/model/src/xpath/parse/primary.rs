@@ -77,7 +77,7 @@ impl Scan<'_> {
         let Some(length) = inside.find('}') else {
             return self.fail(ParseErrorKind::OpenReference);
         };
-        let written = inside[..length].trim_matches(is_space);
+        let written = &inside[..length];
         let (last_saved, name) = match written.strip_prefix("last-saved#") {
             Some(name) => (true, name),
             None => (false, written),

@@ -22,6 +22,7 @@ mod effect;
 mod engine;
 mod exchange;
 mod failure;
+mod fill;
 mod forms;
 mod header;
 mod input;
@@ -42,6 +43,7 @@ pub use effect::{
 };
 pub use engine::Engine;
 pub use failure::{Failure, FailureKind, OpenError};
+pub use fill::{FORM, Fill, FillRequest};
 pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket, Transferred};
 pub use store::{Batch, Snapshot, Table, Write};
 pub use view::{

@@ -82,6 +82,8 @@ pub struct RecordView {
     pub cases: Vec<CaseView>,
     /// The entries, if the record is a log.
     pub entries: Vec<EntryView>,
+    /// The number of the version of a form that wrote it last, if one did.
+    pub form: Option<u64>,
 }
 
 /// A value and who wrote it.

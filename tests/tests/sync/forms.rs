@@ -28,7 +28,7 @@ on_both!(
 );
 
 /// A form that writes records of a type of its own.
-fn visits(version: &str, more: &str) -> String {
+pub fn visits(version: &str, more: &str) -> String {
     format!(
         "
 | survey |
@@ -57,15 +57,15 @@ fn draft(text: &str) -> Draft {
     }
 }
 
-async fn published(site: &Site, text: &str) -> Publication {
+pub async fn published(site: &Site, text: &str) -> Publication {
     publish(&site.app, PROJECT, &draft(text)).await.expect("it is published")
 }
 
-async fn phone(place: &Place, label: &str, seed: u64) -> Phone {
+pub async fn phone(place: &Place, label: &str, seed: u64) -> Phone {
     place.site.phone(label, seed, &WRITES).await
 }
 
-async fn sync(phone: &mut Phone, site: &Site) -> u64 {
+pub async fn sync(phone: &mut Phone, site: &Site) -> u64 {
     let report = phone.sync(&mut site.link()).await.expect("phones do not die here");
     assert_eq!((&report.end, &report.problems), (&SyncEnd::Complete, &Vec::new()), "{}", phone.label);
     report.bytes_down

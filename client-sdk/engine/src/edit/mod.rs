@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 
 use crate::doc::{Body, Doc};
 use crate::stage::Stage;
-use crate::{Edit, Failure, SavedEdit, attach};
+use crate::{Edit, FORM, Failure, SavedEdit, attach};
 
 /// Works edits into a stage.
 pub(crate) struct Saver<'s, 'm> {
@@ -93,6 +93,9 @@ impl Saver<'_, '_> {
 /// Checks a value against its field.
 fn check(kind: &RecordType, path: &Path, value: &Value) -> Result<(), Failure> {
     let name = || SmolStr::new(path.as_str());
+    if path.as_str() == FORM && matches!(value, Value::Uint(_)) {
+        return Ok(());
+    }
     if path.is_reserved() {
         return Err(Failure::Fixed(name()));
     }

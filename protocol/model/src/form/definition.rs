@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ours::{Ours, RecordTarget};
+use super::ours::{Merge, Ours, RecordTarget, Storage};
 use super::text::{Language, Media, Text};
 
 /// A form as it was published: plain data that never changes.
@@ -323,6 +323,24 @@ impl Form {
 }
 
 impl Element {
+    /// Whether its answer stands in a record as it is: not what is only read, calculated where it is needed, sealed by the
+    /// device, or asked to steer the form.
+    pub fn is_kept(&self) -> bool {
+        self.path.is_some()
+            && self.ours.merge != Some(Merge::D)
+            && !matches!(self.ours.storage, Some(Storage::Sealed | Storage::Nowhere))
+    }
+
+    /// Whether it is a group or a repeat that is written apart: to records of its own, or as entries of a log.
+    pub fn is_apart(&self) -> bool {
+        self.question().is_none() && (self.ours.record.is_some() || self.is_entry())
+    }
+
+    /// Whether it is a group or a repeat of which each instance is an entry of a log.
+    pub fn is_entry(&self) -> bool {
+        self.question().is_none() && self.ours.storage == Some(Storage::Entry)
+    }
+
     /// The question, if it is one.
     pub fn question(&self) -> Option<&Question> {
         match &self.kind {

@@ -16,6 +16,7 @@ mod workbook;
 pub use definition::{
     Choice, ChoiceList, ChoiceSource, Choices, Element, Form, Initial, Kind, Logic, Metadata, Order, Question,
 };
+pub(crate) use ours::SUBJECT;
 pub use ours::{Matching, Merge, Ours, RecordTarget, Storage};
 pub use text::{Language, Media, Text};
 pub use workbook::{Row, Sheet, Workbook};

@@ -15,6 +15,14 @@ pub struct RecordTarget {
     pub class: RecordClass,
 }
 
+impl RecordTarget {
+    /// Whether its records are written and never changed: entries of logs, and observations. A form opens without them, and
+    /// what is answered makes another one.
+    pub fn is_written_once(&self) -> bool {
+        self.class.is_log() || self.class == RecordClass::Observation
+    }
+}
+
 impl Default for RecordTarget {
     /// What is about a worker.
     fn default() -> Self {
@@ -116,4 +124,16 @@ pub enum Storage {
     Date,
     /// A moment.
     DateTime,
+    /// A ciphertext, which the device makes of the answer: no record holds it in the clear.
+    Sealed,
+    /// The id of the person whom the record is about, at `_subject`.
+    Subject,
+    /// Of a question another entry of the log; of a group or a repeat: each instance is an entry.
+    Entry,
+    /// Nowhere: the question is asked to steer the form.
+    #[serde(rename = "none")]
+    Nowhere,
 }
+
+/// The path of the person whom a record is about.
+pub(crate) const SUBJECT: &str = "_subject";

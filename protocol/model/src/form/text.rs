@@ -11,6 +11,13 @@ pub struct Language {
     pub code: String,
 }
 
+impl Language {
+    /// What stands for it in the path of a text: its code, `und` where it has none.
+    pub fn segment(&self) -> &str {
+        if self.code.is_empty() { "und" } else { &self.code }
+    }
+}
+
 /// A text in the languages of the form, in their order. A language without one has an empty text, a text without any
 /// is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

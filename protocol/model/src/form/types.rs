@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fieldmerge_protocol::RecordClass;
 use smol_str::SmolStr;
 
-use super::{ChoiceSource, Element, Form, Kind, Matching, Merge, Metadata, Question, Storage, Text};
+use super::{ChoiceSource, Element, Form, Kind, Matching, Merge, Metadata, Question, SUBJECT, Storage, Text};
 use crate::access::{Role, Roles, access};
 use crate::types::{self};
 use crate::types::{Code, CodeList, Field, Labels, Policy, Range, RecordType, Repeat, Sensitivity, Shape};
@@ -33,7 +33,7 @@ pub fn record_types(forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
     let mut clashes = Vec::new();
     for form in forms {
         for (at, element) in form.elements.iter().enumerate() {
-            let Some(path) = &element.path else { continue };
+            let Some(path) = element.path.as_ref().filter(|path| *path != SUBJECT) else { continue };
             let target = form.target(at);
             let of = types.entry(&target.record_type).or_insert_with(|| RecordType {
                 name: target.record_type.as_str().into(),
@@ -47,6 +47,7 @@ pub fn record_types(forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
             let parent = repeats.first().map(|at| path_of(&form.elements[*at]));
             match &element.kind {
                 Kind::Group => {}
+                Kind::Repeat { .. } if element.is_apart() => {}
                 Kind::Repeat { .. } => add_repeat(of, path, parent),
                 Kind::Question(question) => {
                     let field = Arc::new(field(form, element, path, question, target.class));
@@ -64,20 +65,8 @@ fn path_of(element: &Element) -> SmolStr {
 
 /// The repeats that an element stands in, from the nearest outwards, as far as they belong to the same record.
 fn repeats_around(form: &Form, at: usize) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut own = form.elements[at].ours.record.is_some();
-    for above in form.ancestors(at) {
-        if own {
-            break;
-        }
-        let element = &form.elements[above];
-        own = element.ours.record.is_some();
-        // A repeat that is written to records of its own is one record each.
-        if matches!(element.kind, Kind::Repeat { .. }) && !own {
-            found.push(above);
-        }
-    }
-    found
+    let inside = form.ancestors(at).take_while(|above| !form.elements[*above].is_apart());
+    inside.filter(|above| matches!(form.elements[*above].kind, Kind::Repeat { .. })).collect()
 }
 
 fn add_repeat(of: &mut RecordType, path: &str, parent: Option<SmolStr>) {
@@ -132,18 +121,19 @@ fn field(form: &Form, element: &Element, path: &str, question: &Question, class:
 
 /// What a question takes, as records hold it.
 fn kind(form: &Form, question: &Question, storage: Option<Storage>) -> types::Kind {
-    if let Some(storage) = storage {
-        return match storage {
-            Storage::Phone => types::Kind::Phone,
-            Storage::Month => types::Kind::Month,
-            Storage::Bool => types::Kind::Bool,
-            Storage::Record => types::Kind::Uuid,
-            Storage::Language => types::Kind::Languages,
-            Storage::Integer => types::Kind::Int,
-            Storage::Decimal => types::Kind::Decimal,
-            Storage::Date => types::Kind::Date,
-            Storage::DateTime => types::Kind::DateTime,
-        };
+    match storage {
+        Some(Storage::Phone) => return types::Kind::Phone,
+        Some(Storage::Month) => return types::Kind::Month,
+        Some(Storage::Bool) => return types::Kind::Bool,
+        Some(Storage::Record | Storage::Subject) => return types::Kind::Uuid,
+        Some(Storage::Language) => return types::Kind::Languages,
+        Some(Storage::Integer) => return types::Kind::Int,
+        Some(Storage::Decimal) => return types::Kind::Decimal,
+        Some(Storage::Date) => return types::Kind::Date,
+        Some(Storage::DateTime) => return types::Kind::DateTime,
+        Some(Storage::Sealed) => return types::Kind::Sealed,
+        Some(Storage::Entry) => return types::Kind::Entry,
+        Some(Storage::Nowhere) | None => {}
     }
     match question {
         Question::Integer => types::Kind::Int,

@@ -1,5 +1,6 @@
 //! What a workbook becomes.
 
+use fieldmerge_model::access::Role;
 use fieldmerge_model::form::import::{Import, import};
 use fieldmerge_model::form::{
     ChoiceSource, Element, Form, Initial, Kind, Matching, Merge, Question, Storage, Text, Workbook,
@@ -130,4 +131,13 @@ fn headings_are_read_in_all_their_spellings() {
     assert_eq!(a.logic.read_only.as_deref(), Some("true()"));
     assert_eq!(a.logic.constraint_message.get(1, 0), "non");
     assert_eq!(a.media.big_image.get(1, 0), "a.png");
+}
+
+#[test]
+fn all_means_every_role() {
+    let form = read(
+        "| survey |\n| | type | name | label | fm::see | fm::write |\n| | text | a | A | all | analyst, ALL |",
+    );
+    let ours = &element(&form, "a").ours;
+    assert_eq!((ours.see.as_slice(), ours.write.as_slice()), (&Role::ALL[..], &Role::ALL[..]));
 }

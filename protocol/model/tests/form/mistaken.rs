@@ -246,4 +246,19 @@ pub const WORKBOOKS: &[(&str, &str, &str)] = &[
         "survey:3:fm::record",
         "| survey |\n| | type | name | label | fm::record |\n| | begin_group | a | A | Big Thing |\n| | end_group | | | |",
     ),
+    (
+        "kind-unfit",
+        "survey:3:fm::kind",
+        "| survey |\n| | type | name | label | fm::kind |\n| | begin_repeat | a | A | entry |\n| | end_repeat |",
+    ),
+    (
+        "kind-unfit",
+        "survey:3:fm::kind",
+        "| survey |\n| | type | name | label | fm::kind |\n| | begin_group | a | A | date |\n| | end_group |",
+    ),
+    (
+        "kind-unfit",
+        "survey:4:fm::kind",
+        "| survey |\n| | type | name | label | fm::record |\n| | begin_group | a | A | payment |\n| | date | b | B |\n| | end_group |",
+    ),
 ];

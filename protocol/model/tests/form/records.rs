@@ -31,7 +31,7 @@ const WORKER: &str = "
 | | text | kind | Kind | | | | | |
 | | end_repeat | | | | | | | |
 | | end_repeat | | | | | | | |
-| | begin_group | seen | Seen | | | observation/observation | | |
+| | begin_group | seen | Seen | | | household | | |
 | | integer | wg | Seeing | | | | | |
 | | end_group | | | | | | | |
 | | begin_repeat | visit | Visit | | | incident/visit | | |
@@ -120,7 +120,7 @@ fn answers_go_to_the_records_of_their_groups() {
         targets,
         [
             ("worker".to_owned(), RecordClass::Core, false),
-            ("observation".to_owned(), RecordClass::Observation, false),
+            ("household".to_owned(), RecordClass::Household, false),
             ("visit".to_owned(), RecordClass::Incident, true),
         ]
     );
@@ -145,7 +145,7 @@ fn answers_go_to_the_records_of_their_groups() {
         (parent, Value::str(outer)),
     ]);
     assert_eq!(desk.record("worker"), expected);
-    assert_eq!(desk.record("observation"), BTreeMap::from([("wg".to_owned(), Value::Int(3))]));
+    assert_eq!(desk.record("household"), BTreeMap::from([("wg".to_owned(), Value::Int(3))]));
     assert_eq!(desk.record("visit"), BTreeMap::from([("day".to_owned(), Value::str("2026-03-02"))]));
 
     assert_opens_as(&mut desk, &filling);

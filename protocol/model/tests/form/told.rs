@@ -34,8 +34,12 @@ pub fn cases(text: &str) -> Vec<Case<'_>> {
 }
 
 /// The file towns.csv.
-pub const TOWNS: [[&str; 3]; 4] =
-    [["name", "label", "side"], ["t1", "Ampany", "n"], ["t2", "Bekopaka", "s"], ["t3", "Ilaka", "s"]];
+pub const TOWNS: [[&str; 4]; 4] = [
+    ["name", "label", "side", "label::Français (fr)"],
+    ["t1", "Ampany", "n", "Le-Port"],
+    ["t2", "Bekopaka", "s", ""],
+    ["t3", "Ilaka", "s", "La-Plaine"],
+];
 
 /// The form of a table, which must be without mistakes.
 pub fn compiled(text: &str) -> Arc<CompiledForm> {

@@ -92,6 +92,11 @@ impl Documents {
         }
     }
 
+    /// The names of the columns of a table.
+    pub(crate) fn columns(&self, table: usize) -> &[String] {
+        self.tables.get(table).map_or(&[], |document| &document.table.columns)
+    }
+
     /// A cell of a row of a table.
     pub(crate) fn cell(&self, table: usize, row: usize, column: &str) -> &str {
         let Some(Document { table, .. }) = self.tables.get(table) else { return "" };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{DATA, Schema};
-use crate::form::{Form, Kind, Merge, Question, RecordTarget};
+use crate::form::{Form, Kind, Question, RecordTarget, Storage};
 
 /// Where a form is written: each node to the record of the nearest group around it that names one.
 #[derive(Debug)]
@@ -49,14 +49,15 @@ impl Records {
         let mut target_of = BTreeMap::from([(DATA, number(&form.record))]);
         let mut home = vec![DATA; schema.nodes.len()];
         for at in 1..schema.nodes.len() {
-            let own = schema.nodes[at].element.and_then(|at| form.elements[at].ours.record.as_ref());
+            let own = schema.nodes[at].element.filter(|at| form.elements[*at].is_apart());
             home[at] = if own.is_some() { at } else { home[schema.nodes[at].parent.unwrap_or(DATA)] };
-            target_of.extend(own.map(|target| (at, number(target))));
+            target_of.extend(own.map(|element| (at, number(form.target(element)))));
         }
         let mut places = vec![BTreeMap::new(); targets.len()];
         for at in 1..schema.nodes.len() {
             let Some(element) = schema.nodes[at].element.map(|at| &form.elements[at]) else { continue };
-            let Some(path) = element.path.as_ref().filter(|_| element.ours.merge != Some(Merge::D)) else {
+            // A repeat that is written apart is named in no record.
+            let Some(path) = element.path.as_ref().filter(|_| element.is_kept() && home[at] != at) else {
                 continue;
             };
             let inside = schema.upwards(at).skip(1).take_while(|above| *above != home[at]);
@@ -93,9 +94,14 @@ impl Records {
     pub(crate) fn known<'p>(&self, form: &Form, schema: &Schema, target: usize, path: &'p str) -> Known<'p> {
         let question = |name: &str, below: Option<&str>| {
             let at = *self.places[target].get(name)?;
-            let question = form.elements[schema.nodes[at].element?].question()?;
-            let is_set = matches!(question, Question::SelectMultiple(_));
-            (is_set == below.is_some()).then_some(is_set)
+            let element = &form.elements[schema.nodes[at].element?];
+            let is_set = matches!(element.question()?, Question::SelectMultiple(_));
+            match below {
+                Some(language) if element.ours.storage == Some(Storage::Language) => {
+                    form.languages.iter().any(|known| known.segment() == language).then_some(false)
+                }
+                _ => (is_set == below.is_some()).then_some(is_set),
+            }
         };
         let (head, below) = path.split_once('/').map_or((path, None), |(head, below)| (head, Some(below)));
         let is_repeat = self.places[target].get(head).is_some_and(|at| schema.nodes[*at].is_repeat);

@@ -10,7 +10,9 @@
 
 mod answer;
 mod check;
+mod entry;
 mod instance;
+mod languages;
 mod open;
 mod recalculate;
 mod record;
@@ -35,6 +37,7 @@ use crate::xpath::{Context, EvalError, Expr, Tree, Value, local_date, local_text
 
 pub use answer::{MAX_ANSWER_BYTES, Odd};
 pub use check::{Complaint, Fault};
+pub use entry::{NewEntry, Unsealed};
 pub use open::{StoredRecord, Values};
 pub use recalculate::Failed;
 pub use record::{Dropped, RecordChange};
@@ -58,6 +61,8 @@ pub struct Filling {
     failures: BTreeMap<(u32, usize), EvalError>,
     /// Instances that were taken out.
     ended: Vec<u32>,
+    /// Texts of many languages in those that are not in use, by node and language.
+    elsewhere: BTreeMap<(u32, usize), String>,
     /// Whether it is being opened with what was stored: nobody begins anything then.
     is_opening: bool,
     /// What the order of choices comes from that stand in another order each time.
@@ -126,6 +131,7 @@ impl Filling {
             due,
             failures,
             ended,
+            elsewhere: BTreeMap::new(),
             is_opening,
             seed: world.random(),
         };
@@ -224,13 +230,6 @@ impl Filling {
     pub fn recalculate(&mut self, world: &mut dyn World) {
         self.all_due();
         self.settle(world);
-    }
-
-    /// Shows labels in another language, by its place in the form.
-    pub fn speak(&mut self, language: usize, world: &mut dyn World) {
-        self.language = language;
-        // Labels may stand in calculations.
-        self.recalculate(world);
     }
 
     /// The form.

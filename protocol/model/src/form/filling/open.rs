@@ -55,8 +55,11 @@ impl Filling {
         filling
     }
 
-    /// Writes what a record holds into the nodes that it is written from.
+    /// Writes what a record holds into the nodes that it is written from. One that is written once is not opened again.
     fn read(&mut self, record: &StoredRecord, known: &mut Known) {
+        if record.target.is_written_once() {
+            return;
+        }
         let form = self.form.clone();
         for home in form.records.homes(&record.target) {
             let mut all = self.instance.all_below(&form.schema, TOP, home).into_iter();
@@ -84,15 +87,17 @@ impl Filling {
             let Some(element) = form.schema.nodes[at].element.map(|at| &form.form.elements[at]) else {
                 continue;
             };
-            let Some(path) = element.path.as_deref() else { continue };
+            let Some(path) = element.path.as_deref().filter(|_| element.is_kept()) else { continue };
             match &element.kind {
                 Kind::Group => {}
                 Kind::Repeat { .. } => self.read_instances(top, at, path, values, known),
                 Kind::Question(question) => {
                     for node in self.instance.all_below(&form.schema, top, at) {
                         let base = self.path(node, top);
-                        let text = read_answer(question, element.ours.storage, &base, values);
-                        self.instance.node_mut(node).value = text;
+                        for (language, base) in self.bases(element, base) {
+                            let text = read_answer(question, element.ours.storage, &base, values);
+                            self.put_text(node, language, text);
+                        }
                     }
                 }
             }

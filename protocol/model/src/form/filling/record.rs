@@ -8,16 +8,17 @@ use super::instance::TOP;
 use super::open::{PARENT, REMOVED, StoredRecord, Values, read_answer};
 use super::{Filling, Place, store};
 use crate::form::compiled::Known;
-use crate::form::{Kind, Merge, Question, RecordTarget};
+use crate::form::{Element, Kind, Question, RecordTarget};
 
 /// What a filled form changes in one record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordChange {
-    /// Its type and class.
+    /// Its type and class. What goes to records that are written once makes another one each time.
     pub target: RecordTarget,
     /// Of a repeat whose instances are records of their own, what names this one.
     pub key: Option<String>,
-    /// What is written; a null where an answer was taken away.
+    /// What is written; a null where an answer was taken away. `_subject` names the person whom the record is about, where the
+    /// form asks for her.
     pub values: Vec<(Path, Value)>,
     /// Members that are taken out of sets.
     pub removes: Vec<Path>,
@@ -50,7 +51,9 @@ impl Filling {
     /// form does not ask for stays, and so does an answer that nobody touched, whatever is odd about it.
     pub fn changes(&self, records: &[StoredRecord]) -> Vec<RecordChange> {
         let mut changes = Vec::new();
-        for ((target, key), written) in self.written(records) {
+        let is_log = |target: usize| self.form.records.targets[target].class.is_log();
+        for ((target, key), written) in self.written(records).into_iter().filter(|((of, _), _)| !is_log(*of))
+        {
             let stored = self.stored(records, target, key.as_deref());
             let (values, removes) = self.change(target, &written, stored);
             if !values.is_empty() || !removes.is_empty() {
@@ -67,7 +70,7 @@ impl Filling {
         target: usize,
         key: Option<&str>,
     ) -> Option<&'r Values> {
-        let target = &self.form.records.targets[target];
+        let target = Some(&self.form.records.targets[target]).filter(|target| !target.is_written_once())?;
         let found = records.iter().find(|record| record.target == *target && record.key.as_deref() == key);
         found.map(|record| &record.values)
     }
@@ -122,17 +125,16 @@ impl Filling {
         let mut all: BTreeMap<RecordName, Written> = BTreeMap::new();
         for node in self.instance.subtree(TOP) {
             let own = self.instance.node(node);
-            let Some(element) = self.element_at(node).filter(|element| element.ours.merge != Some(Merge::D))
-            else {
-                continue;
-            };
+            let Some(element) = self.element_at(node).filter(|element| element.is_kept()) else { continue };
             let (name, top) = self.record_name(node);
             let stored = self.stored(records, name.0, name.1.as_deref());
             let written = all.entry(name).or_default();
             match &element.kind {
                 Kind::Repeat { .. } if node != top => self.write_instance(node, top, stored, written),
-                Kind::Question(question) if own.relevance.whole && *question != Question::Note => {
-                    self.write_answer(node, &self.path(node, top), question, stored, written);
+                Kind::Question(question) if own.relevance.whole => {
+                    for (language, base) in self.bases(element, self.path(node, top)) {
+                        self.write_answer(node, language, &base, (element, question), stored, written);
+                    }
                 }
                 Kind::Group | Kind::Repeat { .. } | Kind::Question(_) => {}
             }
@@ -144,14 +146,15 @@ impl Filling {
     fn write_answer(
         &self,
         node: u32,
+        language: usize,
         base: &str,
-        question: &Question,
+        (element, question): (&Element, &Question),
         stored: Option<&Values>,
         written: &mut Written,
     ) {
-        let storage = self.element_at(node).and_then(|element| element.ours.storage);
-        let text = &self.instance.node(node).value;
-        if let Some(stored) = stored.filter(|stored| read_answer(question, storage, base, stored) == *text) {
+        let storage = element.ours.storage;
+        let text = self.text_in(node, language);
+        if let Some(stored) = stored.filter(|stored| read_answer(question, storage, base, stored) == text) {
             let own = stored.iter().filter(|(path, _)| {
                 path.as_str().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
@@ -219,7 +222,7 @@ impl Filling {
     }
 
     /// The record that a node is written to, and the node that it is written from.
-    fn record_name(&self, node: u32) -> (RecordName, u32) {
+    pub(super) fn record_name(&self, node: u32) -> (RecordName, u32) {
         let home = self.form.records.home(self.instance.node(node).schema);
         let top = self.instance.above(node, home).unwrap_or(TOP);
         ((self.form.records.target(home), self.key(top, TOP).map(str::to_owned)), top)
@@ -264,11 +267,9 @@ impl Filling {
     fn has_answers(&self, node: u32) -> bool {
         self.own_level(node).into_iter().any(|at| {
             let own = self.instance.node(at);
-            let is_stored = self.element_at(at).is_some_and(|element| {
-                element.question().is_some_and(|question| *question != Question::Note)
-                    && element.ours.merge != Some(Merge::D)
-            });
-            is_stored && own.relevance.whole && !own.value.is_empty()
+            let is_kept =
+                self.element_at(at).is_some_and(|element| element.question().is_some() && element.is_kept());
+            is_kept && own.relevance.whole && !own.value.is_empty()
         })
     }
 
@@ -279,7 +280,7 @@ impl Filling {
     }
 
     /// An instance, what stands in it, and the instances of the repeats in it, without what stands in those.
-    fn own_level(&self, node: u32) -> Vec<u32> {
+    pub(super) fn own_level(&self, node: u32) -> Vec<u32> {
         let mut all = Vec::new();
         let mut open = vec![node];
         while let Some(at) = open.pop() {
@@ -298,7 +299,8 @@ impl Filling {
             !own.relevance.whole && !own.value.is_empty()
         });
         let is_shown = |node: &u32| {
-            self.element_at(*node).and_then(|element| element.question()).is_some_and(Question::is_shown)
+            let element = self.element_at(*node).filter(|element| element.path.is_some());
+            element.and_then(Element::question).is_some_and(Question::is_shown)
         };
         hidden.filter(is_shown).map(Place).map(|place| Dropped { place, label: self.label(place) }).collect()
     }

@@ -4,7 +4,7 @@ use super::instance::TOP;
 use super::view::View;
 use super::{Filling, Place, World};
 use crate::form::compiled::{Piece, pieces, stem};
-use crate::form::{ChoiceSource, Choices, Element, Order, Question, Text};
+use crate::form::{ChoiceSource, Choices, Element, Language, Order, Question, Text};
 use crate::xpath::{Node, Tree, Value};
 
 /// A choice that is offered.
@@ -87,7 +87,7 @@ impl Filling {
         let name = self.documents.cell(table, row, value).to_owned();
         let label = match &choices.source {
             ChoiceSource::List(list) => self.list_label(list, row),
-            _ => self.documents.cell(table, row, label).to_owned(),
+            _ => self.file_label(table, row, label).to_owned(),
         };
         Offered { label: if label.is_empty() { name.clone() } else { label }, name }
     }
@@ -98,6 +98,23 @@ impl Filling {
         choice.map_or_else(String::new, |choice| {
             choice.label.get(self.language, form.default_language).to_owned()
         })
+    }
+
+    /// The label of a row of a file: that of the column `label::Français (fr)` in its language, known by its name or its code,
+    /// and that of the column itself where there is none.
+    fn file_label(&self, table: usize, row: usize, column: &str) -> &str {
+        let language = self.form.form.languages.get(self.language);
+        let of_language = |language: &Language| {
+            let code = format!("({})", language.code);
+            let is_its = |heading: &&String| {
+                let rest = heading.strip_prefix(column).and_then(|rest| rest.strip_prefix("::"));
+                let has_code = |rest: &str| !language.code.is_empty() && rest.ends_with(&code);
+                rest.is_some_and(|rest| rest == language.name || has_code(rest))
+            };
+            let heading = self.documents.columns(table).iter().find(is_its)?;
+            Some(self.documents.cell(table, row, heading)).filter(|text| !text.is_empty())
+        };
+        language.and_then(of_language).unwrap_or_else(|| self.documents.cell(table, row, column))
     }
 
     /// The label of a choice of a question, whether it is offered or not.
@@ -117,7 +134,7 @@ impl Filling {
             ChoiceSource::File { name, value, label } => {
                 let table = self.documents.named(stem(name))?;
                 let row = self.documents.find(table, value, choice)?;
-                Some(self.documents.cell(table, row, label).to_owned())
+                Some(self.file_label(table, row, label).to_owned())
             }
             ChoiceSource::Repeat(_) => Some(choice.to_owned()),
         }

@@ -32,10 +32,19 @@ fn value(question: &Question, storage: Option<Storage>, text: &str) -> Value {
         Some(Storage::Bool) => boolean(text).map(Value::Bool),
         Some(Storage::Integer) => text.parse().ok().map(Value::Int),
         Some(Storage::Decimal) => number(text),
-        Some(Storage::Record) => text.parse::<RecordId>().ok().map(|id| Value::Bytes(id.0.to_vec())),
+        Some(Storage::Record | Storage::Subject) => {
+            text.parse::<RecordId>().ok().map(|id| Value::Bytes(id.0.to_vec()))
+        }
         Some(Storage::Phone) => Some(Value::str(text.replace([' ', '-', '.', '(', ')', '/'], ""))),
-        Some(Storage::Month | Storage::Language | Storage::Date | Storage::DateTime) => None,
-        None => match question {
+        Some(
+            Storage::Month
+            | Storage::Language
+            | Storage::Date
+            | Storage::DateTime
+            | Storage::Sealed
+            | Storage::Entry,
+        ) => None,
+        Some(Storage::Nowhere) | None => match question {
             Question::Integer => text.parse().ok().map(Value::Int),
             Question::Range { start, end, step } => {
                 let is_whole = [start, end, step].iter().all(|number| number.fract() == 0.0);

@@ -322,6 +322,9 @@ mistakes! {
     RecordInvalid Error "record-invalid"
         "{0} names no record: write a record type in small letters, or class/type with one of the classes {1}."
         "{0} ne désigne aucun enregistrement : écrivez un type en minuscules, ou classe/type avec une des classes {1}.";
+    KindUnfit Error "kind-unfit"
+        "The fm::kind of {0} does not fit. {1}"
+        "Le fm::kind de {0} ne convient pas. {1}";
     SaveToInvalid Error "save-to-invalid"
         "save_to {0} is not possible. {1}"
         "save_to {0} n'est pas possible. {1}";

@@ -120,6 +120,7 @@ impl Importer<'_> {
             record,
         };
         self.give_paths(&mut form, &survey.save_to, earlier);
+        self.check_kinds(&form);
         self.check_expressions(&form);
         self.check_cycles(&form);
         self.check_translations(&form);

@@ -9,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::Importer;
 use super::columns::Column;
 use super::finding::{Mistake, Place};
-use crate::form::{Form, Kind, Question};
+use crate::form::{Form, Kind, Question, SUBJECT, Storage};
 use crate::types::refused_name;
 
 /// Whether a text is a name as XML has them, without a colon: a letter or `_`, then letters, digits, `_`, `-` and points.
@@ -52,7 +52,11 @@ impl Importer<'_> {
     ) {
         let known = earlier.map(paths_by_place).unwrap_or_default();
         let mut taken: BTreeMap<(Space, String), u32> = BTreeMap::new();
-        let stored: Vec<usize> = (0..form.elements.len()).filter(|at| is_stored(form, *at)).collect();
+        for element in form.elements.iter_mut().filter(|of| of.ours.storage == Some(Storage::Subject)) {
+            element.path = Some(SUBJECT.to_owned());
+        }
+        let stored = (0..form.elements.len()).filter(|at| is_stored(form, *at));
+        let stored: Vec<usize> = stored.collect();
         // What is known keeps its path, so it goes first.
         for at in &stored {
             if let Some(path) = known.get(&place_of(form, *at)) {
@@ -99,7 +103,10 @@ fn is_stored(form: &Form, at: usize) -> bool {
     match &form.elements[at].kind {
         Kind::Group => false,
         Kind::Repeat { .. } => true,
-        Kind::Question(question) => *question != Question::Note,
+        Kind::Question(question) => {
+            let storage = form.elements[at].ours.storage;
+            *question != Question::Note && !matches!(storage, Some(Storage::Nowhere | Storage::Subject))
+        }
     }
 }
 
@@ -120,7 +127,8 @@ fn paths_by_place(form: &Form) -> BTreeMap<Vec<&str>, String> {
 fn space_of(form: &Form, at: usize) -> Space {
     let is_repeat = |at: usize| matches!(form.elements[at].kind, Kind::Repeat { .. });
     let record = form.target(at).record_type.clone();
-    let repeat = if is_repeat(at) { None } else { form.ancestors(at).find(|above| is_repeat(*above)) };
+    let inside = form.ancestors(at).take_while(|above| !form.elements[*above].is_apart());
+    let repeat = inside.filter(|above| is_repeat(*above)).find(|_| !is_repeat(at));
     (record, repeat)
 }
 

@@ -4,10 +4,10 @@ use fieldmerge_protocol::RecordClass;
 
 use super::Importer;
 use super::columns::{Column, Line};
-use super::finding::{Mistake, Place};
-use super::names::path_name;
+use super::finding::{Mistake, Place, Said};
+use super::names::{path_name, survey_place};
 use crate::access::Role;
-use crate::form::{Matching, Merge, Ours, RecordTarget, Storage};
+use crate::form::{Form, Matching, Merge, Ours, RecordTarget, Storage};
 use crate::types::Sensitivity;
 
 /// The words of each column with what they mean.
@@ -27,7 +27,7 @@ const CLASSES: [(&str, Sensitivity); 5] = [
     ("special", Sensitivity::Special),
     ("sealed", Sensitivity::Sealed),
 ];
-const STORAGES: [(&str, Storage); 9] = [
+const STORAGES: [(&str, Storage); 13] = [
     ("phone", Storage::Phone),
     ("month", Storage::Month),
     ("bool", Storage::Bool),
@@ -37,6 +37,10 @@ const STORAGES: [(&str, Storage); 9] = [
     ("decimal", Storage::Decimal),
     ("date", Storage::Date),
     ("datetime", Storage::DateTime),
+    ("sealed", Storage::Sealed),
+    ("subject", Storage::Subject),
+    ("entry", Storage::Entry),
+    ("none", Storage::Nowhere),
 ];
 const MATCHINGS: [(&str, Matching); 9] = [
     ("family_name", Matching::FamilyName),
@@ -49,6 +53,22 @@ const MATCHINGS: [(&str, Matching); 9] = [
     ("village", Matching::Village),
     ("identity", Matching::Identity),
 ];
+
+/// The word for every role.
+const EVERYBODY: &str = "all";
+
+const NO_LOG: Said = Said::Told(
+    "Entries go to logs: write attendance, childcare, training or payment in fm::record.",
+    "Les entrées vont à des journaux : écrivez attendance, childcare, training ou payment dans fm::record.",
+);
+const NO_ENTRY: Said = Said::Told(
+    "A log holds entries: write entry at the group or repeat of which each instance is one.",
+    "Un journal contient des entrées : écrivez entry au groupe ou à la répétition dont chaque instance en est une.",
+);
+const NO_VALUE: Said = Said::Told(
+    "A group or a repeat has no value: its only kind is entry.",
+    "Un groupe ou une répétition n'a pas de valeur : son seul genre est entry.",
+);
 
 /// What `yes`, `no`, `true()` and `false()` mean in any case; nothing for everything else.
 pub(super) fn is_yes(text: &str) -> Option<bool> {
@@ -90,16 +110,39 @@ impl Importer<'_> {
         let words = text.split(|letter: char| letter.is_whitespace() || letter == ',');
         let mut roles = Vec::new();
         for word in words.filter(|word| !word.is_empty()) {
-            if let Ok(role) = word.to_lowercase().parse::<Role>() {
+            let word = word.to_lowercase();
+            if word == EVERYBODY {
+                roles.extend(Role::ALL);
+            } else if let Ok(role) = word.parse::<Role>() {
                 roles.push(role);
             } else {
                 let all = Role::ALL.map(Role::name).join(", ");
-                self.find(Mistake::ValueUnknown, line.place(column), [word, &all]);
+                self.find(Mistake::ValueUnknown, line.place(column), [word, format!("{EVERYBODY}, {all}")]);
             }
         }
         roles.sort_unstable();
         roles.dedup();
         roles
+    }
+
+    /// Says which kinds do not fit: entries stand in logs, and logs hold nothing else.
+    pub(super) fn check_kinds(&mut self, form: &Form) {
+        let all = || form.elements.iter().enumerate();
+        for (at, element) in all() {
+            let target = form.target(at);
+            let has_entries = || all().any(|(at, other)| other.is_entry() && form.target(at) == target);
+            let unfit = match (element.question(), element.ours.storage) {
+                (None, Some(Storage::Entry)) => (!target.class.is_log()).then_some(NO_LOG),
+                (None, storage) => storage.map(|_| NO_VALUE),
+                (Some(_), _) => {
+                    (target.class.is_log() && element.is_kept() && !has_entries()).then_some(NO_ENTRY)
+                }
+            };
+            if let Some(why) = unfit {
+                let values = [Said::from(element.name.as_str()), why];
+                self.find(Mistake::KindUnfit, survey_place(element.row, Column::Kind), values);
+            }
+        }
     }
 
     /// Reads `worker` or `core/worker`: a record type, and the class that it has where that is not named alike.

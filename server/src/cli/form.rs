@@ -1,5 +1,7 @@
 //! `fieldmerge form`.
 
+mod list;
+
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write, stderr};
 use std::path::{Path, PathBuf};
@@ -12,16 +14,19 @@ use serde::Serialize;
 
 use super::output::print;
 use super::{Failure, Output};
-use crate::forms::{self, MAX_FILE_BYTES};
+use crate::forms::{self, MAX_FILE_BYTES, WorkbookError};
 
 /// The most bytes of a form as JSON, which repeats for each question what a workbook says once.
 const MAX_FORM_BYTES: u64 = 4 * MAX_FILE_BYTES;
 
-/// Forms, as XLSForm workbooks: what is wrong with them.
+/// Forms, as XLSForm workbooks: what is wrong with them, and the lists that they choose from.
 #[derive(Debug, Subcommand)]
 pub enum Form {
     /// Say everything that is wrong with a workbook, and what to write instead.
     Check(Check),
+    /// Make a file of choices of a list that others publish.
+    #[command(subcommand)]
+    List(list::List),
 }
 
 impl Form {
@@ -29,6 +34,7 @@ impl Form {
     pub fn run(self, output: &Output) -> Result<ExitCode, Failure> {
         match self {
             Self::Check(command) => command.run(*output),
+            Self::List(command) => command.run(*output),
         }
     }
 }
@@ -83,10 +89,8 @@ impl Check {
         crate::telemetry::log_panics();
         let earlier = self.earlier.as_deref().map(earlier).transpose()?;
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let workbook = forms::read(&bytes_of(&self.file, MAX_FILE_BYTES)?, &name).map_err(|error| {
-            let said = format!("{}: {}", self.file.display(), error.message(self.language.code()));
-            Failure::unreadable(error.code(), plain(&said))
-        })?;
+        let workbook = forms::read(&bytes_of(&self.file, MAX_FILE_BYTES)?, &name)
+            .map_err(|error| unreadable(&self.file, &error, self.language))?;
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
         let Import { form, findings } = import(&workbook, &stem, earlier.as_ref());
         let report = Report::new(form.as_ref(), &findings, self.language);
@@ -115,6 +119,12 @@ fn earlier(path: &Path) -> Result<form::Form, Failure> {
     read.filter(form::Form::is_ordered).ok_or_else(|| {
         Failure::usage(format!("{} is no form as `fieldmerge form check --form` prints it", path.display()))
     })
+}
+
+/// Why a file is no workbook.
+fn unreadable(path: &Path, error: &WorkbookError, language: Language) -> Failure {
+    let said = format!("{}: {}", path.display(), error.message(language.code()));
+    Failure::unreadable(error.code(), plain(&said))
 }
 
 /// What stands in a file, up to one byte more than there may be.

@@ -82,7 +82,7 @@ enum Command {
     Export(export::Export),
     /// Check everything stored against the changes it was made from.
     Verify(verify::Verify),
-    /// Forms, as XLSForm workbooks: what is wrong with them.
+    /// Forms, as XLSForm workbooks: what is wrong with them, and the lists that they choose from.
     #[command(subcommand)]
     Form(form::Form),
     /// Print the `OpenAPI` document of the API.

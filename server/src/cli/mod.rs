@@ -83,7 +83,7 @@ enum Command {
     Export(export::Export),
     /// Check everything stored against the changes it was made from.
     Verify(verify::Verify),
-    /// Forms, as XLSForm workbooks: check them, publish them, see what is published.
+    /// Forms, as XLSForm workbooks: check them, publish them, see what is published; the lists that they choose from.
     #[command(subcommand)]
     Form(form::Form),
     /// Print the `OpenAPI` document of the API.
@@ -138,10 +138,8 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
             must_exist(database)?;
             with(database, config, async |app| command.run(app, output).await).await
         }
-        // A workbook is checked where no database is.
-        Command::Form(form::Form::Check(command)) => command.run(*output),
-        Command::Form(form::Form::Preview(command)) => command.run(*output),
-        Command::Form(command) => {
+        Command::Form(form::Form::Files(command)) => command.run(output),
+        Command::Form(form::Form::Published(command)) => {
             must_exist(database)?;
             with(database, config, async |app| command.run(app, output).await).await
         }

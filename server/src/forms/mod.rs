@@ -5,6 +5,7 @@
 //! file that is no XLSForm what to do with it.
 
 mod error;
+pub mod lists;
 mod package;
 pub mod publish;
 pub mod published;
@@ -16,6 +17,7 @@ pub use published::{Forms, record_types};
 
 use fieldmerge_model::form::Workbook;
 use fieldmerge_model::form::compiled::Table;
+use fieldmerge_model::form::import::{MAX_ROWS, is_read};
 
 /// The most bytes of a file.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -29,14 +31,31 @@ pub const MAX_CELLS: usize = 4_000_000;
 /// Reads a workbook. `name` is that of the file: prose around the tables of a Markdown text is told from a table of
 /// another kind by its ending alone.
 pub fn read(bytes: &[u8], name: &str) -> Result<Workbook, WorkbookError> {
+    read_sheets(bytes, is_read, |bytes| table::read(bytes, name))
+}
+
+/// Reads every sheet of a workbook that is no form, whatever it is called. A table of text is one sheet without a name.
+pub fn read_tables(bytes: &[u8], name: &str) -> Result<Workbook, WorkbookError> {
+    let workbook = read_sheets(bytes, |_| true, |bytes| table::read_one(bytes, name))?;
+    if workbook.sheets.iter().any(|sheet| sheet.rows.len() > MAX_ROWS) {
+        return Err(WorkbookError::TooManyCells);
+    }
+    Ok(workbook)
+}
+
+fn read_sheets(
+    bytes: &[u8],
+    is_wanted: impl Fn(&str) -> bool,
+    text: impl FnOnce(&[u8]) -> Result<Workbook, WorkbookError>,
+) -> Result<Workbook, WorkbookError> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(WorkbookError::TooLarge);
     }
     let workbook = match bytes {
-        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => xlsx::read(bytes)?,
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => xlsx::read(bytes, is_wanted)?,
         [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => return Err(compound(bytes)),
         [b'%', b'P', b'D', b'F', ..] => return Err(WorkbookError::Pdf),
-        _ => table::read(bytes, name)?,
+        _ => text(bytes)?,
     };
     check_sheets(workbook.sheets.len())?;
     for sheet in &workbook.sheets {

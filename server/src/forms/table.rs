@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use csv::{ReaderBuilder, StringRecord};
-use fieldmerge_model::form::Workbook;
 use fieldmerge_model::form::compiled::Table;
 use fieldmerge_model::form::import::is_read;
+use fieldmerge_model::form::{Row, Sheet, Workbook};
 
 use super::{MAX_CELLS, WorkbookError};
 
@@ -16,8 +16,33 @@ const FIRST_LINES: usize = 20;
 /// The most lines: what a sheet of a spreadsheet has.
 const MAX_LINES: usize = 1 << 20;
 
-/// Reads a text.
+/// Reads a text as the sheets of a form.
 pub(super) fn read(bytes: &[u8], name: &str) -> Result<Workbook, WorkbookError> {
+    let text = table_text(bytes)?;
+    if let Some(workbook) = markdown(&text, name)? {
+        return Ok(workbook);
+    }
+    let workbook = Workbook::from_rows(separated(&text)?);
+    let is_table = workbook.sheets.iter().any(|sheet| is_read(&sheet.name));
+    if !is_table && workbook.sheets.first().is_some_and(|sheet| sheet.name.eq_ignore_ascii_case("type")) {
+        return Err(WorkbookError::OneSheet);
+    }
+    Ok(workbook)
+}
+
+/// Reads a text as one sheet without a name; the tables of a Markdown text as those that it names.
+pub(super) fn read_one(bytes: &[u8], name: &str) -> Result<Workbook, WorkbookError> {
+    let text = table_text(bytes)?;
+    if let Some(workbook) = markdown(&text, name)? {
+        return Ok(workbook);
+    }
+    let rows = separated(&text)?.into_iter().zip(1..).filter(|(cells, _)| !cells.is_empty());
+    let rows = rows.map(|(cells, number)| Row { number, cells }).collect();
+    Ok(Workbook { sheets: vec![Sheet { name: String::new(), rows }] })
+}
+
+/// What a file says that may hold a table.
+fn table_text(bytes: &[u8]) -> Result<Cow<'_, str>, WorkbookError> {
     let text = decode(bytes)?;
     let begin = text.trim_start();
     if begin.is_empty() {
@@ -33,20 +58,25 @@ pub(super) fn read(bytes: &[u8], name: &str) -> Result<Workbook, WorkbookError> 
     if text.contains('\0') {
         return Err(WorkbookError::Encoding);
     }
+    Ok(text)
+}
+
+/// The tables of a Markdown text; nothing of another text.
+fn markdown(text: &str, name: &str) -> Result<Option<Workbook>, WorkbookError> {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let named = ["md", "markdown"].iter().any(|known| known.eq_ignore_ascii_case(ending));
-    if named || begin.starts_with('|') {
-        check_size(&text, '|')?;
-        return Ok(Workbook::from_markdown(&text));
+    let is_named = ["md", "markdown"].iter().any(|known| known.eq_ignore_ascii_case(ending));
+    if !is_named && !text.trim_start().starts_with('|') {
+        return Ok(None);
     }
-    let separator = separator(&text).ok_or(WorkbookError::NoTable)?;
-    check_size(&text, separator)?;
-    let workbook = Workbook::from_rows(rows(&text, separator)?);
-    let is_table = workbook.sheets.iter().any(|sheet| is_read(&sheet.name));
-    if !is_table && workbook.sheets.first().is_some_and(|sheet| sheet.name.eq_ignore_ascii_case("type")) {
-        return Err(WorkbookError::OneSheet);
-    }
-    Ok(workbook)
+    check_size(text, '|')?;
+    Ok(Some(Workbook::from_markdown(text)))
+}
+
+/// The rows of a text whose cells are separated.
+fn separated(text: &str) -> Result<Vec<Vec<String>>, WorkbookError> {
+    let separator = separator(text).ok_or(WorkbookError::NoTable)?;
+    check_size(text, separator)?;
+    rows(text, separator)
 }
 
 /// Reads a table that a form looks things up in: the first line names its columns.

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, XlsxError};
-use fieldmerge_model::form::import::{MAX_ROWS, is_read};
+use fieldmerge_model::form::import::MAX_ROWS;
 use fieldmerge_model::form::{Row, Sheet, Workbook};
 
 use super::{MAX_CELLS, WorkbookError, check_sheets, check_width, package};
@@ -17,13 +17,13 @@ const MAX_TEXT_BYTES: usize = 64 << 20;
 const MAX_ERROR_CHARACTERS: usize = 32;
 
 /// Reads a workbook. Calamine trusts its files and may panic on what no spreadsheet writes.
-pub(super) fn read(bytes: &[u8]) -> Result<Workbook, WorkbookError> {
+pub(super) fn read(bytes: &[u8], is_wanted: impl Fn(&str) -> bool) -> Result<Workbook, WorkbookError> {
     package::check(bytes)?;
-    catch_unwind(AssertUnwindSafe(|| sheets(bytes))).unwrap_or(Err(WorkbookError::Damaged))
+    catch_unwind(AssertUnwindSafe(|| sheets(bytes, is_wanted))).unwrap_or(Err(WorkbookError::Damaged))
 }
 
-/// The sheets; those that no import reads without their rows.
-fn sheets(bytes: &[u8]) -> Result<Workbook, WorkbookError> {
+/// The sheets; those that are not wanted without their rows.
+fn sheets(bytes: &[u8], is_wanted: impl Fn(&str) -> bool) -> Result<Workbook, WorkbookError> {
     let mut file = Xlsx::new(Cursor::new(bytes)).map_err(|_| WorkbookError::Damaged)?;
     let mut workbook = Workbook::default();
     let mut taken = Taken::default();
@@ -31,7 +31,7 @@ fn sheets(bytes: &[u8]) -> Result<Workbook, WorkbookError> {
     check_sheets(names.len())?;
     for name in names {
         // Of sheets that differ in spaces and case only the first is read.
-        let is_used = is_read(&name) && workbook.sheet(name.trim()).is_none();
+        let is_used = is_wanted(&name) && workbook.sheet(name.trim()).is_none();
         let rows = if is_used { rows(&mut file, &name, &mut taken)? } else { Vec::new() };
         workbook.sheets.push(Sheet { name, rows });
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use fieldmerge_model::form::compiled::Table;
 use fieldmerge_model::form::import::import;
 
-use super::{Language, bytes_of, plain, workbook_of};
+use super::{Language, bytes_of, unreadable, workbook_of};
 use crate::cli::Failure;
 use crate::forms::publish::Draft;
 use crate::forms::{MAX_FILE_BYTES, read_table};
@@ -35,9 +35,6 @@ fn table(folder: &Path, name: &str, language: Language) -> Result<Option<Table>,
     }
     let places = [folder.join(name), folder.join("files").join(name)];
     let Some(path) = places.iter().find(|path| path.is_file()) else { return Ok(None) };
-    let table = read_table(&bytes_of(path, MAX_FILE_BYTES)?).map_err(|error| {
-        let said = format!("{}: {}", path.display(), error.message(language.code()));
-        Failure::unreadable(error.code(), plain(&said))
-    })?;
-    Ok(Some(table))
+    let table = read_table(&bytes_of(path, MAX_FILE_BYTES)?);
+    table.map(Some).map_err(|error| unreadable(path, &error, language))
 }

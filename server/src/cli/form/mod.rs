@@ -1,6 +1,7 @@
 //! `fieldmerge form`.
 
 mod check;
+mod choices;
 mod codebook;
 mod draft;
 mod list;
@@ -17,16 +18,35 @@ use fieldmerge_model::form::Workbook;
 
 use self::draft::draft_of;
 use super::{Failure, Output};
-use crate::forms;
+use crate::forms::{self, WorkbookError};
 use crate::state::App;
 
-/// Forms, as XLSForm workbooks: what is wrong with them, publishing them, what is published.
+/// Forms, as XLSForm workbooks: check them, publish them, see what is published; the lists that they choose from.
 #[derive(Debug, Subcommand)]
 pub enum Form {
+    /// What needs files only.
+    #[command(flatten)]
+    Files(Files),
+    /// What needs the database.
+    #[command(flatten)]
+    Published(Published),
+}
+
+/// What is done with files alone.
+#[derive(Debug, Subcommand)]
+pub enum Files {
     /// Say everything that is wrong with a workbook, and what to write instead.
     Check(check::Check),
     /// Walk through a form as a phone shows it.
     Preview(preview::Preview),
+    /// Make a file of choices of a list that others publish.
+    #[command(subcommand)]
+    Choices(choices::Choices),
+}
+
+/// What is done with the forms of a project.
+#[derive(Debug, Subcommand)]
+pub enum Published {
     /// Publish workbooks as the next versions of their forms: phones get them when they sync.
     Publish(publish::Publish),
     /// What a project has published.
@@ -35,12 +55,21 @@ pub enum Form {
     Codebook(codebook::Codebook),
 }
 
-impl Form {
+impl Files {
     /// Does what the command says.
-    pub async fn run(self, app: &App, output: &Output) -> Result<ExitCode, Failure> {
+    pub fn run(self, output: &Output) -> Result<ExitCode, Failure> {
         match self {
             Self::Check(command) => command.run(*output),
             Self::Preview(command) => command.run(*output),
+            Self::Choices(command) => command.run(*output),
+        }
+    }
+}
+
+impl Published {
+    /// Does what the command says.
+    pub async fn run(self, app: &App, output: &Output) -> Result<ExitCode, Failure> {
+        match self {
             Self::Publish(command) => command.run(app, *output).await,
             Self::List(command) => command.run(app, *output).await,
             Self::Codebook(command) => command.run(app, *output).await,
@@ -74,10 +103,13 @@ fn bytes_of(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
 /// The workbook of a file.
 fn workbook_of(path: &Path, bytes: &[u8], language: Language) -> Result<Workbook, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    forms::read(bytes, &name).map_err(|error| {
-        let said = format!("{}: {}", path.display(), error.message(language.code()));
-        Failure::unreadable(error.code(), plain(&said))
-    })
+    forms::read(bytes, &name).map_err(|error| unreadable(path, &error, language))
+}
+
+/// Why a file is no workbook.
+fn unreadable(path: &Path, error: &WorkbookError, language: Language) -> Failure {
+    let said = format!("{}: {}", path.display(), error.message(language.code()));
+    Failure::unreadable(error.code(), plain(&said))
 }
 
 /// One and several of something, in English and in French.

@@ -1,0 +1,96 @@
+//! The gate of the minimum age: a form never refuses anybody, and never lets a child to work.
+
+use super::read::{at, begin, compiled, set};
+use super::world::Fixed;
+
+const PERSON: &str = "0190a1b2-0000-7000-8000-000000000001";
+const ROAD: &str = "0190a1b2-0000-7000-8000-000000000011";
+const QUARRY: &str = "0190a1b2-0000-7000-8000-000000000012";
+const UNSAID: &str = "0190a1b2-0000-7000-8000-000000000013";
+
+/// What stands of a worker, on which worksite, from when on, and whether the assignment may become active.
+struct Case {
+    birth_date: &'static str,
+    birth_year: &'static str,
+    evidence: &'static str,
+    decision: &'static str,
+    site: &'static str,
+    start: &'static str,
+    is_open: bool,
+}
+
+const CASE: Case = Case {
+    birth_date: "",
+    birth_year: "",
+    evidence: "",
+    decision: "",
+    site: ROAD,
+    start: "2026-03-01",
+    is_open: false,
+};
+
+const CASES: [Case; 15] = [
+    // The birthday itself counts, the day before does not.
+    Case { birth_date: "2011-03-01", is_open: true, ..CASE },
+    Case { birth_date: "2011-03-02", ..CASE },
+    Case { birth_date: "2011-03-02", start: "2026-03-02", is_open: true, ..CASE },
+    Case { birth_date: "2011-01-10", evidence: "birth_cert", is_open: true, ..CASE },
+    // Of a year alone the person may still be a year younger, unless a paper was seen.
+    Case { birth_year: "2011", ..CASE },
+    Case { birth_year: "2011", evidence: "declared", ..CASE },
+    Case { birth_year: "2011", evidence: "school", is_open: true, ..CASE },
+    Case { birth_year: "2010", is_open: true, ..CASE },
+    Case { birth_year: "2012", evidence: "id", ..CASE },
+    // Hazardous work has its own age, and what nobody said of a worksite counts as hazardous.
+    Case { birth_date: "2010-01-01", site: QUARRY, ..CASE },
+    Case { birth_date: "2008-03-01", site: QUARRY, is_open: true, ..CASE },
+    Case { birth_date: "2010-01-01", site: UNSAID, ..CASE },
+    // An age that nobody knows waits too.
+    CASE,
+    // A person has decided on the evidence.
+    Case { birth_year: "2011", decision: "allowed", is_open: true, ..CASE },
+    Case { birth_year: "2011", decision: "below", ..CASE },
+];
+
+#[test]
+fn nobody_below_the_minimum_age_is_activated_before_a_person_decided() {
+    for Case { birth_date, birth_year, evidence, decision, site, start, is_open } in CASES {
+        let workers = format!(
+            "name|label|birth_date|birth_year|age_evidence|age_decision\n{PERSON}|R26|{birth_date}|{birth_year}|{evidence}|{decision}"
+        );
+        let sites = format!("name|label|hazardous\n{ROAD}|Road|no\n{QUARRY}|Quarry|yes\n{UNSAID}|Other|");
+        let project = "name|label|min_age_general|min_age_hazardous\np|Project|15|18";
+        let firms = "name|label|registered\nf|Firm|yes";
+        let records = [("worker", workers.as_str()), ("site", &sites), ("project", project), ("firm", firms)];
+        let (form, mut world) = (compiled("assignment", &records), Fixed::default());
+        let mut filling = begin(&form, &mut world);
+        let answers = [
+            ("person", PERSON),
+            ("site_id", site),
+            ("contract_start", start),
+            ("pay_basis", "day"),
+            ("wage_rate", "6000"),
+        ];
+        for (name, text) in answers {
+            set(&mut filling, name, text, &mut world);
+        }
+        let told = format!("{birth_date}{birth_year} {evidence} {decision} on {site} from {start}");
+        let status = at(&filling, "assignment_status");
+        assert_eq!(filling.value(status), "pending", "{told}: nothing is active by itself");
+        let offered: Vec<String> =
+            filling.choices(status, &mut world).into_iter().map(|choice| choice.name).collect();
+        assert_eq!(offered.contains(&"active".to_owned()), is_open, "{told}: {offered:?}");
+        assert!(offered.contains(&"pending".to_owned()), "{told}");
+        assert_eq!(filling.is_relevant(at(&filling, "underage")), !is_open, "{told}");
+        // Whoever waits is written down all the same: the form refuses nobody.
+        assert_eq!(filling.complaints(&mut world), [], "{told}");
+        let written = filling.changes(&[]);
+        assert!(
+            written
+                .iter()
+                .any(|change| change.values.iter().any(|(path, _)| path.as_str() == "assignment_status"))
+        );
+        set(&mut filling, "assignment_status", "active", &mut world);
+        assert_eq!(filling.complaints(&mut world).is_empty(), is_open, "{told}");
+    }
+}

@@ -1,0 +1,13 @@
+//! The pack: the questionnaires that are shipped, `pack/himo`.
+
+mod age_gate;
+mod attendance;
+mod excel;
+mod files;
+mod filled;
+mod languages;
+mod parity;
+mod person;
+mod read;
+#[path = "../form/world.rs"]
+mod world;

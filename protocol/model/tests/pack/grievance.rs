@@ -1,7 +1,7 @@
 //! The grievance: what is told is sealed, and of what goes the sealed route next to nothing is asked.
 
-use fieldmerge_model::form::Element;
 use fieldmerge_model::form::filling::Filling;
+use fieldmerge_model::form::{Element, Question};
 use fieldmerge_protocol::RecordClass;
 
 use super::read::{begin, compiled, set};
@@ -16,7 +16,7 @@ fn grievance(category: &str, world: &mut Fixed) -> Filling {
 /// The questions that a person is asked.
 fn asked(filling: &Filling) -> Vec<String> {
     let elements = &filling.form().form().elements;
-    let shown = elements.iter().filter(|element| element.question().is_some_and(|of| of.is_shown()));
+    let shown = elements.iter().filter(|element| element.question().is_some_and(Question::is_shown));
     let names = shown.filter(|element| element.path.is_some()).map(|element| element.name.clone());
     names.filter(|name| filling.named(name).iter().any(|place| filling.is_relevant(*place))).collect()
 }

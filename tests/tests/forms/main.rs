@@ -5,4 +5,5 @@ mod cells;
 mod command;
 mod files;
 mod limits;
+mod lists;
 mod wrong;

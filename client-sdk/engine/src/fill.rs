@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fieldmerge_model::form::RecordTarget;
-use fieldmerge_model::form::compiled::CompiledForm;
+use fieldmerge_model::form::compiled::{CompiledForm, Table};
 use fieldmerge_model::form::filling::{Filling, RecordChange, StoredRecord, World};
+use fieldmerge_model::form::record_file::{self, Listed};
 use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::{AreaId, Path, PersonNumber, RecordId, Value};
 
@@ -53,7 +54,11 @@ impl Engine {
         let languages = &version.form.languages;
         let language = languages.iter().position(|known| known.code == request.language);
         let language = language.unwrap_or(version.form.default_language);
-        let form = Arc::new(version.compile().map_err(|_| unknown)?);
+        let mut files = BTreeMap::new();
+        for name in version.record_files() {
+            files.insert(name.to_owned(), self.record_file(name)?);
+        }
+        let form = Arc::new(version.compile(files).map_err(|_| unknown)?);
         let (mut subject, mut records) = (request.subject, Vec::new());
         let own = if let Some(record) = request.record {
             let row = self.memory.records.get(&record).ok_or(Failure::UnknownRecord(record))?;
@@ -71,6 +76,25 @@ impl Engine {
         };
         let types = self.memory.forms.types.clone();
         Ok(Fill { filling, number: request.form, own, subject, records, types })
+    }
+
+    /// The records of a type on the device, as a form looks things up in them.
+    fn record_file(&self, record_type: &str) -> Result<Table, Failure> {
+        let Some(kind) = self.memory.forms.types.find(record_type) else { return Ok(Table::default()) };
+        let mut listed = Vec::new();
+        for (record, row) in &self.memory.records {
+            if row.header.record_type != record_type {
+                continue;
+            }
+            let Body::Record(state) = Doc::decode(row)?.body else { continue };
+            listed.push(Listed {
+                record: *record,
+                label: self.title(row),
+                person: row.header.subject,
+                values: state.winners().map(|(path, value)| (path.clone(), value.clone())).collect(),
+            });
+        }
+        Ok(record_file::table(kind, listed))
     }
 
     /// The records that a form reads: the one that it is opened with, and of each other type that it writes the latest

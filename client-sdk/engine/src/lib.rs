@@ -30,6 +30,7 @@ mod memory;
 pub mod number;
 mod read;
 mod repair;
+mod roster;
 mod search;
 mod stage;
 mod store;

@@ -50,7 +50,7 @@ pub(crate) struct Stage<'m> {
     frames: BTreeMap<FrameKey, Option<FrameRow>>,
     cursors: BTreeMap<Feed, Option<u64>>,
     log_entries: BTreeMap<(RecordId, u64), Option<Arc<[u8]>>>,
-    roster: Option<(Roster, HashMap<DeviceId, Roles>)>,
+    pub(crate) roster: Option<(Roster, HashMap<DeviceId, Roles>)>,
     partial: Option<Bytes>,
     pub(crate) passed: Overlay,
     pub(crate) rest: BTreeMap<(Table, Vec<u8>), Option<Bytes>>,
@@ -284,39 +284,9 @@ impl<'m> Stage<'m> {
         self.partial = beginning;
     }
 
-    pub(crate) fn roster(&self) -> &Roster {
-        self.roster.as_ref().map_or(&self.memory.roster, |(roster, _)| roster)
-    }
-
-    /// The roles that the people of each device hold.
-    pub(crate) fn roles(&self) -> &HashMap<DeviceId, Roles> {
-        self.roster.as_ref().map_or(&self.memory.roles, |(_, roles)| roles)
-    }
-
-    /// Takes a roster. Whose decisions count may change with it, so records with a case are looked at again.
-    pub(crate) fn set_roster(&mut self, roster: Roster) -> Result<(), Failure> {
-        let roster = memory::roster::known(roster);
-        let roles = memory::roles(&roster);
-        if roles != *self.roles() {
-            let judged = self.memory.records.iter().filter(|(_, row)| row.header.judged);
-            for record in judged.map(|(record, _)| *record).collect::<Vec<_>>() {
-                let doc = self.doc(record)?;
-                self.set_doc(record, doc);
-            }
-        }
-        self.roster = Some((roster, roles));
-        Ok(())
-    }
-
     /// Writes a row of a table that no part of the engine reads back on the same stage.
     pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Option<Arc<[u8]>>) {
         self.rest.insert((table, key), value);
-    }
-
-    /// The key to which files are sealed: what the last roster tells, once the server has signed for it.
-    pub(crate) fn sealing_key(&self) -> Option<[u8; 32]> {
-        let told = self.roster().sealing_key.filter(|_| !self.state.roster_unsigned);
-        told.or_else(|| self.memory.enrolment.as_ref()?.sealing_key)
     }
 
     /// A frame that is kept sealed.

@@ -130,11 +130,6 @@ struct Next {
 /// What a draft would be published as, if it may stand beside what is published.
 fn next(draft: &Draft, known: &Forms) -> Result<Next, PublishError> {
     let (mut form, warnings) = read(draft, known)?;
-    let missing: Vec<String> =
-        form.files.iter().filter(|file| !draft.tables.contains_key(*file)).cloned().collect();
-    if !missing.is_empty() {
-        return Err(PublishError::Missing(missing));
-    }
     let is_counted = form.version.is_empty();
     if is_counted {
         let count = known.all.iter().filter(|published| published.row.form_id == form.id).count();
@@ -142,7 +137,14 @@ fn next(draft: &Draft, known: &Forms) -> Result<Next, PublishError> {
     }
     let mut all: Vec<&Form> = known.all.iter().map(|published| &published.version.form).collect();
     all.push(&form);
-    types::extend(RecordTypes::built_in(), &all).map_err(PublishError::Clashes)?;
+    let types = types::extend(RecordTypes::built_in(), &all).map_err(PublishError::Clashes)?;
+    // A file that is named like a record type is made of the records on each phone.
+    let is_there =
+        |file: &String| draft.tables.contains_key(file) || types.iter().any(|kind| kind.name == stem(file));
+    let missing: Vec<String> = form.files.iter().filter(|file| !is_there(file)).cloned().collect();
+    if !missing.is_empty() {
+        return Err(PublishError::Missing(missing));
+    }
     let tables = draft.tables.iter().filter(|(name, _)| form.files.contains(name));
     let tables = tables.map(|(name, table)| (name.clone(), table.clone())).collect();
     Ok(Next { version: FormVersion { form, tables }, is_counted, warnings })

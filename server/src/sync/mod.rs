@@ -25,7 +25,7 @@ use axum::body::Body;
 use fieldmerge_model::access;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::problem::ProblemCode;
-use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Telemetry, Welcome};
+use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Welcome};
 use fieldmerge_protocol::{AreaId, DeviceId, LogId, ProjectId, RecordClass};
 use fieldmerge_store::segments::Own;
 use fieldmerge_store::{StoreError, Tx, feeds, projects, proofs};
@@ -98,7 +98,7 @@ async fn take(
     tx.rollback().await?;
     let stale = committed > hello.packed;
     let lost = lost || is_beyond(committed, &heads, &hello);
-    app.seen().note(app, id, device, app.now_ms(), hello.telemetry.as_ref().map(telemetry_json));
+    app.seen().note(app, id, device, app.now_ms(), hello.telemetry.as_ref().map(seen::telemetry_json));
     let first = First { hello: &hello, takes: !stale && !lost, batch, known, directory };
     let Pushed { mut receipts, directory, stands } = push(app, authed, intake, answer, first).await?;
 
@@ -354,18 +354,6 @@ async fn feed_heads(
 
 fn head(heads: &BTreeMap<Feed, u64>, feed: Feed) -> u64 {
     heads.get(&feed).copied().unwrap_or_default()
-}
-
-fn telemetry_json(telemetry: &Telemetry) -> String {
-    serde_json::json!({
-        "outbox_changes": telemetry.outbox_changes,
-        "oldest_unsent_ms": telemetry.oldest_unsent_ms,
-        "free_bytes": telemetry.free_bytes,
-        "battery_percent": telemetry.battery_percent,
-        "app": telemetry.app.as_deref().map(|app| app.chars().take(64).collect::<String>()),
-        "clock_offset_ms": telemetry.clock_offset_ms,
-    })
-    .to_string()
 }
 
 /// The feeds in which there is something new for the device, with where each ends. They are read from the last one on.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fieldmerge_protocol::sync::Telemetry;
 use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::devices;
 
@@ -69,4 +70,17 @@ impl Seen {
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<(ProjectId, DeviceId), Note>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a device tells of itself, as it is stored.
+pub fn telemetry_json(telemetry: &Telemetry) -> String {
+    serde_json::json!({
+        "outbox_changes": telemetry.outbox_changes,
+        "oldest_unsent_ms": telemetry.oldest_unsent_ms,
+        "free_bytes": telemetry.free_bytes,
+        "battery_percent": telemetry.battery_percent,
+        "app": telemetry.app.as_deref().map(|app| app.chars().take(64).collect::<String>()),
+        "clock_offset_ms": telemetry.clock_offset_ms,
+    })
+    .to_string()
 }

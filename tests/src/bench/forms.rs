@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use fieldmerge_model::form::compiled::CompiledForm;
@@ -9,6 +10,7 @@ use fieldmerge_model::form::filling::{Filling, Place, StoredRecord, World};
 use fieldmerge_model::form::import::import;
 use fieldmerge_model::form::{Form, Question, Workbook};
 use fieldmerge_server::clock::Stopwatch;
+use fieldmerge_server::forms;
 
 use super::Plan;
 use super::output::{Limit, Report, count, median, progress};
@@ -28,6 +30,10 @@ pub fn run(plan: &Plan, report: &mut Report) {
     if plan.wants_form(1) {
         let imports = (0..plan.size(50, 5)).map(|_| micros(|| drop(self::form(&workbook)))).collect();
         report.form_figure(1, "import of 250 questions", median(imports) / 1e3, "ms", Limit::None);
+        let files = pack();
+        let packs = (0..plan.size(20, 3)).map(|_| micros(|| files.iter().for_each(|file| import_file(file))));
+        let what = format!("import of the HIMO pack, {} workbooks of Excel", files.len());
+        report.form_figure(1, &what, median(packs.collect()) / 1e3, "ms", Limit::None);
     }
     let compiled = Arc::new(CompiledForm::new(form, BTreeMap::new()).expect("the form is ready to fill"));
     if plan.wants_form(2) {
@@ -40,6 +46,20 @@ pub fn run(plan: &Plan, report: &mut Report) {
         let records = plan.size(100_000, 5_000);
         report.form_figure(3, "records checked", checked(&compiled, records), "/s", Limit::None);
     }
+}
+
+/// The workbooks of the pack.
+fn pack() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/model/pack/himo");
+    let files =
+        std::fs::read_dir(folder).expect("the pack is there").map(|entry| entry.expect("it reads").path());
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "xlsx"));
+    files.map(|path| std::fs::read(path).expect("a workbook reads")).collect()
+}
+
+fn import_file(bytes: &[u8]) {
+    let workbook = forms::read(bytes, "form.xlsx").expect("a workbook of the pack");
+    form(&workbook);
 }
 
 fn form(workbook: &Workbook) -> Form {

@@ -91,7 +91,7 @@ fn works(version: &FormVersion) {
     if version.form.elements.len() > MAX_ELEMENTS {
         return;
     }
-    let Ok(compiled) = version.compile() else { return };
+    let Ok(compiled) = version.compile(BTreeMap::new()) else { return };
     let mut filling =
         Filling::begin(Arc::new(compiled), version.form.default_language, BTreeMap::new(), &mut Still);
     for complaint in filling.complaints(&mut Still) {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use fieldmerge_engine::FillRequest;
+use fieldmerge_engine::{Edit, FillRequest, SavedEdit};
 use fieldmerge_model::form::filling::World;
 use fieldmerge_protocol::{RecordId, Value};
+use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::site::START_MS;
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +14,10 @@ use rand_core::{Rng, SeedableRng};
 use crate::forms::{phone, published, sync, visits};
 use crate::place::{Place, on_both};
 
-on_both!(a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer);
+on_both!(
+    a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer,
+    a_form_chooses_among_the_records_on_the_phone,
+);
 
 /// Chance and ids of one phone.
 struct Chance(ChaCha8Rng);
@@ -136,4 +140,50 @@ async fn a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer(plac
     }
     let by = [record, unseen].map(|record| one.engine().get(record).expect("the phone has it").form);
     assert_eq!(by, [Some(2), Some(2)], "each says what wrote it last");
+}
+
+/// A form about workers that are on the phone.
+const LOANS: &str = "
+| survey |
+| | type | name | label | calculation | fm::kind |
+| | select_one_from_file worker.csv | who | Who borrows? | | record |
+| | calculate | called | | string(instance('worker')/root/item[name = ${who}]/family_name) | |
+| | integer | tools | How many tools? | | |
+| settings |
+| | form_id | form_title | version | fm::record |
+| | loans | Loans | 1 | core/loan |
+";
+
+async fn a_form_chooses_among_the_records_on_the_phone(place: &Place) {
+    published(&place.site, LOANS).await;
+    let mut one = phone(place, "Hery", 1).await;
+    let mut chance = Chance(ChaCha8Rng::seed_from_u64(1));
+    sync(&mut one, &place.site).await;
+    let worker = Edit::Create {
+        record: None,
+        record_type: "worker".to_owned(),
+        area: place.area(),
+        subject: None,
+        person: 0,
+        values: vec![(path("family_name"), Value::str("Rasoa")), (path("languages/mlg"), Value::Bool(true))],
+    };
+    let saved = one.save(vec![worker]).expect("phones do not die here").expect("it is saved");
+    let [SavedEdit::Record(worker)] = saved[..] else { panic!("{saved:?}") };
+
+    let request = FillRequest { form: 1, ..FillRequest::default() };
+    let begun = one.engine().fill(&request, &mut chance).expect("the phone has the form");
+    let who = begun.filling.named("who")[0];
+    let offered = begun.filling.choices(who, &mut chance);
+    assert_eq!(offered.len(), 1);
+    assert!(offered[0].label.starts_with("Rasoa"), "{offered:?}");
+    let id = worker.to_string();
+    let loan = fill((&mut one, &mut chance), place, (1, None), &[("who", id.as_str()), ("tools", "2")]);
+    let expected = BTreeMap::from([
+        ("who".to_owned(), Value::Bytes(worker.0.to_vec())),
+        ("called".to_owned(), Value::str("Rasoa")),
+        ("tools".to_owned(), Value::Int(2)),
+    ]);
+    assert_eq!(answers(&one, loan), expected);
+    sync(&mut one, &place.site).await;
+    place.census().await.assert_same_on(&one);
 }

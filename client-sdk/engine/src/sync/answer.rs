@@ -7,14 +7,14 @@ use std::collections::{BTreeSet, VecDeque};
 use fieldmerge_protocol::bundle::{Part, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{
-    self, Checkpoint, Feed, FeedFrame, Finish, FormPiece, Partial, Receipts, Roster, Welcome, tag,
+    self, Checkpoint, Feed, FeedFrame, Finish, Partial, Receipts, Roster, Welcome, tag,
 };
-use fieldmerge_protocol::{LifeId, LogId};
 
 use super::ending::{code_of, malformed, problem, untrusted};
 use super::partial::Begun;
 use super::receipts::is_signed;
 use super::request::Body;
+use super::unproven::{Piece, Told};
 use super::{Phase, kept};
 use crate::engine::{Engine, Then, Turn};
 
@@ -30,8 +30,6 @@ const MAX_BATCH_CHANGES: usize = 2_000;
 
 /// So many bytes of feed frames may wait for their proof: more than any server leaves without one.
 const MAX_UNPROVEN_BYTES: usize = 2 * MAX_PART_BYTES;
-/// What a frame takes in memory beside its body, at most.
-const FRAME_BYTES: usize = 128;
 
 /// A clock offset that differs by less is not worth a write.
 const MIN_OFFSET_CHANGE_MS: u64 = 2_000;
@@ -84,37 +82,6 @@ pub(crate) struct Answer {
     pub(crate) begun: Option<Begun>,
     /// What is kept of a frame whose whole has not been merged.
     pub(crate) kept: Option<Partial>,
-}
-
-/// What counts once the server has signed for it.
-#[derive(Debug)]
-pub(crate) enum Piece {
-    Frame(FeedFrame),
-    Form(FormPiece),
-}
-
-impl Piece {
-    /// About how many bytes of memory it takes.
-    fn bytes(&self) -> usize {
-        let held = match self {
-            Self::Frame(frame) => frame.body.as_ref().map_or(0, |body| body.bytes.len()),
-            Self::Form(piece) => piece.bytes.len(),
-        };
-        FRAME_BYTES + held
-    }
-}
-
-/// What an answer says of the server.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Told {
-    /// The log that its positions count in.
-    pub(crate) log: LogId,
-    /// The latest life of that log.
-    pub(crate) life: Option<LifeId>,
-    /// Whether the device is unsure after it, see [`crate::memory::rows::State::unsure`].
-    pub(crate) unsure: Option<bool>,
-    /// The server's clock minus the device's.
-    pub(crate) offset_ms: i64,
 }
 
 impl Answer {

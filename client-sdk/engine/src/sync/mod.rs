@@ -13,6 +13,7 @@ mod request;
 mod restored;
 mod round;
 pub(crate) mod token;
+mod unproven;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{self, FeedFrame, Partial, tag};
 
-use super::answer::{AfterAnswer, Piece, Reading};
+use super::answer::{AfterAnswer, Reading};
 use super::ending::malformed;
+use super::unproven::Piece;
 use crate::memory::Memory;
 
 /// Less than this is not worth naming in the next request.

@@ -8,8 +8,9 @@ use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, changes_digest, decode_b
 use fieldmerge_protocol::sync::{Feed, FrameRange, Welcome};
 use fieldmerge_protocol::{Change, ChangeHash, RecordId};
 
-use super::answer::{AfterAnswer, Reading, Told};
+use super::answer::{AfterAnswer, Reading};
 use super::kept;
+use super::unproven::Told;
 use crate::doc::Doc;
 use crate::engine::Turn;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};

@@ -9,6 +9,7 @@ mod definition;
 pub mod filling;
 pub mod import;
 mod ours;
+pub mod record_file;
 mod text;
 pub mod types;
 pub mod version;

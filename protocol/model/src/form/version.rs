@@ -28,10 +28,21 @@ pub struct FormVersion {
 pub struct FormVersionError;
 
 impl FormVersion {
-    /// The form made ready to be filled.
-    pub fn compile(&self) -> Result<CompiledForm, CompileError> {
-        let tables = self.tables.iter().map(|(file, table)| (stem(file).to_owned(), table.clone()));
-        CompiledForm::new(self.form.clone(), tables.collect())
+    /// The record types whose records the form looks things up in: those that its files are named like and that did not
+    /// come as tables.
+    pub fn record_files(&self) -> impl Iterator<Item = &str> {
+        let files = self.form.files.iter().filter(|file| !self.tables.contains_key(*file));
+        files.map(|file| stem(file))
+    }
+
+    /// The form made ready to be filled. `records` are the tables of [`FormVersion::record_files`]; one that is not there has
+    /// no records.
+    pub fn compile(&self, mut records: BTreeMap<String, Table>) -> Result<CompiledForm, CompileError> {
+        for name in self.record_files() {
+            records.entry(name.to_owned()).or_default();
+        }
+        records.extend(self.tables.iter().map(|(file, table)| (stem(file).to_owned(), table.clone())));
+        CompiledForm::new(self.form.clone(), records)
     }
 
     /// Its bytes; always the same for one version. At most [`MAX_FORM_BYTES`] are published.

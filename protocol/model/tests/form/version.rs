@@ -27,7 +27,7 @@ proptest! {
         let read = FormVersion::from_bytes(&bytes).expect("what was written reads");
         prop_assert_eq!(&read, &version);
         prop_assert_eq!(read.to_bytes(), bytes, "the same each time");
-        prop_assert!(read.compile().is_ok());
+        prop_assert!(read.compile(BTreeMap::new()).is_ok());
     }
 
     #[test]
@@ -41,7 +41,7 @@ proptest! {
         bytes[at] = byte;
         // Whatever they are now, they are read or refused, and what is read can be made ready or not.
         if let Ok(read) = FormVersion::from_bytes(&bytes) {
-            let _ = read.compile();
+            let _ = read.compile(BTreeMap::new());
         }
         prop_assert!(FormVersion::from_bytes(&bytes[..at]).is_err());
     }

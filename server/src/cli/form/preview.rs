@@ -113,7 +113,8 @@ impl Preview {
         };
         let (id, number, title) = (form.id.clone(), form.version.clone(), form.title.clone());
         let named = form.languages[language].name.clone();
-        let compiled = version.compile().map_err(|error| Failure::failed(error.to_string()))?;
+        let compiled =
+            version.compile(BTreeMap::new()).map_err(|error| Failure::failed(error.to_string()))?;
         let mut world = Machine { clock: Clock::System, ids: Ids::from_system()? };
         let mut filling = Filling::begin(Arc::new(compiled), language, BTreeMap::new(), &mut world);
         for answer in &self.answers {

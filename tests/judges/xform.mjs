@@ -1,10 +1,18 @@
 // What an XForm that pyxform wrote says, as facts: `path what` with a text or a list, as `ours.mjs` tells them of our form.
 import { parseXml } from "./browser.mjs";
 
+/** A text as it is compared: pyxform makes straight quotes of all, and puts spaces around answers. */
+export function plainText(text) {
+  const straight = text.replace(/[\u2018\u2019]/g, "'").replace(/[\u201c\u201d]/g, '"');
+  return straight.replace(/\s+/g, " ").trim();
+}
+
 /** A fact whose text is an expression, in whatever way it is written. */
 export class Expression {
   constructor(text) {
-    this.text = text.trim();
+    // What was saved last is found by its name; in an XForm by its path, which is the same.
+    const saved = /(instance\('__last-saved'\))(?:\/[\w.-]+)*\/([\w.-]+)/g;
+    this.text = text.trim().replace(saved, "$1/root/item/$2");
   }
 }
 
@@ -15,6 +23,8 @@ const BINDS = {
   readonly: "read_only",
   calculate: "calculation",
 };
+/** The number of a filled form, which every form has, and what makes an entity of it: with us it is a record. */
+const IS_OF_OTHERS = /^\/data\/meta\/(instanceID$|entity\/)/;
 const CONTROLS = new Set(["input", "select1", "select", "odk:rank", "upload", "range", "trigger"]);
 const ATTRIBUTES = { start: "start", end: "end", step: "step" };
 
@@ -84,7 +94,7 @@ class XForm {
   }
 
   bind(path, bind) {
-    if (path === "/data/meta/instanceID" || this.isCount(path)) return;
+    if (IS_OF_OTHERS.test(path) || this.isCount(path)) return;
     const type = [bind.getAttribute("type"), bind.getAttribute("jr:preload"), bind.getAttribute("jr:preloadParams")];
     this.tell(path, "type", type.filter((part) => part !== null).join(" "));
     for (const [attribute, what] of Object.entries(BINDS)) {
@@ -98,7 +108,7 @@ class XForm {
   message(path, what, text) {
     const [, id] = text?.match(/^jr:itext\('(.*)'\)$/) ?? [];
     if (id !== undefined) this.translated(path, { long: what }, id);
-    else if (text !== null) this.tell(path, `${what} @`, text.replace(/\s*\$\{\s*(\S+)\s*\}\s*/g, "${$1}"));
+    else if (text !== null) this.tell(path, `${what} @`, plainText(text).replace(/ ?(\$\{[^}]*\}) ?/g, "$1"));
   }
 
   control(control) {
@@ -138,6 +148,7 @@ class XForm {
   repeat(repeat) {
     const path = repeat.getAttribute("nodeset");
     this.tell(path, "control", "repeat");
+    this.tell(path, "appearance", repeat.getAttribute("appearance"));
     const count = repeat.getAttribute("jr:count")?.trim();
     if (count === undefined) return;
     const own = `${path}_count`;
@@ -176,6 +187,7 @@ class XForm {
   setvalue(set) {
     const path = set.getAttribute("ref");
     const value = new Expression(set.getAttribute("value") ?? "");
+    if (IS_OF_OTHERS.test(path)) return;
     if (set.getAttribute("event") !== "xforms-value-changed") {
       this.tell(path, "default", value);
       return;
@@ -208,5 +220,5 @@ function textOf(element) {
   const parts = [...element.childNodes].map((node) => {
     return node.nodeName === "output" ? `\${${node.getAttribute("value").trim().split("/").at(-1)}}` : node.textContent;
   });
-  return parts.join("").replace(/\s+/g, " ").replace(/ ?(\$\{[^}]*\}) ?/g, "$1").trim();
+  return plainText(parts.join("")).replace(/ ?(\$\{[^}]*\}) ?/g, "$1").trim();
 }

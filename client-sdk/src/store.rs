@@ -67,6 +67,7 @@ fn statements(table: Table) -> Statements {
         Table::Kept => statements!("kept"),
         Table::Passed => statements!("passed"),
         Table::Provisional => statements!("provisional"),
+        Table::Forms => statements!("forms"),
     }
 }
 

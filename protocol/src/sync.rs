@@ -11,6 +11,7 @@ use crate::{AreaId, DeviceId, Incarnation, LifeId, LogId, ProjectId, RecordClass
 
 mod checkpoint;
 mod dictionary;
+mod form;
 mod ids;
 mod partial;
 mod ranges;
@@ -20,6 +21,7 @@ mod telemetry;
 
 pub use checkpoint::{Checkpoint, Checkpoints, checkpoint_text};
 pub use dictionary::{Dictionary, MAX_DICTIONARY_BYTES};
+pub use form::{FORM_PIECE_BYTES, FormPiece, FormsHeld, MAX_FORM_BYTES, form_check};
 pub use partial::Partial;
 pub use ranges::FrameRange;
 pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};
@@ -59,6 +61,8 @@ pub mod tag {
     pub const SIGNED_ROSTER: u8 = 25;
     /// [`super::Checkpoint`].
     pub const CHECKPOINT: u8 = 28;
+    /// [`super::FormPiece`].
+    pub const FORM_PIECE: u8 = 29;
 }
 
 /// The unit of access, ordering and cursors: an area and a record class of the request's project.
@@ -142,6 +146,9 @@ pub struct Hello {
     /// what the server took under them is another copy's.
     #[n(18)]
     pub unused: Option<Vec<(u64, u64)>>,
+    /// What the device has of the project's forms. One that says nothing is sent none.
+    #[n(19)]
+    pub forms: Option<FormsHeld>,
 }
 
 /// A frame by its author's own count.

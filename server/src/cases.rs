@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fieldmerge_model::types;
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::api::{CandidateView, CasePage, CaseView, DecisionView};
+use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_store::StoreError;
 use fieldmerge_store::cases::{CaseCursor, CaseRow, page as rows_after};
 use serde::de::DeserializeOwned;
@@ -58,6 +59,8 @@ pub async fn page(
     let project = reader.project.id;
     let mut tx = app.store().read().await?;
     let pseudonyms = Pseudonyms::load(&mut tx, project).await?;
+    let directory = app.directories().get(&mut tx, project).await?;
+    let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
     let mut at = after
         .map(|Cursor(cursor)| CaseCursor { record: pseudonyms.id(cursor.record.uuid()).into(), ..cursor });
     let (mut cases, mut rows_read) = (Vec::new(), 0);
@@ -68,7 +71,7 @@ pub async fn page(
         for row in rows {
             at = Some(cursor_of(&row));
             if reader.may_list(row.feed.area, row.feed.class) {
-                cases.push(view(reader, &pseudonyms, row)?);
+                cases.push(view(reader, (&pseudonyms, &directory.forms.types), row)?);
             }
             if cases.len() == limit as usize {
                 break;
@@ -99,8 +102,12 @@ fn cursor_of(row: &CaseRow) -> CaseCursor {
 }
 
 /// A case as the reader may see it.
-fn view(reader: &Reader, pseudonyms: &Pseudonyms, row: CaseRow) -> Result<CaseView, ApiError> {
-    let field = types::record_type(&row.record_type).and_then(|of| of.field_at(&row.path));
+fn view(
+    reader: &Reader,
+    (pseudonyms, types): (&Pseudonyms, &RecordTypes),
+    row: CaseRow,
+) -> Result<CaseView, ApiError> {
+    let field = types.find(&row.record_type).and_then(|of| of.field_at(&row.path));
     let seen = field.is_some_and(|field| reader.sees(row.feed.area, row.feed.class, field));
     let names_person = row.record_type == "worker" && reader.knows_pseudonyms_only();
     let record = if names_person { pseudonyms.of(row.record.uuid()).into() } else { row.record };

@@ -12,6 +12,7 @@ use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
 use fieldmerge_store::projects::{self, Project};
 use fieldmerge_store::{StoreError, Tx, devices, grants};
 
+use crate::forms::Forms;
 use crate::keys::{KeyError, SealingKeys, ServerSigner};
 use crate::recent::Recent;
 
@@ -45,6 +46,8 @@ pub struct Directory {
     pub areas: BTreeSet<AreaId>,
     /// Its devices, those that were revoked included.
     pub devices: BTreeMap<DeviceId, Member>,
+    /// Its forms, and what its records hold by them.
+    pub forms: Forms,
     /// The standing grants of its devices.
     pub grants: BTreeMap<DeviceId, Vec<Grant>>,
     /// The key that signs for it.
@@ -62,6 +65,7 @@ impl Directory {
             (device.id, Member { public_key, revoked, point: OnceLock::new() })
         });
         let devices = devices.collect();
+        let forms = Forms::load(tx, id).await?;
         let grants = grants_by_device(tx, id).await?;
         let unusable = |error| match error {
             KeyError::Store(error) => error,
@@ -69,7 +73,7 @@ impl Directory {
         };
         let signer = ServerSigner::load(tx, id).await.map_err(unusable)?;
         let sealing = SealingKeys::load(tx, id).await.map_err(unusable)?;
-        Ok(Self { project, areas, devices, grants, signer, sealing })
+        Ok(Self { project, areas, devices, forms, grants, signer, sealing })
     }
 
     /// The standing grants of a device.

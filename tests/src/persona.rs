@@ -86,6 +86,7 @@ impl Persona {
             life: None,
             unsure: None,
             unused: None,
+            forms: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

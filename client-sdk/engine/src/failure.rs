@@ -33,6 +33,15 @@ pub enum Failure {
     /// No such record type, or not of the kind that the request needs.
     #[error("{0} is not a record type for this")]
     WrongType(SmolStr),
+    /// The device has no such version of a form, or does not understand it.
+    #[error("this device has no form {0}; sync, or update the app")]
+    UnknownForm(u64),
+    /// The form writes what this program cannot write from a form yet.
+    #[error("this program does not fill forms that write {0}")]
+    NotFillable(&'static str),
+    /// The form is about a person, and nobody said about whom.
+    #[error("say whom this is about")]
+    NoSubject,
     /// The record type has no such field.
     #[error("there is no field {0}")]
     UnknownField(SmolStr),
@@ -117,6 +126,9 @@ impl Failure {
             Self::AlreadyEnrolled => "already-enrolled",
             Self::UnknownRecord(_) => "unknown-record",
             Self::WrongType(_) => "wrong-record-type",
+            Self::UnknownForm(_) => "unknown-form",
+            Self::NotFillable(_) => "form-not-fillable",
+            Self::NoSubject => "missing",
             Self::UnknownField(_) => "unknown-field",
             Self::BadValue { code, .. } => code,
             Self::Fixed(_) => "fixed-field",

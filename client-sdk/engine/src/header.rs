@@ -18,7 +18,8 @@ pub(crate) fn row(stage: &Stage<'_>, record: RecordId, doc: &Doc) -> Result<Arc<
     let header = match &doc.body {
         Body::Record(merged) => {
             let identity = merged.identity().ok_or(Failure::Bug("a record without a first change"))?;
-            let rules = FormRules::new(&identity.record_type, |device| roles_of(stage.roles(), device));
+            let kind = stage.forms.types.find(&identity.record_type).map(|kind| &**kind);
+            let rules = FormRules::new(kind, |device| roles_of(stage.roles(), device));
             let found = cases::cases(merged, &rules);
             Header {
                 feed: doc.feed,

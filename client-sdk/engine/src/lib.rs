@@ -22,6 +22,8 @@ mod effect;
 mod engine;
 mod exchange;
 mod failure;
+mod fill;
+mod forms;
 mod header;
 mod input;
 mod memory;
@@ -41,9 +43,10 @@ pub use effect::{
 };
 pub use engine::Engine;
 pub use failure::{Failure, FailureKind, OpenError};
+pub use fill::{FORM, Fill, FillRequest};
 pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket, Transferred};
 pub use store::{Batch, Snapshot, Table, Write};
 pub use view::{
-    Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, EntryView, Hit, ListQuery,
-    Notice, OutboxState, OutboxView, Outgoing, RecordView, Status, Summary, ValueView,
+    Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, EntryView, FormView, Hit,
+    ListQuery, Notice, OutboxState, OutboxView, Outgoing, RecordView, Status, Summary, ValueView,
 };

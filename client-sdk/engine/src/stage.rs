@@ -16,6 +16,8 @@ use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, RecordId};
 use crate::attach;
 use crate::doc::{self, Doc};
 use crate::exchange::Overlay;
+use crate::forms::Forms;
+use crate::forms::rows::BegunForm;
 use crate::header;
 use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, OutboxRow, Standing, State};
 use crate::memory::sealed_rows::KeptRow;
@@ -35,6 +37,10 @@ type Bytes = Arc<[u8]>;
 #[derive(Debug)]
 pub(crate) struct Stage<'m> {
     pub(crate) memory: &'m Memory,
+    /// The forms, and what records hold by them.
+    pub(crate) forms: Arc<Forms>,
+    /// The version of a form of which the beginning has arrived.
+    pub(crate) form_begun: Option<BegunForm>,
     /// Counters and flags, to be changed in place.
     pub(crate) state: State,
     docs: BTreeMap<RecordId, Option<Doc>>,
@@ -61,6 +67,8 @@ impl<'m> Stage<'m> {
     pub(crate) fn with_state(memory: &'m Memory, state: State) -> Self {
         Self {
             memory,
+            forms: Arc::clone(&memory.forms),
+            form_begun: memory.form_begun.clone(),
             state,
             docs: BTreeMap::new(),
             touched: BTreeSet::new(),
@@ -356,6 +364,7 @@ impl<'m> Stage<'m> {
     /// The writes of this stage, and the records that look different after them.
     pub(crate) fn finish(mut self) -> Result<(Vec<Write>, Vec<RecordId>), Failure> {
         let mut writes = Vec::new();
+        self.keep_form_begun();
         let mut write = |table, key: Vec<u8>, value| writes.push(Write { table, key, value });
         let docs = std::mem::take(&mut self.docs);
         let mut touched = std::mem::take(&mut self.touched);

@@ -38,11 +38,13 @@ pub enum Table {
     Passed = 13,
     /// Which changes of records the server has not confirmed, of those frames.
     Provisional = 14,
+    /// The versions of forms that the project has published, by their numbers.
+    Forms = 15,
 }
 
 impl Table {
     /// Every table, in number order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Meta,
         Self::Records,
         Self::LogEntries,
@@ -58,6 +60,7 @@ impl Table {
         Self::Kept,
         Self::Passed,
         Self::Provisional,
+        Self::Forms,
     ];
 
     /// The name of the table in a database.
@@ -78,6 +81,7 @@ impl Table {
             Self::Kept => "kept",
             Self::Passed => "passed",
             Self::Provisional => "provisional",
+            Self::Forms => "forms",
         }
     }
 }

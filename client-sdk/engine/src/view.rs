@@ -32,6 +32,21 @@ pub struct Summary {
     pub provisional: bool,
 }
 
+/// A version of a form that the device has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormView {
+    /// Counts the versions of all forms of the project, from 1.
+    pub number: u64,
+    /// The form's id.
+    pub id: SmolStr,
+    /// The version.
+    pub version: SmolStr,
+    /// What the form is called.
+    pub title: String,
+    /// Whether no later version of the form is on the device: what is begun is begun with this one.
+    pub latest: bool,
+}
+
 /// Which records to list, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListQuery {
@@ -67,6 +82,8 @@ pub struct RecordView {
     pub cases: Vec<CaseView>,
     /// The entries, if the record is a log.
     pub entries: Vec<EntryView>,
+    /// The number of the version of a form that wrote it last, if one did.
+    pub form: Option<u64>,
 }
 
 /// A value and who wrote it.

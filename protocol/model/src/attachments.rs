@@ -5,7 +5,7 @@ use std::str::FromStr;
 use fieldmerge_protocol::{Actor, AttachmentHash, Path, Value};
 
 use crate::record::RecordState;
-use crate::types::{self, THUMBNAIL};
+use crate::types::{RecordType, THUMBNAIL};
 
 /// An attachment that a record names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,10 +32,9 @@ pub fn is_thumbnail(path: &Path) -> bool {
 
 /// The attachments that a record of this type names: each value that stands at each of its attachment fields, the ones
 /// beside the winner too, for a person who looks at a conflict wants to see them. What is no SHA-256 names nothing. By path.
-pub fn references(record_type: &str, state: &RecordState) -> Vec<Reference> {
-    let fields = types::record_type(record_type).map_or(&[][..], |kind| &kind.attachment_fields);
+pub fn references(kind: &RecordType, state: &RecordState) -> Vec<Reference> {
     let mut found = Vec::new();
-    for field in fields {
+    for field in &kind.attachment_fields {
         for path in [field.to_string(), format!("{field}/{THUMBNAIL}")] {
             for (op, value) in state.get_all(&path) {
                 let Value::Str(text) = value else { continue };

@@ -5,28 +5,28 @@ use fieldmerge_protocol::{Actor, DeviceId, Path, Value};
 use crate::access::{Role, Roles, deciders};
 use crate::cases::{Person, Rules};
 use crate::typed;
-use crate::types::{self, Field, Policy, RecordType};
+use crate::types::{Field, Policy, RecordType};
 
 /// The rules for records of one type. The same on a phone, where the roster tells the roles, and on the server.
 #[derive(Debug)]
-pub struct FormRules<F> {
-    kind: Option<&'static RecordType>,
+pub struct FormRules<'t, F> {
+    kind: Option<&'t RecordType>,
     roles_of: F,
 }
 
-impl<F: Fn(DeviceId) -> Roles> FormRules<F> {
-    /// The rules for this type; `roles_of` tells the roles that the people of a device hold.
-    pub fn new(record_type: &str, roles_of: F) -> Self {
-        Self { kind: types::record_type(record_type), roles_of }
+impl<'t, F: Fn(DeviceId) -> Roles> FormRules<'t, F> {
+    /// The rules for this type, none if no form writes it; `roles_of` tells the roles that the people of a device hold.
+    pub fn new(kind: Option<&'t RecordType>, roles_of: F) -> Self {
+        Self { kind, roles_of }
     }
 
-    fn field(&self, path: &Path) -> Option<(&'static RecordType, &'static Field)> {
+    fn field(&self, path: &Path) -> Option<(&'t RecordType, &'t Field)> {
         let kind = self.kind?;
         Some((kind, kind.field_at(path.as_str())?))
     }
 }
 
-impl<F: Fn(DeviceId) -> Roles> Rules for FormRules<F> {
+impl<F: Fn(DeviceId) -> Roles> Rules for FormRules<'_, F> {
     fn approvals(&self, path: &Path) -> Option<u8> {
         match self.kind?.policy(path.as_str())? {
             Policy::Human { approvals } => Some(approvals),

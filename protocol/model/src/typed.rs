@@ -68,11 +68,11 @@ impl FindingCode {
 /// a log, are judged elsewhere.
 pub fn check_path(of: &RecordType, path: &Path, value: &Value) -> Vec<Finding> {
     let log = of.class.is_log() && (path.entry_number().is_some() || path.person_number().is_some());
-    if path.is_reserved() || log {
+    if path.is_reserved() || log || of.is_of_instance(path.as_str()) {
         return Vec::new();
     }
     let found = |code| vec![Finding { path: SmolStr::new(path.as_str()), code }];
-    let Some(field) = of.field_at(path.as_str()) else {
+    let Some((field, below)) = of.place_of(path.as_str()) else {
         return found(if refused_name(path.as_str()) {
             FindingCode::RefusedName
         } else {
@@ -82,7 +82,6 @@ pub fn check_path(of: &RecordType, path: &Path, value: &Value) -> Vec<Finding> {
     if field.policy == Policy::Derived {
         return found(FindingCode::Derived);
     }
-    let below = path.as_str().split_once('/').map(|(_, below)| below);
     match odd(field, below, value) {
         Some(code) => found(code),
         None => Vec::new(),

@@ -1,13 +1,14 @@
 //! What records refer to, and what of it has not arrived.
 
 use fieldmerge_model::RecordState;
-use fieldmerge_model::types::record_types;
+use fieldmerge_model::types::RecordType;
 use fieldmerge_protocol::{ProjectId, RecordId};
 use fieldmerge_store::attachments::{self, Referred};
 use fieldmerge_store::{Lent, StoreError, Tx, devices, records};
 
 use super::AdminError;
 use crate::attachments::references;
+use crate::forms;
 use crate::state::App;
 
 /// A reference, and how far its attachment has come.
@@ -51,9 +52,10 @@ const SOME: u32 = 100;
 pub async fn rebuild(app: &App, project: &str) -> Result<usize, AdminError> {
     let mut tx = app.store().read().await?;
     let project = super::project(&mut tx, project).await?.id;
+    let types = forms::record_types(&mut tx, project).await?;
     tx.rollback().await?;
     let mut count = 0;
-    for kind in record_types().iter().filter(|kind| !kind.attachment_fields.is_empty()) {
+    for kind in types.iter().filter(|kind| !kind.attachment_fields.is_empty()) {
         let mut after = None;
         loop {
             let mut tx = app.store().read().await?;
@@ -62,7 +64,7 @@ pub async fn rebuild(app: &App, project: &str) -> Result<usize, AdminError> {
             let ids: Vec<RecordId> = page.iter().map(|record| record.row.id).collect();
             let Some(last) = ids.last() else { break };
             after = Some(*last);
-            let write = async |mut tx: Lent| rebuild_some(&mut tx, project, &kind.name, &ids).await;
+            let write = async |mut tx: Lent| rebuild_some(&mut tx, project, kind, &ids).await;
             count += app.store().write(write).await?;
         }
     }
@@ -72,14 +74,13 @@ pub async fn rebuild(app: &App, project: &str) -> Result<usize, AdminError> {
 async fn rebuild_some(
     tx: &mut Tx,
     project: ProjectId,
-    record_type: &str,
+    kind: &RecordType,
     ids: &[RecordId],
 ) -> Result<usize, StoreError> {
     // Locked, so that no push writes other references meanwhile.
     let rows = records::load_for_update(tx, project, ids).await?;
     let states = rows.iter().filter_map(|row| Some((row.id, RecordState::from_bytes(&row.state).ok()?)));
-    let references: Vec<_> =
-        states.flat_map(|(id, state)| references::of_record(id, record_type, &state)).collect();
+    let references: Vec<_> = states.flat_map(|(id, state)| references::of_record(id, kind, &state)).collect();
     attachments::set_references(tx, project, ids, &references).await?;
     Ok(references.len())
 }

@@ -24,6 +24,7 @@ pub async fn create(app: &App, code: &str, name: &str) -> Result<Project, AdminE
         created_ms: now_ms,
         backed_up_ms: None,
         life: None,
+        last_form: 0,
     };
     let root = Area {
         id: made.root_area,

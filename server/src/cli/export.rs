@@ -11,7 +11,7 @@ use fieldmerge_protocol::api::AsOf;
 use super::{Failure, Output};
 use crate::App;
 use crate::admin::{project, role_of};
-use crate::dataset::{Dataset, DatasetError, DatasetRequest, Format, types_for};
+use crate::dataset::{Dataset, DatasetRequest, Format};
 
 /// Write the merged records of a type, all read at one moment: the same rows that the API gives to a key.
 #[derive(Debug, clap::Args)]
@@ -53,8 +53,7 @@ impl Export {
         tx.rollback().await?;
         let Self { record_type, format, role, .. } = self;
         let request = DatasetRequest { project, record_type, format, role };
-        let opened = Dataset::open(app.store(), request, app.now_ms()).await;
-        let mut dataset = opened.map_err(|error| explain(error, role))?;
+        let mut dataset = Dataset::open(app.store(), request, app.now_ms()).await?;
         match &self.output {
             Some(path) => write_file(&mut dataset, path).await?,
             None => match write_to(&mut dataset, &mut stdout().lock()).await {
@@ -93,15 +92,4 @@ fn say_as_of(as_of: &AsOf, output: Output) -> Result<(), Failure> {
         format!("As of {} changes of log {}", as_of.changes, as_of.log)
     };
     Ok(writeln!(std::io::stderr().lock(), "{line}")?)
-}
-
-fn explain(error: DatasetError, role: Role) -> Failure {
-    let types = types_for(role).collect::<Vec<_>>().join(", ");
-    match error {
-        DatasetError::UnknownType => {
-            Failure::usage(format!("no record type has this name; there are {types}"))
-        }
-        DatasetError::Forbidden => Failure::usage(format!("the role {role} lists no such rows, but {types}")),
-        error => error.into(),
-    }
 }

@@ -44,6 +44,11 @@ impl Failure {
         Self { exit: NOT_FOUND, cause: message.into().into() }
     }
 
+    /// Something that was to be made exists.
+    pub fn exists(message: impl Into<String>) -> Self {
+        Self { exit: EXISTS, cause: message.into().into() }
+    }
+
     /// The machine failed, said in words.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { exit: FAILED, cause: message.into().into() }
@@ -126,7 +131,7 @@ impl From<AdminError> for Failure {
 impl From<DatasetError> for Failure {
     fn from(error: DatasetError) -> Self {
         let exit = match &error {
-            DatasetError::UnknownType | DatasetError::Forbidden => USAGE,
+            DatasetError::UnknownType(_) | DatasetError::Forbidden(_) => USAGE,
             _ => FAILED,
         };
         Self { exit, cause: error.into() }

@@ -64,8 +64,9 @@ Begin:
 Read what was merged:
   fieldmerge export --project ROADS --type worker --output workers.csv
 
-Check a form before it is used:
+Check a form, then have the phones ask by it:
   fieldmerge form check workers.xlsx
+  fieldmerge form publish --project ROADS workers.xlsx
 
 Exit codes: 0 done, 1 failed (also: `verify` found a difference, `form check` a mistake), 2 wrong usage, 3 no such thing, 4 exists already.";
 
@@ -82,7 +83,7 @@ enum Command {
     Export(export::Export),
     /// Check everything stored against the changes it was made from.
     Verify(verify::Verify),
-    /// Forms, as XLSForm workbooks: what is wrong with them, and the lists that they choose from.
+    /// Forms, as XLSForm workbooks: check them, publish them, see what is published; the lists that they choose from.
     #[command(subcommand)]
     Form(form::Form),
     /// Print the `OpenAPI` document of the API.
@@ -137,7 +138,11 @@ async fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
             must_exist(database)?;
             with(database, config, async |app| command.run(app, output).await).await
         }
-        Command::Form(command) => command.run(output),
+        Command::Form(form::Form::Files(command)) => command.run(output),
+        Command::Form(form::Form::Published(command)) => {
+            must_exist(database)?;
+            with(database, config, async |app| command.run(app, output).await).await
+        }
         Command::Openapi(command) => command.run(output),
     }
 }

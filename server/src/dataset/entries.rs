@@ -1,6 +1,7 @@
 //! Entries of logs, a row each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fieldmerge_model::LogState;
 use fieldmerge_model::dataset::{Cell, Column, EntryFacts, entry_row};
@@ -19,7 +20,7 @@ const PAGE: u32 = 500;
 
 /// Reads the entries of a class of logs, page by page.
 pub struct EntryPages {
-    of: &'static RecordType,
+    of: Arc<RecordType>,
     after: Option<(RecordId, u64)>,
     is_done: bool,
 }
@@ -31,7 +32,7 @@ struct LogFacts {
 }
 
 impl EntryPages {
-    pub fn new(of: &'static RecordType) -> Self {
+    pub fn new(of: Arc<RecordType>) -> Self {
         Self { of, after: None, is_done: false }
     }
 

@@ -5,11 +5,12 @@ mod format;
 mod records;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fieldmerge_model::access::{Role, access};
 use fieldmerge_model::dataset::{Cell, Column, columns, entry_columns};
-use fieldmerge_model::types::{self, RecordType};
+use fieldmerge_model::types::{RecordType, RecordTypes};
 use fieldmerge_protocol::api::AsOf;
 use fieldmerge_store::projects::Project;
 use fieldmerge_store::{Store, StoreError, Tx, feeds};
@@ -17,6 +18,7 @@ use fieldmerge_store::{Store, StoreError, Tx, feeds};
 pub use format::Format;
 
 use crate::auth::reader::meets_persons;
+use crate::forms;
 use crate::keys::{KeyError, Pseudonyms};
 use entries::EntryPages;
 use format::Writer;
@@ -41,12 +43,12 @@ pub struct DatasetRequest {
 /// Why there is no dataset.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
-    /// No record type has this name.
-    #[error("no record type has this name")]
-    UnknownType,
-    /// The role lists no rows of this type.
-    #[error("the role may not list rows of this type")]
-    Forbidden,
+    /// No record type has this name; those that the role lists are named.
+    #[error("no record type has this name; there are {}", .0.join(", "))]
+    UnknownType(Vec<String>),
+    /// The role lists no rows of this type, but of these.
+    #[error("the role lists no such rows, but {}", .0.join(", "))]
+    Forbidden(Vec<String>),
     /// The reader stood still for too long.
     #[error("the reader took too long")]
     Abandoned,
@@ -76,13 +78,13 @@ enum Pages {
     Entries(EntryPages),
 }
 
-/// The names of the record types that a role may list, for help texts.
-pub fn types_for(role: Role) -> impl Iterator<Item = &'static str> {
-    types::record_types().iter().filter(move |of| access(role, of.class).lists()).map(|of| of.name.as_str())
+/// The names of those record types that a role may list, for help texts.
+fn types_for(types: &RecordTypes, role: Role) -> Vec<String> {
+    types.iter().filter(|of| access(role, of.class).lists()).map(|of| of.name.to_string()).collect()
 }
 
 /// The columns that a role sees.
-fn columns_for(of: &'static RecordType, role: Role) -> Vec<Column> {
+fn columns_for(of: &RecordType, role: Role) -> Vec<Column> {
     let all = if of.class.is_log() { entry_columns(of) } else { columns(of) };
     all.into_iter().filter(|column| column.seen_by(role)).collect()
 }
@@ -91,19 +93,21 @@ impl Dataset {
     /// Begins to read: from here on the rows are those of one moment, however long the reading takes.
     pub async fn open(store: &Store, request: DatasetRequest, now_ms: i64) -> Result<Self, DatasetError> {
         let DatasetRequest { project, record_type, format, role } = request;
-        let of = types::record_type(&record_type).ok_or(DatasetError::UnknownType)?;
-        if !access(role, of.class).lists() {
-            return Err(DatasetError::Forbidden);
-        }
         let mut tx = store.read().await?;
+        let types = forms::record_types(&mut tx, project.id).await?;
+        let of =
+            types.find(&record_type).ok_or_else(|| DatasetError::UnknownType(types_for(&types, role)))?;
+        if !access(role, of.class).lists() {
+            return Err(DatasetError::Forbidden(types_for(&types, role)));
+        }
         let as_of = as_of(&mut tx, &project, of, now_ms).await?;
         let pseudonyms =
             if meets_persons(role) { None } else { Some(Pseudonyms::load(&mut tx, project.id).await?) };
         let columns = columns_for(of, role);
         let pages = if of.class.is_log() {
-            Pages::Entries(EntryPages::new(of))
+            Pages::Entries(EntryPages::new(Arc::clone(of)))
         } else {
-            Pages::Records(RecordPages::new(of))
+            Pages::Records(RecordPages::new(Arc::clone(of)))
         };
         let writer = Writer::new(format, columns.iter().map(|column| column.name.clone()).collect());
         Ok(Self { as_of, tx, project, columns, pseudonyms, pages, writer, is_begun: false })
@@ -175,7 +179,7 @@ mod tests {
 
     #[test]
     fn headquarters_sees_neither_names_nor_places_nor_exact_births() {
-        let of = types::record_type("worker").expect("a built-in type");
+        let of = RecordTypes::built_in().find("worker").expect("a built-in type");
         let seen: Vec<String> =
             columns_for(of, Role::Analyst).into_iter().map(|column| column.name).collect();
         for hidden in [
@@ -196,7 +200,8 @@ mod tests {
     #[test]
     fn an_analyst_gets_pseudonyms() {
         assert!(!meets_persons(Role::Analyst));
-        assert!(types_for(Role::Analyst).any(|name| name == "worker"));
-        assert!(!types_for(Role::Administrator).any(|name| name == "worker"));
+        let types = RecordTypes::built_in();
+        assert!(types_for(types, Role::Analyst).contains(&"worker".to_owned()));
+        assert!(!types_for(types, Role::Administrator).contains(&"worker".to_owned()));
     }
 }

@@ -1,6 +1,7 @@
 //! Records, a row each.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fieldmerge_model::RecordState;
 use fieldmerge_model::dataset::{Cell, Column, Conflict, Facts, row};
@@ -20,13 +21,13 @@ const EXPECTED_OF_WORKERS: [&str; 1] = ["observation"];
 
 /// Reads the records of a type, page by page.
 pub struct RecordPages {
-    of: &'static RecordType,
+    of: Arc<RecordType>,
     after: Option<RecordId>,
     is_done: bool,
 }
 
 impl RecordPages {
-    pub fn new(of: &'static RecordType) -> Self {
+    pub fn new(of: Arc<RecordType>) -> Self {
         Self { of, after: None, is_done: false }
     }
 
@@ -91,7 +92,7 @@ impl RecordPages {
             conflicts: &conflicts,
             pending,
         };
-        Ok(row(self.of, columns, &facts, &state))
+        Ok(row(&self.of, columns, &facts, &state))
     }
 }
 

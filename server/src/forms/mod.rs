@@ -7,12 +7,16 @@
 mod error;
 pub mod lists;
 mod package;
+pub mod publish;
+pub mod published;
 mod table;
 mod xlsx;
 
 pub use error::WorkbookError;
+pub use published::{Forms, record_types};
 
 use fieldmerge_model::form::Workbook;
+use fieldmerge_model::form::compiled::Table;
 use fieldmerge_model::form::import::{MAX_ROWS, is_read};
 
 /// The most bytes of a file.
@@ -60,6 +64,14 @@ fn read_sheets(
         }
     }
     Ok(workbook)
+}
+
+/// Reads a table that comes with a form, a `.csv` file for example.
+pub fn read_table(bytes: &[u8]) -> Result<Table, WorkbookError> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(WorkbookError::TooLarge);
+    }
+    table::read_table(bytes)
 }
 
 fn check_sheets(count: usize) -> Result<(), WorkbookError> {

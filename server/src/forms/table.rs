@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use csv::{ReaderBuilder, StringRecord};
+use fieldmerge_model::form::compiled::Table;
 use fieldmerge_model::form::import::is_read;
 use fieldmerge_model::form::{Row, Sheet, Workbook};
 
@@ -76,6 +77,22 @@ fn separated(text: &str) -> Result<Vec<Vec<String>>, WorkbookError> {
     let separator = separator(text).ok_or(WorkbookError::NoTable)?;
     check_size(text, separator)?;
     rows(text, separator)
+}
+
+/// Reads a table that a form looks things up in: the first line names its columns.
+pub(super) fn read_table(bytes: &[u8]) -> Result<Table, WorkbookError> {
+    let text = decode(bytes)?;
+    // A list may have one column only.
+    let separator = separator(&text).unwrap_or(',');
+    check_size(&text, separator)?;
+    let mut rows = rows(&text, separator)?.into_iter().filter(|row| !row.is_empty());
+    let columns: Vec<String> = rows.next().ok_or(WorkbookError::Empty)?;
+    let columns: Vec<String> = columns.iter().map(|name| name.trim().to_owned()).collect();
+    let rows = rows.map(|mut row| {
+        row.resize(columns.len(), String::new());
+        row
+    });
+    Ok(Table { rows: rows.collect(), columns })
 }
 
 /// The text: UTF-8, or UTF-16 that begins with its mark.

@@ -117,8 +117,8 @@ fn stream_of(mut dataset: Dataset, permit: OwnedSemaphorePermit) -> Body {
 impl From<DatasetError> for ApiError {
     fn from(error: DatasetError) -> Self {
         match error {
-            DatasetError::UnknownType => Self::new(ProblemCode::InvalidRequest).detail(DatasetQuery::HELP),
-            DatasetError::Forbidden => {
+            DatasetError::UnknownType(_) => Self::new(ProblemCode::InvalidRequest).detail(DatasetQuery::HELP),
+            DatasetError::Forbidden(_) => {
                 Self::new(ProblemCode::Forbidden).detail("the role lists no such rows")
             }
             DatasetError::Store(error) => error.into(),

@@ -6,6 +6,7 @@ use fieldmerge_model::access::{Grant, Roles};
 use fieldmerge_model::cases::{Candidate, Case, Judgement, Status, cases};
 use fieldmerge_model::form_rules::FormRules;
 use fieldmerge_model::record::RecordState;
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::api::{CandidateView, DecisionView};
 use fieldmerge_protocol::sync::Feed;
@@ -15,6 +16,15 @@ use super::push::json;
 
 /// The kind of case that two values of one field make.
 pub const FIELD_CONFLICT: &str = "field_conflict";
+
+/// What a record is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Law<'a> {
+    /// What the records of the project hold.
+    pub types: &'a RecordTypes,
+    /// The standing grants of its devices.
+    pub grants: &'a BTreeMap<DeviceId, Vec<Grant>>,
+}
 
 /// What is to be written of a record's cases.
 #[derive(Debug, Default)]
@@ -27,19 +37,13 @@ pub struct Judged {
 
 /// The cases of a record. `before` are its rows as they stand; a row whose conflict is gone without a decision (equal
 /// values met) is closed.
-pub fn of_record(
-    now_ms: i64,
-    feed: Feed,
-    state: &RecordState,
-    before: Vec<CaseRow>,
-    grants: &BTreeMap<DeviceId, Vec<Grant>>,
-) -> Judged {
+pub fn of_record(now_ms: i64, feed: Feed, state: &RecordState, before: Vec<CaseRow>, law: Law<'_>) -> Judged {
     let record_type = state.identity().map(|identity| identity.record_type.to_string()).unwrap_or_default();
     let roles_of = |device: DeviceId| {
-        let held = grants.get(&device).into_iter().flatten();
+        let held = law.grants.get(&device).into_iter().flatten();
         held.fold(Roles::NONE, |all, grant| all.union(Roles::of(grant.role)))
     };
-    let rules = FormRules::new(&record_type, roles_of);
+    let rules = FormRules::new(law.types.find(&record_type).map(|kind| &**kind), roles_of);
     let mut before: BTreeMap<String, CaseRow> =
         before.into_iter().map(|row| (row.path.clone(), row)).collect();
     let mut judged = Judged::default();

@@ -2,6 +2,7 @@
 
 pub mod commit;
 pub mod expire;
+mod forms;
 pub mod judgement;
 pub mod lives;
 pub mod pull;
@@ -31,6 +32,7 @@ use fieldmerge_store::{StoreError, Tx, feeds, projects, proofs};
 use tracing::Instrument;
 
 use self::commit::Receipted;
+use self::forms::Lacking;
 use self::lives::Judged;
 use self::pull::Pull;
 use self::push::{Arrival, Authors, Proofs, receipts_again};
@@ -54,9 +56,11 @@ pub async fn answer(app: &App, authed: AuthedDevice, body: Body) -> Result<Body,
 async fn serve(app: App, authed: AuthedDevice, mut intake: Intake, mut answer: Answer) {
     let signer = authed.directory.signer.clone();
     match take(&app, &authed, &mut intake, &mut answer).await {
-        Ok(Prepared { welcome, receipts, hello_bytes, holds, pull }) => {
+        Ok(Prepared { welcome, receipts, hello_bytes, forms, holds, pull }) => {
             answer.begin(pull.project, &signer, &welcome, receipts);
-            answer.finish(&signer, &hello_bytes, holds, pull).await;
+            if answer.forms((&signer, &hello_bytes), &forms).await.is_ok() {
+                answer.finish(&signer, &hello_bytes, holds, pull).await;
+            }
         }
         Err(error) => {
             intake.drain().await;
@@ -70,6 +74,7 @@ struct Prepared {
     welcome: Welcome,
     receipts: Receipted,
     hello_bytes: Vec<u8>,
+    forms: Lacking,
     holds: Holds,
     pull: Pull,
 }
@@ -141,7 +146,8 @@ async fn take(
     };
     let dictionaries = hello.dictionaries.unwrap_or_default().into_iter().collect();
     let holds = Holds { dictionaries, begun: hello.partial };
-    Ok(Prepared { welcome, receipts, hello_bytes, holds, pull })
+    let forms = Lacking { held: hello.forms.filter(|_| !lost), directory };
+    Ok(Prepared { welcome, receipts, hello_bytes, forms, holds, pull })
 }
 
 /// What the store knows of frames before they are looked into.

@@ -7,8 +7,9 @@ use fieldmerge_protocol::{ProjectId, RecordId};
 use fieldmerge_store::cases::{CaseCursor, CaseRow};
 use fieldmerge_store::{StoreError, Tx, cases, records};
 
-use super::judgement;
+use super::judgement::{self, Law};
 use crate::directory::grants_by_device;
+use crate::forms;
 
 /// Records and cases read at a time.
 const PAGE: u32 = 200;
@@ -17,6 +18,8 @@ const PAGE: u32 = 200;
 /// The version of the roster must have changed before it, so that no push judges by the former ones behind it.
 pub async fn rejudge(tx: &mut Tx, project: ProjectId, now_ms: i64) -> Result<(), StoreError> {
     let grants = grants_by_device(tx, project).await?;
+    let types = forms::record_types(tx, project).await?;
+    let law = Law { types: &types, grants: &grants };
     let ids: Vec<RecordId> = with_cases(tx, project).await?.into_iter().collect();
     for ids in ids.chunks(PAGE as usize) {
         records::load_for_update(tx, project, ids).await?;
@@ -33,7 +36,7 @@ pub async fn rejudge(tx: &mut Tx, project: ProjectId, now_ms: i64) -> Result<(),
                 key: row.id.to_string(),
             })?;
             let before = cases_of.remove(&row.id).unwrap_or_default();
-            let judged = judgement::of_record(now_ms, row.feed, &state, before, &grants);
+            let judged = judgement::of_record(now_ms, row.feed, &state, before, law);
             cases::upsert(tx, project, &judged.rows).await?;
             if row.open_case_count != judged.open {
                 row.open_case_count = judged.open;

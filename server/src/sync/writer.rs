@@ -187,11 +187,7 @@ impl Answer {
                 break;
             }
             let payload = sync::encode(frame);
-            if self.checkpoints.before(payload.len()) {
-                let text = sync::checkpoint_text(pull.project, hello, self.writer.digest());
-                let signature = signer.sign(&text).to_vec();
-                self.writer.part(tag::CHECKPOINT, &sync::encode(&Checkpoint { signature }));
-            }
+            self.prove_before(payload.len(), (signer, hello), pull.project);
             let place = (frame.feed, frame.from, frame.to);
             let begun = holds.begun.take_if(|begun| (begun.feed, begun.from, begun.to) == place);
             match begun.as_ref().and_then(|begun| begun.rest(&payload)) {
@@ -200,6 +196,25 @@ impl Answer {
             };
         }
         Ok(())
+    }
+
+    /// Proves what was written, where so much more of it is to be proven that a cut would cost too much.
+    pub fn prove_before(
+        &mut self,
+        bytes: usize,
+        (signer, hello): (&ServerSigner, &[u8]),
+        project: ProjectId,
+    ) {
+        if self.checkpoints.before(bytes) {
+            let text = sync::checkpoint_text(project, hello, self.writer.digest());
+            let signature = signer.sign(&text).to_vec();
+            self.part(tag::CHECKPOINT, &sync::encode(&Checkpoint { signature }));
+        }
+    }
+
+    /// Writes a part.
+    pub fn part(&mut self, tag: u8, payload: &[u8]) {
+        self.writer.part(tag, payload);
     }
 
     /// Writes a dictionary that the device lacks; false if it is gone.
@@ -226,7 +241,8 @@ impl Answer {
         Ok(true)
     }
 
-    async fn send(&mut self) -> Result<(), Gone> {
+    /// Sends what was written.
+    pub async fn send(&mut self) -> Result<(), Gone> {
         if let Some(begun) = self.begun.take() {
             begun.send(Ok(())).map_err(|_| Gone)?;
         }

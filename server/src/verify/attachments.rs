@@ -1,7 +1,7 @@
 //! Attachments: each that is stored has its hash, and the references are those of the records.
 
 use fieldmerge_model::RecordState;
-use fieldmerge_model::types::record_types;
+use fieldmerge_model::types::RecordType;
 use fieldmerge_protocol::ProjectId;
 use fieldmerge_store::attachments::{self, Stored};
 use fieldmerge_store::{StoreError, Tx, records};
@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{ProjectReport, record_name};
 use crate::attachments::objects::{ObjectError, Objects};
 use crate::attachments::references;
+use crate::forms;
 
 /// Rows read at a time.
 const PAGE: u32 = 200;
@@ -41,8 +42,9 @@ pub async fn verify(
     }
     let counts = attachments::reference_counts(tx, project).await?;
     report.attachments_expected = counts.references - counts.stored;
-    for kind in record_types().iter().filter(|kind| !kind.attachment_fields.is_empty()) {
-        verify_references(tx, project, &kind.name, report).await?;
+    let types = forms::record_types(tx, project).await?;
+    for kind in types.iter().filter(|kind| !kind.attachment_fields.is_empty()) {
+        verify_references(tx, project, kind, report).await?;
     }
     Ok(())
 }
@@ -64,19 +66,17 @@ async fn check(objects: &Objects, project: ProjectId, stored: &Stored) -> Result
 async fn verify_references(
     tx: &mut Tx,
     project: ProjectId,
-    record_type: &str,
+    kind: &RecordType,
     report: &mut ProjectReport,
 ) -> Result<(), StoreError> {
     let mut after = None;
     loop {
-        let page = records::page(tx, project, Some(record_type), after, PAGE).await?;
+        let page = records::page(tx, project, Some(kind.name.as_str()), after, PAGE).await?;
         for record in &page {
             let id = record.row.id;
             // One that does not parse has been told already.
             let Ok(state) = RecordState::from_bytes(&record.row.state) else { continue };
-            if attachments::references_of(tx, project, id).await?
-                != references::of_record(id, record_type, &state)
-            {
+            if attachments::references_of(tx, project, id).await? != references::of_record(id, kind, &state) {
                 report
                     .differs(|| format!("{}: its references are not those stored", record_name(project, id)));
             }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use fieldmerge_model::access::Grant;
 use fieldmerge_model::record::StoredChange;
 use fieldmerge_model::replay::{self, registers};
 use fieldmerge_model::{LogState, RecordState};
-use fieldmerge_protocol::{DeviceId, RecordId};
+use fieldmerge_protocol::RecordId;
 use fieldmerge_store::cases::CaseRow;
 use fieldmerge_store::projects::Project;
 use fieldmerge_store::records::{RecordRow, ValuedRecord};
@@ -16,7 +15,8 @@ use serde_json::Value;
 use super::{BySource, ProjectReport, record_name};
 use crate::directory::grants_by_device;
 use crate::entries::unpack;
-use crate::sync::judgement::of_record;
+use crate::forms;
+use crate::sync::judgement::{Law, of_record};
 use crate::sync::push::json;
 
 /// Records read at a time.
@@ -29,6 +29,8 @@ pub async fn verify(
     report: &mut ProjectReport,
 ) -> Result<BySource, StoreError> {
     let grants = grants_by_device(tx, project.id).await?;
+    let types = forms::record_types(tx, project.id).await?;
+    let law = Law { types: &types, grants: &grants };
     let mut by_source = BySource::new();
     let mut after = None;
     loop {
@@ -45,7 +47,7 @@ pub async fn verify(
             let changes = if row.feed.class.is_log() {
                 verify_log(tx, project, row, report).await?
             } else {
-                verify_record(project, record, before, &grants, report)
+                verify_record(project, record, before, law, report)
             };
             note(row, changes, &mut by_source, report, project);
         }
@@ -82,7 +84,7 @@ fn verify_record(
     project: &Project,
     record: &ValuedRecord,
     before: Vec<CaseRow>,
-    grants: &BTreeMap<DeviceId, Vec<Grant>>,
+    law: Law<'_>,
     report: &mut ProjectReport,
 ) -> Vec<StoredChange> {
     let row = &record.row;
@@ -102,7 +104,7 @@ fn verify_record(
     if values != rebuilt_values(&state) {
         report.differs(|| format!("{}: the row does not hold its current values", name()));
     }
-    verify_cases(project, row, &state, before, grants, report);
+    verify_cases(project, row, &state, before, law, report);
     changes
 }
 
@@ -127,12 +129,12 @@ fn verify_cases(
     row: &RecordRow,
     state: &RecordState,
     before: Vec<CaseRow>,
-    grants: &BTreeMap<DeviceId, Vec<Grant>>,
+    law: Law<'_>,
     report: &mut ProjectReport,
 ) {
     let stored: BTreeMap<String, CaseRow> =
         before.iter().map(|case| (case.path.clone(), case.clone())).collect();
-    let judged = of_record(row.updated_ms, row.feed, state, before, grants);
+    let judged = of_record(row.updated_ms, row.feed, state, before, law);
     if judged.open != row.open_case_count {
         report.differs(|| {
             let name = record_name(project.id, row.id);

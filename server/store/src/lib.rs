@@ -20,6 +20,7 @@ pub mod dictionaries;
 pub mod entries;
 mod error;
 pub mod feeds;
+pub mod forms;
 mod gate;
 pub mod grants;
 pub mod held;

@@ -31,7 +31,8 @@ fn steps() -> impl Iterator<Item = Step> {
         "0008_attachments",
         "0009_backups",
         "0010_attachment_waste",
-        "0011_lives"
+        "0011_lives",
+        "0012_forms"
     ]
     .into_iter()
 }

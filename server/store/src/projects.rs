@@ -46,6 +46,8 @@ pub struct Project {
     pub backed_up_ms: Option<i64>,
     /// The latest life of its log; see [`crate::lives`].
     pub life: Option<LifeId>,
+    /// The number of the version of a form that was published last; 0 if none; see [`crate::forms`].
+    pub last_form: u64,
 }
 
 impl FromRow for Project {
@@ -61,6 +63,7 @@ impl FromRow for Project {
             created_ms: row.get("created_ms")?,
             backed_up_ms: row.get("backed_up_ms")?,
             life: row.get("life")?,
+            last_form: row.get("last_form")?,
         })
     }
 }
@@ -101,7 +104,7 @@ impl FromRow for Number {
     }
 }
 
-/// Adds a project. Its roster version begins at 1, and it has neither a backup nor a life, whatever the value says.
+/// Adds a project. Its roster version begins at 1, and it has neither a backup nor a life nor a form, whatever the value says.
 pub async fn insert(tx: &mut Tx, project: &Project) -> Result<()> {
     tx.query(&INSERT)
         .bind(project.id)

@@ -109,6 +109,7 @@ pub fn statements() -> Vec<Sql> {
         crate::codes::ALL,
         crate::devices::ALL,
         crate::dictionaries::ALL,
+        crate::forms::ALL,
         crate::grants::ALL,
         crate::feeds::ALL,
         crate::lives::ALL,

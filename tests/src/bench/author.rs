@@ -228,6 +228,7 @@ impl Author {
             life: None,
             unsure: None,
             unused: None,
+            forms: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -4,6 +4,7 @@
 mod bundle;
 mod change;
 mod device;
+mod forms;
 mod frame;
 pub mod mutants;
 pub mod seeds;
@@ -15,18 +16,22 @@ pub use change::{history, sealed};
 pub type Check = fn(&[u8]);
 
 /// Every target with its name, which is the name of its folder in `tests/fixtures/fuzz`.
-pub const TARGETS: [(&str, Check); 11] = [
+pub const TARGETS: [(&str, Check); 15] = [
     ("answer", device::answer),
     ("body", frame::body),
     ("bundle", bundle::bundle),
     ("change", change::change),
     ("cursor", texts::cursor),
     ("exchange", device::exchange),
+    ("expression", forms::expression),
+    ("form", forms::form),
     ("frame", frame::frame),
     ("history", change::history_bytes),
     ("json", texts::json),
     ("passed", frame::passed),
+    ("sheets", forms::sheets),
     ("token", texts::token),
+    ("workbook", forms::workbook),
 ];
 
 /// The check of this name.

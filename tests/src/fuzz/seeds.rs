@@ -17,7 +17,9 @@ use fieldmerge_protocol::{
 };
 
 use super::change::{RECORD, body_of};
+use super::forms::{self, EXPRESSIONS};
 use crate::synthetic::{People, path};
+use crate::workbook::Parts;
 
 /// Where honest changes belong.
 pub const FEED: Feed = Feed { area: AreaId([9; 16]), class: RecordClass::Core };
@@ -110,6 +112,10 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "cursor" => vec![b"WzE3NzIzMjMyMDAwMDAsIjAxOWM5ZDc3LWNjODAtNzAwMS04MDAyLTAzMDQwNTA2MDcwOCIsImZpZWxkX2NvbmZsaWN0IiwiYmlydGhfeWVhciJd".to_vec()],
         "token" => vec![token()],
         "json" => json(),
+        "expression" => EXPRESSIONS.map(|text| text.as_bytes().to_vec()).to_vec(),
+        "form" => vec![forms::honest()],
+        "sheets" => vec![Parts::default().joined()],
+        "workbook" => forms::workbooks(),
         other => panic!("there is no target {other}"),
     }
 }
@@ -188,6 +194,7 @@ fn request() -> Vec<u8> {
         life: None,
         unsure: None,
         unused: None,
+        forms: None,
     };
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &sync::encode(&hello)).part(tag::FRAME, &frame(0)).part(tag::END, &[]);

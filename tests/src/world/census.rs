@@ -6,7 +6,8 @@ use fieldmerge_model::access::Grant;
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{DeviceId, ProjectId, RecordId};
 use fieldmerge_server::entries::unpack;
-use fieldmerge_server::sync::judgement;
+use fieldmerge_server::forms::record_types;
+use fieldmerge_server::sync::judgement::{self, Law};
 use fieldmerge_store::cases::CaseRow;
 use fieldmerge_store::records::ValuedRecord;
 use fieldmerge_store::{Store, Tx, cases, entries, grants, held, quarantine, records};
@@ -42,6 +43,8 @@ impl Census {
         let replay = Replay::read(&mut tx, project, &stored.collect()).await;
         let cases = all_cases(&mut tx, project).await;
         let grants = all_grants(&mut tx, project).await;
+        let types = record_types(&mut tx, project).await.expect("forms can be read");
+        let law = Law { types: &types, grants: &grants };
         let rebuilt: BTreeSet<&RecordId> = replay.states.keys().collect();
         assert_eq!(
             rebuilt,
@@ -56,7 +59,7 @@ impl Census {
         for (id, row) in &rows {
             let entries = check_entries(&mut tx, project, *id, &replay).await;
             let of_record = by_record.remove(id).unwrap_or_default();
-            check_record(row, &replay, &of_record, &grants);
+            check_record(row, &replay, &of_record, law);
             let of_record = of_record.iter().filter_map(case_of).collect();
             holdings.insert(*id, replay.states[id].replica(entries, of_record));
         }
@@ -226,12 +229,7 @@ async fn check_entries(tx: &mut Tx, project: ProjectId, id: RecordId, replay: &R
 }
 
 /// A row is what the segments make of it.
-fn check_record(
-    row: &ValuedRecord,
-    replay: &Replay,
-    cases: &[CaseRow],
-    grants: &BTreeMap<DeviceId, Vec<Grant>>,
-) {
+fn check_record(row: &ValuedRecord, replay: &Replay, cases: &[CaseRow], law: Law<'_>) {
     let ValuedRecord { row, current_values } = row;
     let id = row.id;
     let rebuilt = &replay.states[&id];
@@ -252,7 +250,7 @@ fn check_record(
             fieldmerge_server::sync::push::json(state.get(path.as_str()).expect("a path that holds a value"));
         assert_eq!(winners[path.as_str()], winner, "{path} of {id}");
     }
-    let judged = judgement::of_record(0, row.feed, state, Vec::new(), grants);
+    let judged = judgement::of_record(0, row.feed, state, Vec::new(), law);
     assert_eq!(row.open_case_count, judged.open, "the open cases of {id}");
     let told: BTreeMap<String, CaseReplica> = judged.rows.iter().filter_map(case_of).collect();
     let stored: BTreeMap<String, CaseReplica> = cases.iter().filter_map(case_of).collect();

@@ -146,6 +146,7 @@ impl Author {
             life: None,
             unsure: None,
             unused: None,
+            forms: None,
         }
     }
 

@@ -5,4 +5,6 @@ mod cells;
 mod command;
 mod files;
 mod limits;
+mod lists;
+mod published;
 mod wrong;

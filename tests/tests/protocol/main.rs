@@ -149,6 +149,7 @@ fn the_messages_of_a_sync() {
         life: None,
         unsure: None,
         unused: None,
+        forms: None,
     };
     let welcome = Welcome {
         log: LogId([0x10; 16]),

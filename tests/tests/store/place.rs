@@ -125,6 +125,7 @@ pub fn project() -> Project {
         created_ms: 100,
         backed_up_ms: None,
         life: None,
+        last_form: 0,
     }
 }
 

@@ -8,6 +8,8 @@ mod convergence;
 mod cuts;
 mod dictionaries;
 mod exchange;
+mod filled;
+mod forms;
 mod frames;
 mod hostile;
 mod lives;

@@ -12,7 +12,7 @@ pub(crate) mod transfer;
 use std::collections::BTreeSet;
 
 use fieldmerge_model::attachments::{is_thumbnail, references};
-use fieldmerge_model::types;
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::limits::MAX_ATTACHMENT_BYTES;
 use fieldmerge_protocol::{AttachmentHash, Path, RecordId};
 use smol_str::SmolStr;
@@ -73,7 +73,7 @@ fn put(stage: &mut Stage<'_>, hash: AttachmentHash, row: Option<&AttachmentRow>)
 /// Notes which attachments a record names, when its row is written.
 pub(crate) fn note(stage: &mut Stage<'_>, record: RecordId, doc: Option<&Doc>) -> Result<(), Failure> {
     let before: BTreeSet<(AttachmentHash, Path)> = stage.memory.attachments.named_by(record).collect();
-    let named = doc.map(named).unwrap_or_default();
+    let named = doc.map(|doc| named(doc, &stage.forms.types)).unwrap_or_default();
     for (hash, path) in before.difference(&named) {
         stage.put(Table::References, reference_key(record, *hash, path), None);
     }
@@ -88,14 +88,13 @@ pub(crate) fn note(stage: &mut Stage<'_>, record: RecordId, doc: Option<&Doc>) -
 }
 
 /// The attachments that a record names.
-fn named(doc: &Doc) -> BTreeSet<(AttachmentHash, Path)> {
-    let class = doc.feed.class;
+fn named(doc: &Doc, types: &RecordTypes) -> BTreeSet<(AttachmentHash, Path)> {
     // Few types have such fields, and every record that is written comes through here.
-    let may =
-        types::record_types().iter().any(|kind| kind.class == class && !kind.attachment_fields.is_empty());
+    let may = types.refers(doc.feed.class);
     let Body::Record(state) = &doc.body else { return BTreeSet::new() };
     let identity = if may { state.identity() } else { None };
-    let all = identity.map(|identity| references(&identity.record_type, state)).unwrap_or_default();
+    let kind = identity.and_then(|identity| types.find(&identity.record_type));
+    let all = kind.map(|kind| references(kind, state)).unwrap_or_default();
     all.into_iter().map(|reference| (reference.hash, reference.path)).collect()
 }
 

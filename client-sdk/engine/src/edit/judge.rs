@@ -35,10 +35,10 @@ impl Saver<'_, '_> {
         let Judged { record, path, value, state: seen, reason } = judged;
         let (mut doc, kind) = self.open(record)?;
         let Body::Record(state) = &doc.body else { return Err(Failure::Bug("a log was opened as a record")) };
-        check(kind, &path, &value)?;
+        check(&kind, &path, &value)?;
         let name = SmolStr::new(path.as_str());
         let held = self.stage.roles();
-        let rules = FormRules::new(&kind.name, |device| roles_of(held, device));
+        let rules = FormRules::new(Some(&kind), |device| roles_of(held, device));
         let open = cases::case(state, &rules, &path).filter(cases::Case::is_open);
         let open = open.ok_or_else(|| Failure::NoSuchCase(name.clone()))?;
         if seen.is_some_and(|seen| seen != open.state.0) {

@@ -3,7 +3,6 @@
 use fieldmerge_model::log::NewLog;
 use fieldmerge_model::types::date::Date;
 use fieldmerge_model::types::entry::Entry;
-use fieldmerge_model::types::record_types;
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{AreaId, PersonNumber, RecordClass, RecordId, Value};
 use smol_str::{SmolStr, format_smolstr};
@@ -58,7 +57,7 @@ impl Saver<'_, '_> {
         let mut doc = self.stage.doc(id)?.unwrap_or_else(|| Doc::new(id, Feed { area, class }));
         let Body::Log(log) = &doc.body else { return Err(Failure::Bug("a record was found as a log")) };
         let mut draft = if log.is_empty() {
-            let kind = record_types().iter().find(|kind| kind.class == class);
+            let kind = self.stage.forms.types.of_class(class);
             let record_type = kind.ok_or(Failure::Bug("a log without a type"))?.name.clone();
             NewLog { actor, id, record_type, area, month }.draft().ok_or(Failure::Bug("not a month"))?
         } else {

@@ -1,7 +1,9 @@
 //! Making and changing records.
 
+use std::sync::Arc;
+
 use fieldmerge_model::record::{NewRecord, Save};
-use fieldmerge_model::types::{self, Kind, Policy};
+use fieldmerge_model::types::{Kind, Policy};
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{AreaId, Path, PersonNumber, RecordClass, RecordId, Value};
 use smol_str::SmolStr;
@@ -25,11 +27,12 @@ pub(super) struct New {
 impl Saver<'_, '_> {
     pub(super) fn create(&mut self, new: New, person: PersonNumber) -> Result<RecordId, Failure> {
         let New { record, record_type, area, subject, mut values } = new;
-        let kind = types::record_type(&record_type).filter(|kind| !kind.class.is_log());
+        let kind =
+            self.stage.forms.types.find(&record_type).filter(|kind| !kind.class.is_log()).map(Arc::clone);
         let kind = kind.ok_or_else(|| Failure::WrongType(SmolStr::new(&record_type)))?;
         let feed = Feed { area, class: kind.class };
         self.check_grant(feed)?;
-        values.iter().try_for_each(|(path, value)| check(kind, path, value))?;
+        values.iter().try_for_each(|(path, value)| check(&kind, path, value))?;
         if kind.about_person != subject.is_some() {
             let code = if subject.is_some() { "no-subject-here" } else { "missing" };
             return Err(Failure::BadValue { path: SmolStr::new_static("_subject"), code });
@@ -75,7 +78,7 @@ impl Saver<'_, '_> {
         }
         let Body::Record(state) = &doc.body else { return Err(Failure::Bug("a log was opened as a record")) };
         for (path, value) in &puts {
-            check(kind, path, value)?;
+            check(&kind, path, value)?;
             // A second write to such a field would be accepted by everybody and believed by nobody.
             if kind.policy(path.as_str()) == Some(Policy::Fixed) && state.get(path.as_str()).is_some() {
                 return Err(Failure::Fixed(SmolStr::new(path.as_str())));

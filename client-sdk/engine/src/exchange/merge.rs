@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fieldmerge_model::access;
 use fieldmerge_model::record::{Identity, Provenance, Verdict};
-use fieldmerge_model::types;
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::bundle::{Frame, Resolved, causal_order, changes_digest, decode_body, resolve};
 use fieldmerge_protocol::limits::{MAX_FRAME_CHANGES, MAX_FRAME_RAW_BYTES};
 use fieldmerge_protocol::sync::Feed;
@@ -169,11 +169,11 @@ impl Trial<'_, '_> {
     /// Offers a change to its record. One that does not fit is left to the server.
     fn change(&mut self, resolved: &Resolved) -> Result<(), Failure> {
         let Resolved { record, change, hash: Some(hash), .. } = resolved else { return Ok(()) };
-        let feed = self.feed;
+        let (stage, feed) = (self.stage, self.feed);
         let doc = self.load(*record)?;
         // The record must belong where the frame says: for that feed the right to write was checked.
         let begins = change.deps.is_empty();
-        let belongs = doc.feed == feed && (!begins || begins_in(change, feed));
+        let belongs = doc.feed == feed && (!begins || begins_in(change, feed, &stage.forms.types));
         if !belongs {
             return Ok(());
         }
@@ -188,9 +188,9 @@ impl Trial<'_, '_> {
 }
 
 /// Whether the record that a change begins belongs to a feed.
-fn begins_in(change: &Change, feed: Feed) -> bool {
+fn begins_in(change: &Change, feed: Feed, types: &RecordTypes) -> bool {
     Identity::read(change).is_some_and(|identity| {
-        let kind = types::record_type(&identity.record_type);
+        let kind = types.find(&identity.record_type);
         identity.area == feed.area && kind.is_some_and(|kind| kind.class == feed.class)
     })
 }

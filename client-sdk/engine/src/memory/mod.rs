@@ -18,6 +18,8 @@ use smol_str::SmolStr;
 
 use crate::attach::rows::Attachments;
 use crate::exchange::{Mark, MarkRow, PassedRow, read_mark};
+use crate::forms::rows::BegunForm;
+use crate::forms::{Forms, HeldForm};
 use crate::store::{Snapshot, Table, Write};
 use crate::{Enrolment, OpenError};
 use record_row::RecordRow;
@@ -29,6 +31,7 @@ pub(crate) const ENROLMENT: &[u8] = b"enrolment";
 pub(crate) const STATE: &[u8] = b"state";
 pub(crate) const ROSTER: &[u8] = b"roster";
 pub(crate) const PARTIAL: &[u8] = b"partial";
+pub(crate) const FORM_BEGUN: &[u8] = b"form_begun";
 
 /// Whose log, where, of what, of which month.
 pub(crate) type LogKey = (Actor, AreaId, RecordClass, SmolStr);
@@ -36,6 +39,10 @@ pub(crate) type LogKey = (Actor, AreaId, RecordClass, SmolStr);
 /// Everything that the device knows.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
+    /// The forms that it has, and what records hold by them.
+    pub(crate) forms: Arc<Forms>,
+    /// The version of a form of which the beginning has arrived.
+    pub(crate) form_begun: Option<BegunForm>,
     pub(crate) enrolment: Option<Enrolment>,
     pub(crate) state: Option<State>,
     pub(crate) roster: Roster,
@@ -73,12 +80,23 @@ impl Memory {
         for (table, key, value) in snapshot.rows {
             memory.apply(table, &key, Some(&value))?;
         }
+        memory.settle_forms();
         Ok(memory)
     }
 
     /// Applies the writes of a durable batch.
     pub(crate) fn commit(&mut self, writes: &[Write]) -> Result<(), OpenError> {
-        writes.iter().try_for_each(|write| self.apply(write.table, &write.key, write.value.as_ref()))
+        writes.iter().try_for_each(|write| self.apply(write.table, &write.key, write.value.as_ref()))?;
+        if writes.iter().any(|write| write.table == Table::Forms) {
+            self.settle_forms();
+        }
+        Ok(())
+    }
+
+    fn settle_forms(&mut self) {
+        if !self.forms.all.is_empty() {
+            Arc::make_mut(&mut self.forms).settle();
+        }
     }
 
     fn apply(&mut self, table: Table, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<(), OpenError> {
@@ -132,6 +150,12 @@ impl Memory {
                 let row = value.map(|value| rows::read(table.name(), value)).transpose()?;
                 put(&mut self.provisional, read_mark(key).ok_or_else(corrupt)?, row);
             }
+            Table::Forms => {
+                let number = number(key).ok_or_else(corrupt)?;
+                let held =
+                    value.map(|value| rows::read(table.name(), value).map(HeldForm::of)).transpose()?;
+                put(&mut Arc::make_mut(&mut self.forms).all, number, held);
+            }
             Table::Notices => {
                 let number = number(key).ok_or_else(corrupt)?;
                 put(
@@ -147,6 +171,9 @@ impl Memory {
     fn apply_meta(&mut self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<(), OpenError> {
         if key == PARTIAL {
             self.partial = value.map(Arc::clone);
+        }
+        if key == FORM_BEGUN {
+            self.form_begun = value.map(|value| rows::read("meta", value)).transpose()?;
         }
         let Some(value) = value else { return Ok(()) };
         match key {

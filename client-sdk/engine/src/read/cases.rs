@@ -22,7 +22,8 @@ impl Engine {
     }
 
     pub(super) fn cases_of(&self, summary: &Summary, state: &RecordState) -> Vec<CaseView> {
-        let rules = FormRules::new(&summary.record_type, |device| roles_of(&self.memory.roles, device));
+        let kind = self.memory.forms.types.find(&summary.record_type).map(|kind| &**kind);
+        let rules = FormRules::new(kind, |device| roles_of(&self.memory.roles, device));
         let view = |case: cases::Case| CaseView {
             record: summary.record,
             record_type: summary.record_type.clone(),

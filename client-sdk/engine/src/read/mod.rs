@@ -4,11 +4,16 @@ mod cases;
 mod find;
 mod record;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fieldmerge_model::form::version::FormVersion;
+use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::RecordId;
 
 use crate::engine::Engine;
 use crate::memory::record_row::RecordRow;
-use crate::{Notice, OutboxView, Outgoing, Status, Summary};
+use crate::{FormView, Notice, OutboxView, Outgoing, Status, Summary};
 use smol_str::SmolStr;
 
 impl Engine {
@@ -44,6 +49,37 @@ impl Engine {
             records: row.records.clone(),
         });
         notices.collect()
+    }
+
+    /// The versions of forms that it has, in the order in which they were published.
+    pub fn forms(&self) -> Vec<FormView> {
+        let understood = self.memory.forms.all.iter();
+        let forms = understood.filter_map(|(number, held)| {
+            let form = &held.version.as_ref()?.form;
+            Some(FormView {
+                number: *number,
+                id: SmolStr::new(&form.id),
+                version: SmolStr::new(&form.version),
+                title: form.title.clone(),
+                latest: false,
+            })
+        });
+        let mut forms: Vec<FormView> = forms.collect();
+        let mut seen = BTreeSet::new();
+        for form in forms.iter_mut().rev() {
+            form.latest = seen.insert(form.id.clone());
+        }
+        forms
+    }
+
+    /// A version of a form by its number.
+    pub fn form(&self, number: u64) -> Option<Arc<FormVersion>> {
+        self.memory.forms.all.get(&number)?.version.clone()
+    }
+
+    /// What its records hold, by the forms that it has.
+    pub fn types(&self) -> RecordTypes {
+        self.memory.forms.types.clone()
     }
 
     /// What the device knows of itself.

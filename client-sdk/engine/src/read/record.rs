@@ -7,7 +7,7 @@ use fieldmerge_protocol::{RecordId, Value};
 
 use crate::doc::{Body, Doc, read_entries};
 use crate::engine::Engine;
-use crate::{EntryView, RecordView, ValueView};
+use crate::{EntryView, FORM, RecordView, ValueView};
 
 impl Engine {
     /// One record with its values, conflicts and entries.
@@ -20,12 +20,17 @@ impl Engine {
                 cases: self.cases_of(&summary, state),
                 values: self.values(record, state),
                 entries: Vec::new(),
+                form: match state.get(FORM) {
+                    Some(Value::Uint(number)) => Some(*number),
+                    _ => None,
+                },
                 summary,
             },
             Body::Log(log) => RecordView {
                 cases: Vec::new(),
                 values: Vec::new(),
                 entries: self.entries_of(record, log, &doc),
+                form: None,
                 summary,
             },
         })

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use fieldmerge_protocol::bundle::{Part, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{
-    self, Checkpoint, Feed, FeedFrame, Finish, Partial, Receipts, Roster, Welcome, tag,
+    self, Checkpoint, Feed, FeedFrame, Finish, FormPiece, Partial, Receipts, Roster, Welcome, tag,
 };
 use fieldmerge_protocol::{LifeId, LogId};
 
@@ -54,11 +54,11 @@ pub(crate) struct Answer {
     read_ms: i64,
     /// The host has nothing more: whether the server was reached.
     over: Option<bool>,
-    /// Feed frames that the server has not signed for yet, and about how many bytes they are.
-    pub(crate) unproven: Vec<FeedFrame>,
+    /// What the server has not signed for yet, and about how many bytes it is.
+    pub(crate) unproven: Vec<Piece>,
     unproven_bytes: usize,
-    /// Feed frames to be merged.
-    proven: VecDeque<FeedFrame>,
+    /// What is to be merged.
+    proven: VecDeque<Piece>,
     /// The last part was read and its signature holds: whether there is more to pull.
     ended: Option<bool>,
     /// So it is, and everything was merged.
@@ -84,6 +84,24 @@ pub(crate) struct Answer {
     pub(crate) begun: Option<Begun>,
     /// What is kept of a frame whose whole has not been merged.
     pub(crate) kept: Option<Partial>,
+}
+
+/// What counts once the server has signed for it.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Frame(FeedFrame),
+    Form(FormPiece),
+}
+
+impl Piece {
+    /// About how many bytes of memory it takes.
+    fn bytes(&self) -> usize {
+        let held = match self {
+            Self::Frame(frame) => frame.body.as_ref().map_or(0, |body| body.bytes.len()),
+            Self::Form(piece) => piece.bytes.len(),
+        };
+        FRAME_BYTES + held
+    }
 }
 
 /// What an answer says of the server.
@@ -239,9 +257,12 @@ impl Engine {
         let mut after = AfterAnswer::ReadOn;
         let (mut parts, mut kept) = (0, false);
         while reading.answer.finished.is_none() && reading.merged < MAX_BATCH_CHANGES {
-            if let Some(frame) = reading.answer.proven.pop_front() {
+            if let Some(piece) = reading.answer.proven.pop_front() {
                 parts += 1;
-                reading.feed_frame(frame)?;
+                match piece {
+                    Piece::Frame(frame) => reading.feed_frame(frame)?,
+                    Piece::Form(piece) => reading.form_piece(&piece)?,
+                }
                 continue;
             }
             if let Some(more) = reading.answer.ended {
@@ -302,6 +323,10 @@ impl Reading<'_, '_, '_> {
                 }
                 Err(_) => Ok(malformed()),
             },
+            tag::FORM_PIECE => match sync::decode(&part.payload) {
+                Ok(piece) => Ok(self.waits(Piece::Form(piece))),
+                Err(_) => Ok(malformed()),
+            },
             tag::FEED_REST => Ok(self.feed_rest(&part.payload)),
             tag::CHECKPOINT => Ok(self.checkpoint(&part.payload)),
             tag::FINISH => Ok(self.finish(&part.payload)),
@@ -315,11 +340,15 @@ impl Reading<'_, '_, '_> {
     pub(crate) fn arrived(&mut self, frame: FeedFrame) -> AfterAnswer {
         // What was offered is of no use if the server has another frame in its place.
         self.answer.begun.take_if(|begun| begun.name.feed == frame.feed && begun.name.from < frame.to);
-        self.answer.unproven_bytes += FRAME_BYTES + frame.body.as_ref().map_or(0, |body| body.bytes.len());
+        self.waits(Piece::Frame(frame))
+    }
+
+    fn waits(&mut self, piece: Piece) -> AfterAnswer {
+        self.answer.unproven_bytes += piece.bytes();
         if self.answer.unproven_bytes > MAX_UNPROVEN_BYTES {
             return untrusted("answer-not-signed");
         }
-        self.answer.unproven.push(frame);
+        self.answer.unproven.push(piece);
         AfterAnswer::ReadOn
     }
 

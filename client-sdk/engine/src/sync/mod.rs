@@ -1,6 +1,6 @@
 //! One sync: rounds of a request and its answer, until nothing is left to send or to read.
 
-mod answer;
+pub(crate) mod answer;
 mod dictionary;
 mod ending;
 mod feed;

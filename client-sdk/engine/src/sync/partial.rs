@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{self, FeedFrame, Partial, tag};
 
-use super::answer::{AfterAnswer, Reading};
+use super::answer::{AfterAnswer, Piece, Reading};
 use super::ending::malformed;
 use crate::memory::Memory;
 
@@ -60,8 +60,10 @@ impl Reading<'_, '_, '_> {
             (Some((tag::FEED_REST, payload)), Some(begun)) => Some((&begun.bytes[..], payload)),
             _ => None,
         };
-        let unproven =
-            self.answer.unproven.iter().filter_map(|frame| Some((frame.body.as_ref()?.bytes.len(), frame)));
+        let unproven = self.answer.unproven.iter().filter_map(|piece| match piece {
+            Piece::Frame(frame) => Some((frame.body.as_ref()?.bytes.len(), frame)),
+            Piece::Form(_) => None,
+        });
         let largest = unproven.max_by_key(|(bytes, _)| *bytes);
         match (under_way, largest) {
             (Some((begun, payload)), largest)

@@ -11,7 +11,7 @@ use super::partial::Begun;
 use super::{Session, link};
 use crate::memory::Memory;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, State};
-use crate::{SyncOptions, carry};
+use crate::{SyncOptions, carry, forms};
 
 /// From this many bytes of unacknowledged frames on, a device asks what was committed before it sends them again: to ask
 /// costs about half of it, and the time there and back.
@@ -245,6 +245,7 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         life: state.life,
         unsure: state.unsure,
         unused: state.unused.clone(),
+        forms: Some(forms::held(memory)),
         roster_issued_ms: Some(memory.statement.as_ref().map_or(0, |statement| statement.issued_ms)),
     }
 }

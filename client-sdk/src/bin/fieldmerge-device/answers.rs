@@ -1,10 +1,11 @@
 //! Answers as they are typed, and what a field takes, in words. What was typed as a value stands in no message.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use fieldmerge_model::typed;
 use fieldmerge_sdk::Value;
-use fieldmerge_sdk::types::{self, CodeList, Field, Kind, Policy, RecordType};
+use fieldmerge_sdk::types::{CodeList, Field, Kind, Policy, RecordType, RecordTypes};
 
 use super::Failure;
 
@@ -12,9 +13,9 @@ use super::Failure;
 const NAMED_CODES: usize = 12;
 
 /// The record type of this name.
-pub fn record_type(name: &str) -> Result<&'static RecordType, Failure> {
-    types::record_type(name).ok_or_else(|| {
-        let names: Vec<&str> = types::record_types().iter().map(|kind| kind.name.as_str()).collect();
+pub fn record_type(types: &RecordTypes, name: &str) -> Result<Arc<RecordType>, Failure> {
+    types.find(name).map(Arc::clone).ok_or_else(|| {
+        let names: Vec<&str> = types.iter().map(|kind| kind.name.as_str()).collect();
         Failure::Usage(format!("there is no record type {name}; there are {}", names.join(", ")))
     })
 }

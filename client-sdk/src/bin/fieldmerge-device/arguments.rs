@@ -194,6 +194,8 @@ pub enum Command {
     },
     /// Show what the device did on its own, and take it as read.
     Notices,
+    /// The forms that the device asks by: the latest version of each.
+    Forms,
     /// Show what the device knows of itself.
     Status,
     /// Send what was written, read what is new.

@@ -190,6 +190,7 @@ async fn command(device: &Device, output: &Output, command: Command) -> Result<(
         Command::Outbox => read::outbox(device, output).await,
         Command::Settle { number, how } => write::settle(device, output, number, how).await,
         Command::Notices => read::notices(device, output).await,
+        Command::Forms => read::forms(device, output).await,
         Command::Status => read::status(device, output).await,
         Command::Sync { spend } => read::sync(device, output, spend).await,
         Command::Carry(carry) => carry::carry(device, output, carry).await,

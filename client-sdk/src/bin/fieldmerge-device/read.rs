@@ -23,6 +23,25 @@ const MAX_FOUND: usize = 50;
 /// What stands beside what another device gave.
 const PROVISIONAL: &str = "from another device, not confirmed yet";
 
+/// The forms that the device asks by.
+pub async fn forms(device: &Device, output: &Output) -> Result<(), Failure> {
+    let forms = device.forms().await;
+    let shown: Vec<_> = forms
+        .iter()
+        .map(|form| {
+            json!({ "number": form.number, "id": form.id, "version": form.version, "title": form.title,
+                "latest": form.latest })
+        })
+        .collect();
+    output.show(&json!(shown), || {
+        let latest = forms.iter().filter(|form| form.latest);
+        let rows: Vec<_> = latest
+            .map(|form| vec![form.id.to_string(), form.version.to_string(), form.title.clone()])
+            .collect();
+        table(&rows, "No form has come yet: `sync` brings those that are published.")
+    })
+}
+
 /// A page of records.
 pub async fn list(
     device: &Device,
@@ -31,7 +50,7 @@ pub async fn list(
     limit: usize,
 ) -> Result<(), Failure> {
     if let Some(name) = &record_type {
-        type_of(name)?;
+        type_of(&device.types().await, name)?;
     }
     let query = ListQuery { record_type, limit: usize::MAX, ..ListQuery::default() };
     let mut list = device.records().list(&query).await;

@@ -1,10 +1,11 @@
 //! Commands that write. Each returns when what it wrote is on disk.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use fieldmerge_sdk::types::RecordType;
 use fieldmerge_sdk::types::date::Date;
 use fieldmerge_sdk::types::entry::{AttendanceEntry, Entry, PayChannel, PaymentEntry};
-use fieldmerge_sdk::types::{self, RecordType};
 use fieldmerge_sdk::{AreaId, Device, LogEntry, NewRecord, RecordEdit, RecordId, Settlement};
 use serde_json::json;
 
@@ -32,7 +33,7 @@ pub async fn create(
     about: Option<&str>,
     values: &[String],
 ) -> Result<(), Failure> {
-    let answers = answers(type_of(record_type)?, values)?;
+    let answers = answers(&*type_of(&device.types().await, record_type)?, values)?;
     let mut new = NewRecord::new(record_type, area_of(device, output, area).await?);
     if let Some(person) = about {
         new = new.about(record_of(device, person).await?);
@@ -56,14 +57,14 @@ pub async fn edit(
     let record = record_of(device, record).await?;
     let kind = kind_of(device, record).await?;
     let mut edit = RecordEdit::new(record);
-    let answers = answers(kind, values)?;
+    let answers = answers(&kind, values)?;
     let sets = add.iter().chain(remove).map(String::as_str);
     once(answers.iter().map(|(path, _)| path.as_str()).chain(sets))?;
     for (path, value) in answers {
         edit = edit.set(path, value);
     }
     for member in add {
-        let (path, value) = answer(kind, &format!("{member}=true"))?;
+        let (path, value) = answer(&kind, &format!("{member}=true"))?;
         edit = edit.set(path, value);
     }
     for member in remove {
@@ -166,7 +167,7 @@ pub async fn judge(
             Failure::NotFound("no conflict about this field of this record waits on this device".to_owned())
         })?;
     let kind = kind_of(device, record).await?;
-    let (_, value) = answer(kind, &format!("{field}={value}"))?;
+    let (_, value) = answer(&kind, &format!("{field}={value}"))?;
     if proposes {
         device.propose(seen, value, reason).await?;
     } else {
@@ -198,10 +199,13 @@ pub async fn record_of(device: &Device, text: &str) -> Result<RecordId, Failure>
     }
 }
 
-async fn kind_of(device: &Device, record: RecordId) -> Result<&'static RecordType, Failure> {
+async fn kind_of(device: &Device, record: RecordId) -> Result<Arc<RecordType>, Failure> {
     let view = device.records().get(record).await;
     let view = view.ok_or_else(|| Failure::NotFound("this record is not on this device".to_owned()))?;
-    types::record_type(&view.summary.record_type)
+    let types = device.types().await;
+    types
+        .find(&view.summary.record_type)
+        .map(Arc::clone)
         .ok_or_else(|| Failure::Usage("this version does not know the record's type".to_owned()))
 }
 

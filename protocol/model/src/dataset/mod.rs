@@ -16,6 +16,7 @@
 //! Writing files is the server's part. These functions are pure and see a record through [`View`].
 
 mod cell;
+mod codebook;
 mod entries;
 mod state;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use fieldmerge_protocol::{AreaId, DeviceId, RecordId, Value};
 use smol_str::SmolStr;
 
 pub use cell::Cell;
+pub use codebook::{Meaning, codebook};
 pub use entries::{EntryFacts, entry_columns, entry_row};
 
 use crate::access::Role;

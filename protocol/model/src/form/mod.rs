@@ -11,6 +11,7 @@ pub mod import;
 mod ours;
 mod text;
 pub mod types;
+pub mod version;
 mod workbook;
 
 pub use definition::{

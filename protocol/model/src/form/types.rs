@@ -9,16 +9,18 @@ use smol_str::SmolStr;
 use super::{ChoiceSource, Element, Form, Kind, Matching, Merge, Metadata, Question, SUBJECT, Storage, Text};
 use crate::access::{Role, Roles, access};
 use crate::types::{self};
-use crate::types::{Code, CodeList, Field, Labels, Policy, Range, RecordType, Repeat, Sensitivity, Shape};
+use crate::types::{
+    Code, CodeList, Field, Labels, Policy, Range, RecordType, RecordTypes, Repeat, Sensitivity, Shape,
+};
 use crate::xpath::Expr;
 
-/// Two forms, or two questions of one, mean different things by one path.
+/// Two forms, two versions of one, or two questions mean different things by one path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path} of {record_type} is {one} in one place and {other} in another")]
 pub struct Clash {
     /// The record type.
     pub record_type: SmolStr,
-    /// The path.
+    /// The path; `_type` where the classes of the records differ.
     pub path: SmolStr,
     /// What it is in the form that comes first.
     pub one: &'static str,
@@ -26,16 +28,24 @@ pub struct Clash {
     pub other: &'static str,
 }
 
-/// The record types that these forms write together, by name. Of a path that several forms have, the last one says what
-/// it is called; what it takes must be the same in all.
+/// The record types that these forms write together, by name: all versions of all forms of a project, in the order in
+/// which they were published. Of a path that several have, the last one says what it is called and what its codes are
+/// called; codes that it leaves out stay known. What the path takes, and how it merges, must be the same in all, but that
+/// a later form may take more: decimals instead of whole numbers, any text instead of a code or a telephone number.
 pub fn record_types(forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
-    let mut types: BTreeMap<&str, RecordType> = BTreeMap::new();
+    extend(&RecordTypes::new(Vec::new()), forms)
+}
+
+/// The same where there were these types before the forms.
+pub fn extend(earlier: &RecordTypes, forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
+    let earlier = earlier.iter().map(|kind| (kind.name.clone(), RecordType::clone(kind)));
+    let mut types: BTreeMap<SmolStr, RecordType> = earlier.collect();
     let mut clashes = Vec::new();
     for form in forms {
         for (at, element) in form.elements.iter().enumerate() {
             let Some(path) = element.path.as_ref().filter(|path| *path != SUBJECT) else { continue };
             let target = form.target(at);
-            let of = types.entry(&target.record_type).or_insert_with(|| RecordType {
+            let of = types.entry(target.record_type.as_str().into()).or_insert_with(|| RecordType {
                 name: target.record_type.as_str().into(),
                 class: target.class,
                 about_person: is_about_person(target.class),
@@ -43,6 +53,11 @@ pub fn record_types(forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
                 repeats: Vec::new(),
                 attachment_fields: Vec::new(),
             });
+            if of.class != target.class {
+                let (one, other) = (of.class.name(), target.class.name());
+                clashes.push(Clash { record_type: of.name.clone(), path: "_type".into(), one, other });
+                continue;
+            }
             let repeats = repeats_around(form, at);
             let parent = repeats.first().map(|at| path_of(&form.elements[*at]));
             match &element.kind {
@@ -88,13 +103,39 @@ fn add_field(of: &mut RecordType, repeat: Option<&SmolStr>, field: Arc<Field>) -
         fields.push(field);
         return None;
     };
-    let (one, other) = (known.kind.name(), field.kind.name());
-    if one != other {
-        let path = field.name.clone();
-        return Some(Clash { record_type: of.name.clone(), path, one, other });
+    let path = field.name.clone();
+    let clash = |one, other| Some(Clash { record_type: of.name.clone(), path, one, other });
+    if !takes_all_of(&field.kind, &known.kind) {
+        return clash(known.kind.name(), field.kind.name());
     }
-    *known = field;
+    if field.policy != known.policy {
+        return clash(known.policy.name(), field.policy.name());
+    }
+    let kind = with_earlier_codes(&field.kind, &known.kind);
+    *known = Arc::new(Field { kind, ..Field::clone(&field) });
     None
+}
+
+/// Whether every value that one kind takes may stand where the other is asked for.
+fn takes_all_of(kind: &types::Kind, earlier: &types::Kind) -> bool {
+    use types::Kind::{Code, Decimal, Int, Phone, Text};
+    kind.name() == earlier.name() || matches!((kind, earlier), (Decimal, Int) | (Text, Code(_) | Phone))
+}
+
+/// A kind whose list also knows the codes of the earlier one: records may hold them.
+fn with_earlier_codes(kind: &types::Kind, earlier: &types::Kind) -> types::Kind {
+    let joined = |list: &Arc<CodeList>, earlier: &Arc<CodeList>| {
+        let gone = earlier.codes.iter().filter(|code| list.find(&code.code).is_none());
+        let codes: Vec<Code> = list.codes.iter().chain(gone).cloned().collect();
+        Arc::new(CodeList { name: list.name.clone(), codes, shape: list.shape.or(earlier.shape) })
+    };
+    match (kind, earlier) {
+        (types::Kind::Code(list), types::Kind::Code(earlier)) => types::Kind::Code(joined(list, earlier)),
+        (types::Kind::Set(Some(list)), types::Kind::Set(Some(earlier))) => {
+            types::Kind::Set(Some(joined(list, earlier)))
+        }
+        (kind, _) => kind.clone(),
+    }
 }
 
 /// Whether a record of this class is about the person in its `_subject`.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use serde::Serialize;
 use smol_str::SmolStr;
 
 use super::{Labels, table};
@@ -18,7 +19,7 @@ pub struct CodeList {
 }
 
 /// One code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Code {
     /// What is stored.
     pub code: SmolStr,

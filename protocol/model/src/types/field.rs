@@ -162,6 +162,22 @@ pub enum Policy {
     Observation,
 }
 
+impl Policy {
+    /// What it is called in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Automatic => "merged by itself",
+            Self::Human { approvals: 1 } => "decided by a person",
+            Self::Human { .. } => "decided by two persons",
+            Self::Set => "a set",
+            Self::Log => "never replaced",
+            Self::Fixed => "fixed when the record is made",
+            Self::Derived => "calculated and not stored",
+            Self::Observation => "an observation",
+        }
+    }
+}
+
 /// How sensitive a value is (domain.md 2.1). The order is from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,5 +1,6 @@
 //! What readers of several languages see.
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use smol_str::SmolStr;
 
 /// A text in some languages.
@@ -29,5 +30,15 @@ impl Labels {
         let suffixed =
             |(language, text): &(SmolStr, SmolStr)| (language.clone(), format!("{text}{suffix}").into());
         Self(self.0.iter().map(suffixed).collect())
+    }
+}
+
+impl Serialize for Labels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (language, text) in &self.0 {
+            map.serialize_entry(language.as_str(), text.as_str())?;
+        }
+        map.end()
     }
 }

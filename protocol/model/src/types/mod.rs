@@ -9,6 +9,7 @@ pub mod entry;
 mod field;
 mod labels;
 mod refused;
+mod registry;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use codes::{Code, CodeList, Shape, code_list, code_lists};
 pub use field::{Field, Kind, Policy, Range, Sensitivity, THUMBNAIL};
 pub use labels::Labels;
 pub use refused::refused_name;
+pub use registry::RecordTypes;
 pub use table::TableError;
 
 /// What records of one type hold.
@@ -74,19 +76,19 @@ const RECORD_TYPES: [(&str, RecordClass, bool); 17] = [
     ("expenditure", RecordClass::Expenditure, false),
 ];
 
-static TYPES: LazyLock<Vec<RecordType>> = LazyLock::new(|| {
+static BUILT_IN: LazyLock<Vec<RecordType>> = LazyLock::new(|| {
     table::parse_fields(include_str!("fields.psv"))
         .expect("the table is part of the program, a test reads each line")
 });
 
 /// Every built-in record type.
 pub fn record_types() -> &'static [RecordType] {
-    &TYPES
+    &BUILT_IN
 }
 
-/// The record type of this name.
+/// The built-in record type of this name.
 pub fn record_type(name: &str) -> Option<&'static RecordType> {
-    TYPES.iter().find(|kind| kind.name == name)
+    BUILT_IN.iter().find(|kind| kind.name == name)
 }
 
 impl RecordType {
@@ -99,19 +101,31 @@ impl RecordType {
     /// `languages/mlg`, `title/fr`, `national_id/sealed`, `children/<id>/age`. Entries, persons and names that begin with `_` are
     /// no fields.
     pub fn field_at(&self, path: &str) -> Option<&Field> {
-        let (head, below) = match path.split_once('/') {
-            Some((head, below)) => (head, Some(below)),
-            None => (path, None),
-        };
+        self.place_of(path).map(|(field, _)| field)
+    }
+
+    /// The field that a path belongs to, and what stands below the field's name in it.
+    pub(crate) fn place_of<'p>(&self, path: &'p str) -> Option<(&Field, Option<&'p str>)> {
+        let (head, below) = split(path);
         let repeat = self.repeats.iter().find(|repeat| repeat.name == head);
-        let Some(repeat) = repeat else { return self.field(head).filter(|field| field.kind.takes(below)) };
-        let (_id, question) = below?.split_once('/')?;
-        let (name, below) = match question.split_once('/') {
-            Some((name, below)) => (name, Some(below)),
-            None => (question, None),
+        let (field, below) = match repeat {
+            None => (self.field(head)?, below),
+            Some(repeat) => {
+                let (_id, question) = below?.split_once('/')?;
+                let (name, below) = split(question);
+                (&**repeat.fields.iter().find(|field| field.name == name)?, below)
+            }
         };
-        let field = repeat.fields.iter().find(|field| field.name == name)?;
-        field.kind.takes(below).then_some(field)
+        field.kind.takes(below).then_some((field, below))
+    }
+
+    /// Whether a path says something of an instance of a repeat itself: `children/<id>/_removed`, or `_parent` where the
+    /// repeat stands in another one.
+    pub fn is_of_instance(&self, path: &str) -> bool {
+        let Some((head, below)) = path.split_once('/') else { return false };
+        let Some(repeat) = self.repeats.iter().find(|repeat| repeat.name == head) else { return false };
+        let last = below.split_once('/').map(|(_id, last)| last);
+        last == Some("_removed") || (last == Some("_parent") && repeat.parent.is_some())
     }
 
     /// How concurrent values of a path merge; `None` for a path that no field has.
@@ -125,4 +139,9 @@ impl RecordType {
         }
         Some(field.policy)
     }
+}
+
+/// The first name of a path, and the rest.
+fn split(path: &str) -> (&str, Option<&str>) {
+    path.split_once('/').map_or((path, None), |(head, below)| (head, Some(below)))
 }

@@ -13,5 +13,6 @@ mod readme;
 mod records;
 mod told;
 mod types;
+mod version;
 mod workbooks;
 mod world;

@@ -142,3 +142,75 @@ fn forms_add_up_and_must_agree() {
         ["size of worker is int in one place and text in another"]
     );
 }
+
+#[test]
+fn a_later_version_may_take_more_and_what_was_chosen_before_stays_known() {
+    let of = |number: &str, sex: &str, choices: &str| {
+        form(&format!(
+            "
+| survey |
+| | type | name | label | fm::kind |
+| | {number} | size | Size | |
+| | {sex} | sex | Sex | |
+| | select_multiple tools | tools | Tools | |
+| choices |
+| | list_name | name | label |
+{choices}
+| settings |
+| | form_id | fm::record |
+| | one | worker |
+"
+        ))
+    };
+    let first = of(
+        "integer",
+        "select_one sex",
+        "| | sex | female | Female |\n| | sex | male | Male |\n| | tools | hoe | Hoe |",
+    );
+    let second = of(
+        "decimal",
+        "select_one sex",
+        "| | sex | male | Man |\n| | sex | female | Woman |\n| | tools | pick | Pick |",
+    );
+    let types = record_types(&[&first, &second]).expect("decimals take whole numbers");
+    assert_eq!(field(&types[0], "size").kind, Kind::Decimal);
+    let codes = |kind: &Kind| match kind {
+        Kind::Code(list) | Kind::Set(Some(list)) => {
+            list.codes.iter().map(|code| format!("{} {}", code.code, code.labels.get(""))).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(codes(&field(&types[0], "sex").kind), ["male Man", "female Woman"]);
+    assert_eq!(codes(&field(&types[0], "tools/hoe").kind), ["pick Pick", "hoe Hoe"]);
+
+    let third = of("decimal", "text", "| | tools | hoe | Hoe |");
+    let types = record_types(&[&first, &second, &third]).expect("a text takes codes");
+    assert_eq!(field(&types[0], "sex").kind, Kind::Text);
+    let clashes = record_types(&[&third, &first]).expect_err("whole numbers do not take decimals");
+    let said: Vec<String> = clashes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "size of worker is decimal in one place and int in another",
+            "sex of worker is text in one place and code in another"
+        ]
+    );
+}
+
+#[test]
+fn a_record_type_has_one_class() {
+    let of = |class: &str| {
+        form(&format!(
+            "
+| survey |
+| | type | name | label |
+| | text | a | A |
+| settings |
+| | form_id | fm::record |
+| | one | {class}/visit |
+"
+        ))
+    };
+    let clashes = record_types(&[&of("core"), &of("reference")]).expect_err("it has one");
+    assert_eq!(clashes[0].to_string(), "_type of visit is core in one place and reference in another");
+}

@@ -1,6 +1,6 @@
 //! What is shown is there in English and in French, and names nothing that may not be asked.
 
-use fieldmerge_model::form::{Form, Text};
+use fieldmerge_model::form::{Form, Question, Text};
 use fieldmerge_model::types::refused_name;
 
 use super::read::forms;
@@ -55,7 +55,7 @@ fn registration_and_attendance_are_there_in_six_languages() {
     for form in forms().iter().filter(|form| ["himo_worker", "himo_attendance"].contains(&form.id.as_str())) {
         assert_eq!(form.languages.len(), LANGUAGES.len());
         for element in
-            form.elements.iter().filter(|element| element.question().is_some_and(|of| of.is_shown()))
+            form.elements.iter().filter(|element| element.question().is_some_and(Question::is_shown))
         {
             let there = element.label.0.iter().filter(|text| !text.is_empty()).count();
             assert_eq!(there, LANGUAGES.len(), "{}", element.name);

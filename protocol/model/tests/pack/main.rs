@@ -5,8 +5,11 @@ mod attendance;
 mod excel;
 mod files;
 mod filled;
+mod grievance;
 mod languages;
+mod migration;
 mod parity;
+mod payment;
 mod person;
 mod read;
 #[path = "../form/world.rs"]

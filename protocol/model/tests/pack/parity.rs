@@ -13,6 +13,7 @@ use super::read::{forms, tables};
 type Why = &'static str;
 
 const SHORT_SET: Why = "the words of the Washington Group, which are not changed";
+const SOCIAL_PROTECTION: Why = "of a worker's social protection the program knew nothing";
 const PARTNERS: Why = "partners are chosen from a file of the programme";
 
 /// What differs, as `record.field aspect`, with the reason.
@@ -33,6 +34,8 @@ const DIFFERENCES: &[(&str, Why)] = &[
     ),
     ("project.donors codes", PARTNERS),
     ("project.implementing_partners codes", PARTNERS),
+    ("worker.benefit_received is in one of them", SOCIAL_PROTECTION),
+    ("worker.scheme_enrolled is in one of them", SOCIAL_PROTECTION),
 ];
 
 fn compare(

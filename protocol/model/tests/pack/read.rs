@@ -21,9 +21,10 @@ pub fn folder() -> PathBuf {
 pub fn names(folder: &Path, ending: &str) -> Vec<String> {
     let files =
         fs::read_dir(folder).expect("the folder is there").map(|file| file.expect("it can be read").path());
-    let named = files.filter(|path| path.extension().is_some_and(|own| own == ending));
-    let mut names: Vec<String> =
-        named.filter_map(|path| path.file_stem().map(|name| name.to_string_lossy().into_owned())).collect();
+    let with_ending = files.filter(|path| path.extension().is_some_and(|own| own == ending));
+    let mut names: Vec<String> = with_ending
+        .filter_map(|path| path.file_stem().map(|name| name.to_string_lossy().into_owned()))
+        .collect();
     names.sort();
     names
 }

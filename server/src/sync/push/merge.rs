@@ -1,19 +1,18 @@
 //! Offers the changes of verified frames to the records they belong to. Pure: what it needs was loaded before, what
 //! it decides is written after.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fieldmerge_model::access;
 use fieldmerge_model::log::LogState;
 use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
-use fieldmerge_model::types;
 use fieldmerge_protocol::bundle::{PackedChange, changes_digest, resolve};
 use fieldmerge_protocol::limits::MAX_HELD_CHANGES;
 use fieldmerge_protocol::sync::{
     Exception, Feed, FrameReceipt, FrameRef, FrameStatus, Outcome, short_digest,
 };
-use fieldmerge_protocol::{Actor, AreaId, Change, ChangeHash, DeviceId, RecordId};
+use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, RecordId};
 use fieldmerge_store::records::RecordRow;
 
 use super::At;
@@ -242,7 +241,7 @@ impl Merge {
             if !change.deps.is_empty() {
                 return Ok(Verdict::Held { missing: change.deps.clone() });
             }
-            let (feed, slot) = begin(*record, change, &self.directory.areas)?;
+            let (feed, slot) = begin(*record, change, &self.directory)?;
             check_grant(&self.directory, source.device, feed)?;
             let mut begun = Working { slot, feed: Some(feed), changed: false, position: 0, row: None };
             let verdict = begun.accept(change, *hash, source);
@@ -362,10 +361,10 @@ impl Working {
 }
 
 /// The feed and the empty state of a record that `change` begins.
-fn begin(record: RecordId, change: &Change, areas: &BTreeSet<AreaId>) -> Result<(Feed, Slot), &'static str> {
+fn begin(record: RecordId, change: &Change, directory: &Directory) -> Result<(Feed, Slot), &'static str> {
     let identity = Identity::read(change).ok_or("no-identity")?;
-    let class = types::record_type(&identity.record_type).ok_or("unknown-type")?.class;
-    if !areas.contains(&identity.area) {
+    let class = directory.forms.types.find(&identity.record_type).ok_or("unknown-type")?.class;
+    if !directory.areas.contains(&identity.area) {
         return Err("unknown-area");
     }
     let slot = if class.is_log() {

@@ -16,7 +16,7 @@ use super::Push;
 use super::merge::{Merge, Slot, Working};
 use crate::attachments::references;
 use crate::entries;
-use crate::sync::judgement;
+use crate::sync::judgement::{self, Law};
 
 /// Rows to be written.
 #[derive(Default)]
@@ -47,12 +47,14 @@ pub fn derive(push: &Push<'_>, merge: &Merge, known: Vec<CaseRow>) -> Derived {
             Slot::Log(state) => derived.records.push(log_row(push, *id, feed, working, state)),
             Slot::Record(state) => {
                 let before = cases_of.remove(id).unwrap_or_default();
-                let judged = judgement::of_record(push.now_ms, feed, state, before, &merge.directory.grants);
+                let law = Law { types: &merge.directory.forms.types, grants: &merge.directory.grants };
+                let judged = judgement::of_record(push.now_ms, feed, state, before, law);
                 let row = record_row(push, *id, feed, working, state, judged.open);
-                if references::may_refer(&row.row.record_type) {
+                let kind = merge.directory.forms.types.find(&row.row.record_type);
+                if let Some(kind) = kind.filter(|kind| !kind.attachment_fields.is_empty()) {
                     // A record that is new refers to nothing yet.
                     derived.referring.extend(working.row.is_some().then_some(*id));
-                    derived.references.extend(references::of_record(*id, &row.row.record_type, state));
+                    derived.references.extend(references::of_record(*id, kind, state));
                 }
                 derived.records.push(row);
                 derived.cases.extend(judged.rows);

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::form::{Choice, ChoiceList, Form};
 
 /// The name of the document that holds what was saved last.
@@ -11,7 +13,7 @@ pub(crate) const LAST_SAVED: &str = "__last-saved";
 const LABEL: &str = "label";
 
 /// A table that is looked things up in: `instance('name')/root/item/column`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Table {
     /// The names of its columns.
     pub columns: Vec<String>,

@@ -10,7 +10,7 @@ mod text;
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
-use super::Form;
+use super::{Form, RecordTarget};
 use crate::xpath::{Expr, ParseError};
 
 pub(crate) use build::stem;
@@ -132,6 +132,15 @@ impl CompiledForm {
     /// The form as it was published.
     pub fn form(&self) -> &Form {
         &self.form
+    }
+
+    /// The records that the form is written to, each once, and of each whether the instances of a repeat are records of
+    /// their own in it. The first is that of what stands in no group of its own.
+    pub fn targets(&self) -> impl Iterator<Item = (&RecordTarget, bool)> {
+        self.records.targets.iter().map(|target| {
+            let homes = self.records.homes(target);
+            (target, homes.into_iter().any(|home| self.schema.nodes[home].is_repeat))
+        })
     }
 
     /// The rules in the order in which they are calculated, for people.

@@ -1,43 +1,20 @@
-//! `fieldmerge form`.
+//! `fieldmerge form check`.
 
-mod list;
-
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write, stderr};
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
 use fieldmerge_model::form::import::{Finding, Import, Severity, import};
 use fieldmerge_model::form::{self, Kind};
 use serde::Serialize;
 
-use super::output::print;
-use super::{Failure, Output};
-use crate::forms::{self, MAX_FILE_BYTES, WorkbookError};
+use super::{Language, Words, bytes_of, plain, workbook_of};
+use crate::cli::output::print;
+use crate::cli::{Failure, Output};
+use crate::forms::MAX_FILE_BYTES;
 
 /// The most bytes of a form as JSON, which repeats for each question what a workbook says once.
 const MAX_FORM_BYTES: u64 = 4 * MAX_FILE_BYTES;
-
-/// Forms, as XLSForm workbooks: what is wrong with them, and the lists that they choose from.
-#[derive(Debug, Subcommand)]
-pub enum Form {
-    /// Say everything that is wrong with a workbook, and what to write instead.
-    Check(Check),
-    /// Make a file of choices of a list that others publish.
-    #[command(subcommand)]
-    List(list::List),
-}
-
-impl Form {
-    /// Does what the command says.
-    pub fn run(self, output: &Output) -> Result<ExitCode, Failure> {
-        match self {
-            Self::Check(command) => command.run(*output),
-            Self::List(command) => command.run(*output),
-        }
-    }
-}
 
 /// Say everything that is wrong with an XLSForm workbook, where it stands, and what to write instead; of one without
 /// mistakes what it asks.
@@ -72,25 +49,14 @@ pub struct Check {
     form: bool,
 }
 
-/// A language of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Language {
-    /// English.
-    #[default]
-    En,
-    /// French.
-    Fr,
-}
-
 impl Check {
     /// Reads the file, and prints what was found in it.
-    fn run(self, output: Output) -> Result<ExitCode, Failure> {
+    pub fn run(self, output: Output) -> Result<ExitCode, Failure> {
         // What a damaged file brings about is reported; what it said may hold what a person typed.
         crate::telemetry::log_panics();
         let earlier = self.earlier.as_deref().map(earlier).transpose()?;
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
-        let workbook = forms::read(&bytes_of(&self.file, MAX_FILE_BYTES)?, &name)
-            .map_err(|error| unreadable(&self.file, &error, self.language))?;
+        let bytes = bytes_of(&self.file, MAX_FILE_BYTES)?;
+        let workbook = workbook_of(&self.file, &bytes, self.language)?;
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
         let Import { form, findings } = import(&workbook, &stem, earlier.as_ref());
         let report = Report::new(form.as_ref(), &findings, self.language);
@@ -121,28 +87,9 @@ fn earlier(path: &Path) -> Result<form::Form, Failure> {
     })
 }
 
-/// Why a file is no workbook.
-fn unreadable(path: &Path, error: &WorkbookError, language: Language) -> Failure {
-    let said = format!("{}: {}", path.display(), error.message(language.code()));
-    Failure::unreadable(error.code(), plain(&said))
-}
-
-/// What stands in a file, up to one byte more than there may be.
-fn bytes_of(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Failure::not_found(format!("there is no file {}", path.display())))
-        }
-        Err(error) => Err(Failure::usage(format!("cannot read {}: {error}", path.display()))),
-    }
-}
-
 /// What came of a workbook, for programs.
 #[derive(Debug, Serialize)]
-struct Report {
+pub(super) struct Report {
     /// Absent where there are mistakes.
     form: Option<Contents>,
     mistakes: usize,
@@ -176,7 +123,7 @@ struct Found {
 }
 
 impl Report {
-    fn new(form: Option<&form::Form>, findings: &[Finding], language: Language) -> Self {
+    pub(super) fn new(form: Option<&form::Form>, findings: &[Finding], language: Language) -> Self {
         let found = findings.iter().map(|finding| Found {
             code: finding.mistake.code(),
             severity: finding.mistake.severity(),
@@ -191,7 +138,7 @@ impl Report {
     }
 
     /// For people: mistakes, then warnings, then what it comes to.
-    fn text(&self, language: Language) -> String {
+    pub(super) fn text(&self, language: Language) -> String {
         let mut lines = Vec::new();
         for (severity, [english, french]) in [
             (Severity::Error, ["Mistakes:", "Erreurs :"]),
@@ -259,8 +206,6 @@ impl Found {
     }
 }
 
-/// One and several of something, in English and in French.
-type Words = [[&'static str; 2]; 2];
 const MISTAKES: Words = [["mistake", "mistakes"], ["erreur", "erreurs"]];
 const WARNINGS: Words = [["warning", "warnings"], ["avertissement", "avertissements"]];
 const QUESTIONS: Words = [["question", "questions"], ["question", "questions"]];
@@ -268,27 +213,3 @@ const GROUPS: Words = [["group", "groups"], ["groupe", "groupes"]];
 const REPEATS: Words = [["repeat", "repeats"], ["répétition", "répétitions"]];
 const LANGUAGES: Words = [["language", "languages"], ["langue", "langues"]];
 const CHOICES: Words = [["choice", "choices"], ["choix", "choix"]];
-
-impl Language {
-    fn code(self) -> &'static str {
-        self.choose("en", "fr")
-    }
-
-    fn choose<T>(self, english: T, french: T) -> T {
-        match self {
-            Self::En => english,
-            Self::Fr => french,
-        }
-    }
-
-    /// In French nothing is not several.
-    fn count(self, count: usize, [english, french]: Words) -> String {
-        let is_one = self.choose(count == 1, count < 2);
-        format!("{count} {}", self.choose(english, french)[usize::from(!is_one)])
-    }
-}
-
-/// A line without what a cell may hold to move a terminal's cursor.
-fn plain(line: &str) -> String {
-    line.replace(char::is_control, " ")
-}

@@ -1,0 +1,171 @@
+//! Forms that are filled on the device: the answers come from records and go into records.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fieldmerge_model::form::RecordTarget;
+use fieldmerge_model::form::compiled::CompiledForm;
+use fieldmerge_model::form::filling::{Filling, RecordChange, StoredRecord, World};
+use fieldmerge_model::types::RecordTypes;
+use fieldmerge_protocol::{AreaId, Path, PersonNumber, RecordId, Value};
+
+use crate::doc::{Body, Doc};
+use crate::engine::Engine;
+use crate::{Edit, Failure};
+
+/// At the path of a record: the number of the version of a form that wrote it last.
+pub const FORM: &str = "_form";
+/// At the path of a record about a person: who she is.
+const SUBJECT: &str = "_subject";
+
+/// What a form is filled for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FillRequest {
+    /// The number of the version.
+    pub form: u64,
+    /// The code of the language of its texts; its own default language where it has no such one.
+    pub language: String,
+    /// The record that is opened with it; none makes a new one.
+    pub record: Option<RecordId>,
+    /// The person that it is about, where it makes a record about one.
+    pub subject: Option<RecordId>,
+}
+
+/// A form that is being filled.
+#[derive(Debug)]
+pub struct Fill {
+    /// The answers.
+    pub filling: Filling,
+    number: u64,
+    /// The record of what stands in no group of its own.
+    own: RecordId,
+    subject: Option<RecordId>,
+    records: Vec<(RecordId, StoredRecord)>,
+    types: RecordTypes,
+}
+
+impl Engine {
+    /// Begins a form, or opens it with a record and what else it writes about the same person. `world` also makes the
+    /// id of a new record.
+    pub fn fill(&self, request: &FillRequest, world: &mut dyn World) -> Result<Fill, Failure> {
+        let unknown = Failure::UnknownForm(request.form);
+        let version = self.form(request.form).ok_or(unknown.clone())?;
+        let languages = &version.form.languages;
+        let language = languages.iter().position(|known| known.code == request.language);
+        let language = language.unwrap_or(version.form.default_language);
+        let form = Arc::new(version.compile().map_err(|_| unknown)?);
+        let (mut subject, mut records) = (request.subject, Vec::new());
+        let own = if let Some(record) = request.record {
+            let row = self.memory.records.get(&record).ok_or(Failure::UnknownRecord(record))?;
+            subject = row.header.subject.or(subject);
+            records = self.records_of(&form, record, subject.unwrap_or(record))?;
+            record
+        } else {
+            world.key().parse().map_err(|_| Failure::Bug("a key is the id of a record"))?
+        };
+        let filling = if records.is_empty() {
+            Filling::begin(form, language, BTreeMap::new(), world)
+        } else {
+            let stored: Vec<StoredRecord> = records.iter().map(|(_, stored)| stored.clone()).collect();
+            Filling::open(form, language, &stored, BTreeMap::new(), world)
+        };
+        let types = self.memory.forms.types.clone();
+        Ok(Fill { filling, number: request.form, own, subject, records, types })
+    }
+
+    /// The records that a form reads: the one that it is opened with, and of each other type that it writes the latest
+    /// about the person; all of them where each is an instance of a repeat.
+    fn records_of(
+        &self,
+        form: &CompiledForm,
+        own: RecordId,
+        person: RecordId,
+    ) -> Result<Vec<(RecordId, StoredRecord)>, Failure> {
+        let mut found = Vec::new();
+        for (at, (target, is_repeat)) in form.targets().enumerate() {
+            if target.is_written_once() {
+                continue;
+            }
+            if at == 0 {
+                found.extend(self.stored(own, target, None)?.map(|stored| (own, stored)));
+                continue;
+            }
+            let about = self.memory.records.iter().rev().filter(|(_, row)| {
+                row.header.record_type == target.record_type && row.header.subject == Some(person)
+            });
+            for (id, _) in about.take(if is_repeat { usize::MAX } else { 1 }) {
+                let key = is_repeat.then(|| id.to_string());
+                found.extend(self.stored(*id, target, key)?.map(|stored| (*id, stored)));
+            }
+        }
+        Ok(found)
+    }
+
+    fn stored(
+        &self,
+        record: RecordId,
+        target: &RecordTarget,
+        key: Option<String>,
+    ) -> Result<Option<StoredRecord>, Failure> {
+        let row = self.memory.records.get(&record).ok_or(Failure::UnknownRecord(record))?;
+        if row.header.record_type != target.record_type {
+            return Err(Failure::WrongType(row.header.record_type.clone()));
+        }
+        let Body::Record(state) = Doc::decode(row)?.body else { return Ok(None) };
+        let values = state.winners().map(|(path, value)| (path.clone(), value.clone())).collect();
+        Ok(Some(StoredRecord { target: target.clone(), key, values }))
+    }
+}
+
+impl Fill {
+    /// The record of what stands in no group of its own.
+    pub fn record(&self) -> RecordId {
+        self.own
+    }
+
+    /// What was answered, as edits to be saved in one; none where nothing was. New records are made in this area.
+    pub fn edits(&self, area: AreaId, person: PersonNumber) -> Result<Vec<Edit>, Failure> {
+        if !self.filling.entries().is_empty() {
+            return Err(Failure::NotFillable("entries of logs"));
+        }
+        if !self.filling.to_seal().is_empty() {
+            return Err(Failure::NotFillable("sealed values"));
+        }
+        let stored: Vec<StoredRecord> = self.records.iter().map(|(_, stored)| stored.clone()).collect();
+        let changes = self.filling.changes(&stored).into_iter();
+        changes.map(|change| self.edit(change, area, person)).collect()
+    }
+
+    fn edit(&self, change: RecordChange, area: AreaId, person: PersonNumber) -> Result<Edit, Failure> {
+        let RecordChange { target, key, mut values, removes } = change;
+        let held = self.records.iter().find(|(_, stored)| stored.target == target && stored.key == key);
+        let by = Path::new(FORM).map_err(|_| Failure::Bug("the name follows the path grammar"))?;
+        let written = Value::Uint(self.number);
+        if held.is_none_or(|(_, stored)| stored.values.get(&by) != Some(&written)) {
+            values.push((by, written));
+        }
+        if let Some((record, _)) = held {
+            values.retain(|(path, _)| path.as_str() != SUBJECT);
+            return Ok(Edit::Change { record: *record, person, values, removes });
+        }
+        let kind = self.types.find(&target.record_type);
+        let kind = kind.ok_or_else(|| Failure::WrongType(target.record_type.as_str().into()))?;
+        let is_own = self.filling.form().form().record == target && key.is_none();
+        let record = match &key {
+            Some(key) => key.parse().ok(),
+            None => is_own.then_some(self.own),
+        };
+        let subject = if kind.about_person { Some(self.subject_of(&values, is_own)?) } else { None };
+        values.retain(|(path, _)| path.as_str() != SUBJECT);
+        Ok(Edit::Create { record, record_type: target.record_type, area, subject, person, values })
+    }
+
+    /// Whom a new record is about: whom the form says, else whom it was begun for, else the person that it registers.
+    fn subject_of(&self, values: &[(Path, Value)], is_own: bool) -> Result<RecordId, Failure> {
+        let said = values.iter().find(|(path, _)| path.as_str() == SUBJECT);
+        if let Some((_, Value::Bytes(id))) = said {
+            return RecordId::try_from(id.as_slice()).map_err(|_| Failure::NoSubject);
+        }
+        self.subject.or((!is_own).then_some(self.own)).ok_or(Failure::NoSubject)
+    }
+}

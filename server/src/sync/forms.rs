@@ -1,0 +1,56 @@
+//! The versions of forms that a device lacks, on their way to it.
+
+use std::sync::Arc;
+
+use fieldmerge_protocol::sync::{self, FORM_PIECE_BYTES, FormPiece, FormsHeld, form_check, tag};
+
+use super::writer::{Answer, Gone};
+use crate::directory::Directory;
+use crate::forms::published::Published;
+use crate::keys::ServerSigner;
+
+/// What a device has of the forms of its project.
+pub struct Lacking {
+    /// What it says that it has; it is sent none where it says nothing.
+    pub held: Option<FormsHeld>,
+    /// The project.
+    pub directory: Arc<Directory>,
+}
+
+/// The pieces of a version, from the byte on that the device lacks.
+fn pieces(published: &Published, held: FormsHeld) -> impl Iterator<Item = FormPiece> {
+    let row = &published.row;
+    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let begun = held.begun.filter(|check| *check == form_check(&row.chain)).and(held.begun_bytes);
+    let from = begun.map_or(0, |bytes| bytes as usize).min(row.packed.len());
+    let offsets = (from..row.packed.len()).step_by(FORM_PIECE_BYTES);
+    offsets.map(move |offset| FormPiece {
+        number: row.number,
+        chain: row.chain,
+        base: row.base,
+        raw_bytes: length(published.bytes.len()),
+        packed_bytes: length(row.packed.len()),
+        offset: length(offset),
+        bytes: row.packed[offset..row.packed.len().min(offset + FORM_PIECE_BYTES)].to_vec(),
+    })
+}
+
+impl Answer {
+    /// Sends the forms that a device lacks, each as soon as it is written.
+    pub async fn forms(
+        &mut self,
+        (signer, hello): (&ServerSigner, &[u8]),
+        Lacking { held, directory }: &Lacking,
+    ) -> Result<(), Gone> {
+        let Some(held) = *held else { return Ok(()) };
+        for published in directory.forms.after(held.check) {
+            for piece in pieces(published, held) {
+                let payload = sync::encode(&piece);
+                self.prove_before(payload.len(), (signer, hello), directory.project.id);
+                self.part(tag::FORM_PIECE, &payload);
+            }
+            self.send().await?;
+        }
+        Ok(())
+    }
+}

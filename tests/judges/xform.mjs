@@ -28,6 +28,9 @@ const IS_OF_OTHERS = /^\/data\/meta\/(instanceID$|entity\/)/;
 const CONTROLS = new Set(["input", "select1", "select", "odk:rank", "upload", "range", "trigger"]);
 const ATTRIBUTES = { start: "start", end: "end", step: "step" };
 
+/** Under this name stand texts of no language where there must be translations. */
+const NO_LANGUAGE = "default";
+
 /** The facts of an XForm. */
 export function factsOfXForm(xml) {
   return new XForm(parseXml(xml)).facts();
@@ -54,6 +57,7 @@ class XForm {
     for (const repeat of this.all("repeat")) this.repeat(repeat);
     for (const set of this.all("setvalue")) this.setvalue(set);
     for (const instance of this.all("instance").slice(1)) this.list(instance);
+    this.languages();
     return this.found;
   }
 
@@ -65,12 +69,19 @@ class XForm {
     this.tell("form", "id", this.data.getAttribute("id"));
     this.tell("form", "version", this.data.getAttribute("version"));
     this.tell("form", "title", this.all("h:title")[0].textContent);
-    // Texts of no language stand under this name where there must be translations.
-    const languages = this.texts.map(([language]) => language).filter((language) => language !== "default");
-    if (languages.length > 0) this.tell("form", "languages", languages);
+  }
+
+  /** Those that a text is in. */
+  languages() {
+    const keys = [...this.found.keys()];
+    const isNamed = (language) => language !== "" && language !== NO_LANGUAGE;
+    const isUsed = (language) => keys.some((key) => key.endsWith(` @${language}`));
+    const used = this.texts.map(([language]) => language).filter((language) => isNamed(language) && isUsed(language));
+    if (used.length === 0) return;
+    this.tell("form", "languages", used);
     const all = this.all("translation");
-    const first = all.find((translation) => translation.hasAttribute("default")) ?? all[0];
-    if (languages.length > 0) this.tell("form", "default_language", first.getAttribute("lang").replace(/^default$/, ""));
+    const first = (all.find((translation) => translation.hasAttribute("default")) ?? all[0]).getAttribute("lang");
+    this.tell("form", "default_language", isNamed(first) ? first : "");
   }
 
   /** The nodes of the form, without what pyxform adds of its own: templates and numbers of repeats. */
@@ -179,7 +190,7 @@ class XForm {
         const what = names[form] ?? form;
         // A dash stands where a language has no text.
         const text = textOf(value).replace(/^jr:\/\/\w+\//, "").replace(/^-$/, "");
-        this.tell(path, `${what} @${language === "default" ? "" : language}`, text);
+        this.tell(path, `${what} @${language === NO_LANGUAGE ? "" : language}`, text);
       }
     }
   }

@@ -1,5 +1,6 @@
 // What differs between a form that we filled and the same form filled by the engine.
 import { Filled } from "./engine.mjs";
+import { plainText as words } from "./xform.mjs";
 
 /** A path without the numbers of instances. */
 const schemaPath = (path) => path.replace(/\[\d+\]/g, "");
@@ -91,20 +92,17 @@ function* facts(place, node, own) {
   yield ["value", plain(place.value, node), plain(node.value, node)];
   if (isName) return;
   yield ["required", place.required, node.required];
-  // What nobody is asked cannot be answered in any case.
+  // What nobody is asked cannot be answered in any case, and is not shown.
   if (node.kind !== "model-value") yield ["read_only", place.read_only, node.read_only];
   const [code, message] = place.wrong ?? [];
   const [fault, said] = node.wrong ?? [];
   yield ["wrong", code ?? null, fault ?? null];
   if (code && code === fault) yield ["message", own?.[code] ? words(message) : "", words(said)];
-  yield ["label", words(place.label), words(node.label)];
+  if (node.kind !== "model-value") yield ["label", words(place.label), words(node.label)];
   yield ["hint", words(place.hint), words(node.hint)];
   const choices = (all) => all.map(([name, label]) => [name, words(label)]);
   yield ["choices", choices(place.choices), choices(node.choices)];
 }
-
-/** pyxform puts spaces around answers in texts. */
-const words = (text) => text.replace(/\s+/g, " ").trim();
 
 /** Numbers as they are written here: the engine writes 3.0. */
 function plain(value, { type }) {

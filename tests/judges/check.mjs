@@ -2,8 +2,8 @@
 // Usage: node tests/judges/check.mjs JUDGED PYTHON [--list]
 // JUDGED is the built example `judged` of fieldmerge-model, PYTHON an interpreter that has pyxform. With --list the
 // differences that are not known are printed as known.json writes them.
-import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,14 +18,20 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 /** Lines of JSON that a program prints, given lines of JSON. */
 function lines(program, args, input = []) {
   const text = input.map((value) => `${JSON.stringify(value)}\n`).join("");
-  const printed = execFileSync(program, args, { input: text, maxBuffer: 2 ** 30, encoding: "utf8" });
-  return printed.trim().split("\n").map((line) => JSON.parse(line));
+  const stdio = ["pipe", "pipe", "inherit"];
+  const { status, stdout } = spawnSync(program, args, { input: text, maxBuffer: 2 ** 30, encoding: "utf8", stdio });
+  if (status !== 0) {
+    console.error(`failed: ${program} ${args.join(" ")}`);
+    process.exit(1);
+  }
+  return stdout.trim().split("\n").map((line) => JSON.parse(line));
 }
 
 /** The workbooks of a folder, if it is there. */
 function workbooksIn(folder) {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true }).sort().filter((name) => name.endsWith(".md")).map((name) => join(folder, name));
+  const files = readdirSync(folder, { recursive: true }).sort().map((name) => join(folder, name));
+  return files.filter((file) => file.endsWith(".md") && /^\| survey \|/m.test(readFileSync(file, "utf8")));
 }
 
 const cases = lines(judged, ["cases", ...workbooksIn(here("../../protocol/model/pack"))]);

@@ -1,5 +1,5 @@
 // What a form of ours says, as facts: `path what` with a text or a list, as `xform.mjs` tells them of an XForm.
-import { Expression } from "./xform.mjs";
+import { Expression, plainText } from "./xform.mjs";
 
 /** The type of a bind and the control of each type of question. */
 const KINDS = {
@@ -37,6 +37,12 @@ const METADATA = {
   sim_serial: "string property simserial",
   start_geopoint: "geopoint",
 };
+
+/** Types of questions that nobody sees: an XForm has no text of them. */
+const UNSEEN = new Set(["hidden", "calculate", "metadata"]);
+
+/** The name of the type of a question, which may have details. */
+const nameOf = (question) => (typeof question === "string" ? question : Object.keys(question)[0]);
 
 /** The facts of a form with its expressions. */
 export function factsOfForm(form, expressions) {
@@ -92,7 +98,7 @@ class Ours {
   }
 
   element(path, { kind, label, hint, guidance, media, appearance, logic }) {
-    this.texts(path, { label, hint, guidance, ...media });
+    if (!UNSEEN.has(nameOf(kind.question ?? {}))) this.texts(path, { label, hint, guidance, ...media });
     const { required_message, constraint_message } = logic;
     this.texts(path, { required_message, constraint_message });
     this.tell(path, "appearance", appearance?.join(" "));
@@ -103,7 +109,8 @@ class Ours {
   }
 
   question(path, question) {
-    const [name, detail] = typeof question === "string" ? [question] : Object.entries(question)[0];
+    const name = nameOf(question);
+    const detail = question[name];
     if (name === "metadata") {
       this.tell(path, "type", METADATA[detail]);
       return;
@@ -144,7 +151,7 @@ class Ours {
   texts(path, texts) {
     for (const [what, text] of Object.entries(texts)) {
       text?.forEach((words, at) => {
-        const plain = words.replace(/\s+/g, " ").replace(/ ?\$\{ *([^} ]*) *\} ?/g, "${$1}");
+        const plain = plainText(words).replace(/ ?(\$\{[^}]*\}) ?/g, "$1");
         this.tell(path, `${what.replace("_image", "-image")} @${this.form.languages[at].name}`, plain.trim());
       });
     }

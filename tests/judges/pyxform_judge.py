@@ -17,6 +17,9 @@ def judged(markdown: str) -> dict[str, str]:
         return {"refused": str(error)}
     except ExpatError as error:
         return {"refused": f"not XML: {error}"}
+    except Exception as error:
+        # It fails in other ways on workbooks that make no sense.
+        return {"refused": f"{type(error).__name__}: {error}"}
     return {"xform": xform}
 
 

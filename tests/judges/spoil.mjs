@@ -7,7 +7,7 @@ const NOT_COMPARED = [
   // Where a record keeps it, and who may see it.
   /^elements\.path$/,
   /^elements\.ours\b/,
-  /^record\b/,
+  /^record(_label)?\b/,
   // Rows are for people; the code of a language is part of its name.
   /\brow$/,
   /^languages\.code$/,
@@ -20,6 +20,9 @@ const NOT_COMPARED = [
   /\.source\.(list|repeat|file\.name)$/,
   /^files$/,
 ];
+
+/** In how many forms a kind of value is tried. */
+const TRIES = 5;
 
 /** Each kind of value, and whether one of it that is spoiled is noticed. */
 export async function* spoiled(all) {
@@ -36,26 +39,30 @@ function* inWorkbooks(all) {
     }
   };
   const accepted = all.filter(({ workbook, verdict }) => workbook.form && verdict.xform);
-  const seen = new Set();
+  // In one form or another it must be noticed: that a question offers "other" says nothing where its list has it.
+  const noticed = new Map();
   for (const one of accepted) {
-    const { workbook } = one;
-    for (const [kind, holder, key] of leaves(workbook.form, "")) {
-      if (seen.has(kind) || NOT_COMPARED.some((pattern) => pattern.test(kind))) continue;
-      seen.add(kind);
-      yield [`form: ${kind}`, whileSpoiled(holder, key, () => notices(workbook, one))];
-    }
-    for (const expression of workbook.expressions) {
-      const kind = `expression: ${expression[1]}`;
-      if (seen.has(kind)) continue;
-      seen.add(kind);
-      yield [kind, whileSpoiled(expression, 2, () => notices(workbook, one))];
+    for (const [kind, holder, key] of valuesOf(one.workbook)) {
+      const { tries, isNoticed } = noticed.get(kind) ?? { tries: 0, isNoticed: false };
+      if (isNoticed || tries === TRIES) continue;
+      const isNow = whileSpoiled(holder, key, () => notices(one.workbook, one));
+      noticed.set(kind, { tries: tries + 1, isNoticed: isNow });
     }
   }
+  for (const [kind, { isNoticed }] of noticed) yield [kind, isNoticed];
   const [one] = accepted;
   yield ["workbook that we refuse", notices({ ...one.workbook, form: null, errors: ["spoiled"] }, one)];
   const refused = all.find(({ workbook, verdict }) => !workbook.form && !verdict.xform);
   const { form, expressions } = one.workbook;
   yield ["workbook that we accept", notices({ ...refused.workbook, form, expressions }, refused)];
+}
+
+/** The values of a form and its expressions that are compared, each with its kind. */
+function* valuesOf({ form, expressions }) {
+  for (const [kind, holder, key] of leaves(form, "")) {
+    if (!NOT_COMPARED.some((pattern) => pattern.test(kind))) yield [`form: ${kind}`, holder, key];
+  }
+  for (const expression of expressions) yield [`expression: ${expression[1]}`, expression, 2];
 }
 
 /** The values in an object, each with the names on the way to it, the object that holds it, and its name there. */

@@ -1,10 +1,18 @@
 // What an XForm that pyxform wrote says, as facts: `path what` with a text or a list, as `ours.mjs` tells them of our form.
 import { parseXml } from "./browser.mjs";
 
+/** A text as it is compared: pyxform makes straight quotes of all, and puts spaces around answers. */
+export function plainText(text) {
+  const straight = text.replace(/[\u2018\u2019]/g, "'").replace(/[\u201c\u201d]/g, '"');
+  return straight.replace(/\s+/g, " ").trim();
+}
+
 /** A fact whose text is an expression, in whatever way it is written. */
 export class Expression {
   constructor(text) {
-    this.text = text.trim();
+    // What was saved last is found by its name; in an XForm by its path, which is the same.
+    const saved = /(instance\('__last-saved'\))(?:\/[\w.-]+)*\/([\w.-]+)/g;
+    this.text = text.trim().replace(saved, "$1/root/item/$2");
   }
 }
 
@@ -15,8 +23,13 @@ const BINDS = {
   readonly: "read_only",
   calculate: "calculation",
 };
+/** The number of a filled form, which every form has, and what makes an entity of it: with us it is a record. */
+const IS_OF_OTHERS = /^\/data\/meta\/(instanceID$|entity\/)/;
 const CONTROLS = new Set(["input", "select1", "select", "odk:rank", "upload", "range", "trigger"]);
 const ATTRIBUTES = { start: "start", end: "end", step: "step" };
+
+/** Under this name stand texts of no language where there must be translations. */
+const NO_LANGUAGE = "default";
 
 /** The facts of an XForm. */
 export function factsOfXForm(xml) {
@@ -44,6 +57,7 @@ class XForm {
     for (const repeat of this.all("repeat")) this.repeat(repeat);
     for (const set of this.all("setvalue")) this.setvalue(set);
     for (const instance of this.all("instance").slice(1)) this.list(instance);
+    this.languages();
     return this.found;
   }
 
@@ -55,12 +69,19 @@ class XForm {
     this.tell("form", "id", this.data.getAttribute("id"));
     this.tell("form", "version", this.data.getAttribute("version"));
     this.tell("form", "title", this.all("h:title")[0].textContent);
-    // Texts of no language stand under this name where there must be translations.
-    const languages = this.texts.map(([language]) => language).filter((language) => language !== "default");
-    if (languages.length > 0) this.tell("form", "languages", languages);
+  }
+
+  /** Those that a text is in. */
+  languages() {
+    const keys = [...this.found.keys()];
+    const isNamed = (language) => language !== "" && language !== NO_LANGUAGE;
+    const isUsed = (language) => keys.some((key) => key.endsWith(` @${language}`));
+    const used = this.texts.map(([language]) => language).filter((language) => isNamed(language) && isUsed(language));
+    if (used.length === 0) return;
+    this.tell("form", "languages", used);
     const all = this.all("translation");
-    const first = all.find((translation) => translation.hasAttribute("default")) ?? all[0];
-    if (languages.length > 0) this.tell("form", "default_language", first.getAttribute("lang").replace(/^default$/, ""));
+    const first = (all.find((translation) => translation.hasAttribute("default")) ?? all[0]).getAttribute("lang");
+    this.tell("form", "default_language", isNamed(first) ? first : "");
   }
 
   /** The nodes of the form, without what pyxform adds of its own: templates and numbers of repeats. */
@@ -84,7 +105,7 @@ class XForm {
   }
 
   bind(path, bind) {
-    if (path === "/data/meta/instanceID" || this.isCount(path)) return;
+    if (IS_OF_OTHERS.test(path) || this.isCount(path)) return;
     const type = [bind.getAttribute("type"), bind.getAttribute("jr:preload"), bind.getAttribute("jr:preloadParams")];
     this.tell(path, "type", type.filter((part) => part !== null).join(" "));
     for (const [attribute, what] of Object.entries(BINDS)) {
@@ -98,7 +119,7 @@ class XForm {
   message(path, what, text) {
     const [, id] = text?.match(/^jr:itext\('(.*)'\)$/) ?? [];
     if (id !== undefined) this.translated(path, { long: what }, id);
-    else if (text !== null) this.tell(path, `${what} @`, text.replace(/\s*\$\{\s*(\S+)\s*\}\s*/g, "${$1}"));
+    else if (text !== null) this.tell(path, `${what} @`, plainText(text).replace(/ ?(\$\{[^}]*\}) ?/g, "$1"));
   }
 
   control(control) {
@@ -138,6 +159,7 @@ class XForm {
   repeat(repeat) {
     const path = repeat.getAttribute("nodeset");
     this.tell(path, "control", "repeat");
+    this.tell(path, "appearance", repeat.getAttribute("appearance"));
     const count = repeat.getAttribute("jr:count")?.trim();
     if (count === undefined) return;
     const own = `${path}_count`;
@@ -168,7 +190,7 @@ class XForm {
         const what = names[form] ?? form;
         // A dash stands where a language has no text.
         const text = textOf(value).replace(/^jr:\/\/\w+\//, "").replace(/^-$/, "");
-        this.tell(path, `${what} @${language === "default" ? "" : language}`, text);
+        this.tell(path, `${what} @${language === NO_LANGUAGE ? "" : language}`, text);
       }
     }
   }
@@ -176,6 +198,7 @@ class XForm {
   setvalue(set) {
     const path = set.getAttribute("ref");
     const value = new Expression(set.getAttribute("value") ?? "");
+    if (IS_OF_OTHERS.test(path)) return;
     if (set.getAttribute("event") !== "xforms-value-changed") {
       this.tell(path, "default", value);
       return;
@@ -208,5 +231,5 @@ function textOf(element) {
   const parts = [...element.childNodes].map((node) => {
     return node.nodeName === "output" ? `\${${node.getAttribute("value").trim().split("/").at(-1)}}` : node.textContent;
   });
-  return parts.join("").replace(/\s+/g, " ").replace(/ ?(\$\{[^}]*\}) ?/g, "$1").trim();
+  return plainText(parts.join("")).replace(/ ?(\$\{[^}]*\}) ?/g, "$1").trim();
 }

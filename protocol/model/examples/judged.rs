@@ -1,28 +1,32 @@
 //! What outside judges compare (tests/judges), as lines of JSON.
 //!
 //! `cases` prints forms, what is done to them and what then holds: those of the tables, those of chance, and those of the
-//! files that it is given. `workbooks` prints workbooks, most with mistakes, and what became of them. `expressions` reads
+//! files that it is given. `workbooks` prints workbooks, many with mistakes, and what became of them. `expressions` reads
 //! texts, one JSON string a line, and prints each expression as this crate writes it.
 
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
-use fieldmerge_model::form::Workbook;
-use fieldmerge_model::form::compiled::CompiledForm;
+use fieldmerge_model::form::compiled::{CompiledForm, Table};
 use fieldmerge_model::form::filling::{Filling, Place};
 use fieldmerge_model::form::import::{Severity, import};
+use fieldmerge_model::form::{Question, Workbook};
 use fieldmerge_model::xpath::Expr;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 #[path = "../tests/form/act.rs"]
 mod act;
 #[path = "../tests/form/chance.rs"]
 mod chance;
+#[path = "judged/files.rs"]
+mod files;
 #[path = "../tests/form/mistaken.rs"]
 mod mistaken;
 #[path = "../tests/form/told.rs"]
@@ -49,6 +53,8 @@ const TABLES: [(&str, &str); 7] = [
 const GENERATED_FORMS: usize = 320;
 const ACTS_IN_A_FILE: usize = 40;
 const GENERATED_WORKBOOKS: usize = 600;
+/// Of each form of the tables.
+const ALTERED_WORKBOOKS: usize = 10;
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
@@ -70,12 +76,16 @@ fn expressions() {
 
 /// The forms of the tables with their steps; then those of chance, and those that stand in files, with what chance does.
 fn cases(files: impl Iterator<Item = String>) {
+    let towns = told::towns();
     for (file, text) in TABLES {
         for case in told::cases(text) {
             let steps = case.steps.into_iter().filter(|step| !step.starts_with('?')).map(str::to_owned);
             let mut steps = steps.collect::<Vec<_>>().into_iter();
             let next = |filling: &Filling| Some(told::act(filling, &steps.next()?).expect("it is a step").0);
-            println!("{}", run(&format!("{file}: {}", case.title), case.form, next));
+            println!(
+                "{}",
+                run(&format!("{file}: {}", case.title), case.form, &told::compiled(case.form), &towns, next)
+            );
         }
     }
     let mut runner = TestRunner::deterministic();
@@ -86,23 +96,53 @@ fn cases(files: impl Iterator<Item = String>) {
         let form = Maker::form(&mut Tape::new(form));
         let mut acts = acts.into_iter();
         let next = |filling: &Filling| chance::act(filling, &mut Tape::new(acts.next()?));
-        println!("{}", run(&format!("generated: {at}"), &form, next));
+        println!("{}", run(&format!("generated: {at}"), &form, &told::compiled(&form), &towns, next));
     }
     for file in files {
         let form = std::fs::read_to_string(&file).expect("the file can be read");
+        let tables = files::tables(Path::new(&file), &form);
         let acts = prop::collection::vec(prop::collection::vec(any::<u8>(), 4), ACTS_IN_A_FILE);
         let mut acts = acts.new_tree(&mut runner).expect("nothing is rejected").current().into_iter();
-        let next = |filling: &Filling| chance::act(filling, &mut Tape::new(acts.next()?));
-        println!("{}", run(&file, &form, next));
+        let next = |filling: &Filling| {
+            let numbers = acts.next()?;
+            let number = usize::from(*numbers.last()?);
+            Some(sensible(filling, chance::act(filling, &mut Tape::new(numbers))?, number))
+        };
+        let title = file.rsplit('/').next().unwrap_or(&file);
+        println!(
+            "{}",
+            run(&format!("pack: {title}"), &form, &told::compiled_with(&form, tables.clone()), &tables, next)
+        );
     }
 }
 
+/// The same act with an answer that its question may have: a choice that is offered, or a date.
+fn sensible(filling: &Filling, act: Act, number: usize) -> Act {
+    let Act::Answer(place, text) = act else { return act };
+    let choices = filling.choices(place, &mut Fixed::default());
+    let question = filling.element(place).and_then(|element| element.question());
+    Act::Answer(
+        place,
+        match question {
+            Some(Question::Date) => format!("20{:02}-0{}-15", number % 30, number % 9 + 1),
+            _ => choices.get(number % choices.len().max(1)).map_or(text, |choice| choice.name.clone()),
+        },
+    )
+}
+
 /// A form, what is done to it, whether that is refused, and what then holds.
-fn run(title: &str, form: &str, mut next: impl FnMut(&Filling) -> Option<Act>) -> Value {
+fn run(
+    title: &str,
+    form: &str,
+    compiled: &Arc<CompiledForm>,
+    tables: &BTreeMap<String, Table>,
+    mut next: impl FnMut(&Filling) -> Option<Act>,
+) -> Value {
     let mut world = Fixed::default();
-    let compiled = told::compiled(form);
+    let files = tables.iter().map(|(name, table)| (format!("{name}.csv"), files::written(table)));
+    let files: BTreeMap<String, String> = files.collect();
     let mut filling =
-        Filling::begin(compiled.clone(), compiled.form().default_language, BTreeMap::new(), &mut world);
+        Filling::begin(Arc::clone(compiled), compiled.form().default_language, BTreeMap::new(), &mut world);
     let mut steps = vec![json!({ "state": state(&filling, &mut world) })];
     while let Some(act) = next(&filling) {
         let mut step = match &act {
@@ -115,14 +155,12 @@ fn run(title: &str, form: &str, mut next: impl FnMut(&Filling) -> Option<Act>) -
         step["state"] = json!(state(&filling, &mut world));
         steps.push(step);
     }
-    let [columns, rows @ ..] = told::TOWNS;
-    let towns = [&[columns], rows.as_slice()].concat().iter().map(|row| row.join(",")).collect::<Vec<_>>();
     json!({
         "title": title,
         "markdown": form,
         "form": compiled.form(),
         "expressions": compiled.expressions().collect::<Vec<_>>(),
-        "files": { "towns.csv": towns.join("\n") },
+        "files": files,
         "steps": steps,
     })
 }
@@ -171,7 +209,7 @@ fn path(filling: &Filling, place: Place) -> String {
     }
 }
 
-/// The workbooks that have mistakes, and some made by chance.
+/// The workbooks that have mistakes, some made by chance, and those of the tables with one cell altered by chance.
 fn all_workbooks() {
     for (code, place, text) in mistaken::WORKBOOKS {
         println!("{}", imported(&format!("mistakes: {code} at {place}"), text));
@@ -186,6 +224,35 @@ fn all_workbooks() {
         if names.filter(|name| !name.is_empty()).all(|name| sheets.insert(name)) {
             println!("{}", imported(&format!("workbook: {at}"), &markdown(&rows)));
         }
+    }
+    for (file, text) in TABLES {
+        for case in told::cases(text) {
+            altered(&format!("{file}: {}", case.title), case.form);
+        }
+    }
+}
+
+/// Workbooks that differ from a form in one cell. What chance gives comes from the title alone, so that a new form changes
+/// those of no other one.
+fn altered(title: &str, form: &str) {
+    let mut seed = [0_u8; 32];
+    for (at, byte) in title.bytes().enumerate() {
+        seed[at % 32] = seed[at % 32].wrapping_mul(31).wrapping_add(byte);
+    }
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+    let indices = || any::<prop::sample::Index>();
+    let cell = prop_oneof![2 => workbooks::cell(), 1 => workbooks::heading()];
+    let all = (indices(), indices(), cell);
+    let rows: Vec<&str> = form.lines().filter(|line| line.starts_with('|')).collect();
+    for at in 0..ALTERED_WORKBOOKS {
+        let (row, column, cell) = all.new_tree(&mut runner).expect("nothing is rejected").current();
+        let row = *row.get(&rows);
+        let cells = row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned());
+        let mut cells: Vec<String> = cells.collect();
+        *column.get_mut(&mut cells) = cell;
+        let form = form.replacen(row, markdown(&[cells]).trim(), 1);
+        println!("{}", imported(&format!("altered: {title}: {at}"), &form));
     }
 }
 

@@ -41,13 +41,22 @@ pub const TOWNS: [[&str; 4]; 4] = [
     ["t3", "Ilaka", "s", "La-Plaine"],
 ];
 
+/// The file that forms of tables come with.
+pub fn towns() -> BTreeMap<String, Table> {
+    let [columns, rows @ ..] = TOWNS.map(|row| row.map(str::to_owned).to_vec());
+    BTreeMap::from([("towns".to_owned(), Table { columns, rows: rows.to_vec() })])
+}
+
 /// The form of a table, which must be without mistakes.
 pub fn compiled(text: &str) -> Arc<CompiledForm> {
+    compiled_with(text, towns())
+}
+
+/// The form of a table with files of its own, by name.
+pub fn compiled_with(text: &str, tables: BTreeMap<String, Table>) -> Arc<CompiledForm> {
     let found = import(&Workbook::from_markdown(text), "data", None);
     let findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
     let form = found.form.unwrap_or_else(|| panic!("{findings:#?}\n{text}"));
-    let [columns, rows @ ..] = TOWNS.map(|row| row.map(str::to_owned).to_vec());
-    let tables = BTreeMap::from([("towns".to_owned(), Table { columns, rows: rows.to_vec() })]);
     Arc::new(CompiledForm::new(form, tables).unwrap_or_else(|error| panic!("{error}")))
 }
 

@@ -99,13 +99,18 @@ const TYPES: &[&str] = &[
 ];
 const NAMES: &[&str] = &["a", "b", "c", "d", "é", "f.1", "G"];
 
-fn cell() -> impl Strategy<Value = String> {
+/// What may stand in a cell.
+pub fn cell() -> impl Strategy<Value = String> {
     prop_oneof![12 => select(CELLS).prop_map(str::to_owned), 1 => any::<String>()]
+}
+
+/// What may stand above a column.
+pub fn heading() -> impl Strategy<Value = String> {
+    prop_oneof![20 => select(HEADINGS).prop_map(str::to_owned), 1 => any::<String>()]
 }
 
 /// A sheet of any kind.
 fn sheet() -> impl Strategy<Value = Vec<Vec<String>>> {
-    let heading = || prop_oneof![20 => select(HEADINGS).prop_map(str::to_owned), 1 => any::<String>()];
     let rows = (1_usize..9).prop_flat_map(move |width| {
         let headings = proptest::collection::vec(heading(), width);
         (headings, proptest::collection::vec(proptest::collection::vec(cell(), 0..=width), 0..14))

@@ -119,7 +119,7 @@ impl Build<'_> {
     fn answers(&self, at: usize, name: &str, filter: Option<&str>) -> Result<String, CompileError> {
         let Some(question) = self.schema.named(name) else { return Ok(format!("${{{name}}}")) };
         let mut repeats = self.schema.upwards(question).filter(|at| self.schema.nodes[*at].is_repeat);
-        let Some(repeat) = repeats.next() else { return Ok(format!("${{{name}}}")) };
+        let Some(repeat) = repeats.next() else { return Ok(format!("${{{name}}}[. != '']")) };
         let filter = filter.map(|text| self.within(at, repeat, text)).transpose()?;
         let such = filter.map(|text| format!("[{text}]")).unwrap_or_default();
         let answer = self.schema.names(repeat, question).join("/");

@@ -65,7 +65,9 @@ impl Filling {
             return Vec::new();
         };
         let offered = self.evaluate(expr, place.0, world, |value, view| match value {
-            Value::Nodes(nodes) => nodes.into_iter().map(|node| self.offered(choices, node, view)).collect(),
+            Value::Nodes(nodes) => {
+                nodes.into_iter().map(|node| self.offered(place, choices, node, view)).collect()
+            }
             _ => Vec::new(),
         });
         let mut offered: Vec<Offered> = offered.unwrap_or_default();
@@ -78,7 +80,7 @@ impl Filling {
         offered
     }
 
-    fn offered(&self, choices: &Choices, node: Node, view: &View<'_>) -> Offered {
+    fn offered(&self, place: Place, choices: &Choices, node: Node, view: &View<'_>) -> Offered {
         let row = View::table(node).and_then(|table| Some((table, self.documents.row(table, node.index)?)));
         let (Some((table, row)), (value, label)) = (row, columns(choices)) else {
             let text = view.text(node).into_owned();
@@ -86,18 +88,16 @@ impl Filling {
         };
         let name = self.documents.cell(table, row, value).to_owned();
         let label = match &choices.source {
-            ChoiceSource::List(list) => self.list_label(list, row),
+            ChoiceSource::List(list) => self.list_label(place, list, row),
             _ => self.file_label(table, row, label).to_owned(),
         };
         Offered { label: if label.is_empty() { name.clone() } else { label }, name }
     }
 
-    fn list_label(&self, list: &str, choice: usize) -> String {
-        let form = &self.form.form;
-        let choice = form.list(list).and_then(|list| list.choices.get(choice));
-        choice.map_or_else(String::new, |choice| {
-            choice.label.get(self.language, form.default_language).to_owned()
-        })
+    /// The label of a choice as it is shown at a place.
+    fn list_label(&self, place: Place, list: &str, choice: usize) -> String {
+        let choice = self.form.form.list(list).and_then(|list| list.choices.get(choice));
+        choice.map_or_else(String::new, |choice| self.text(place, &choice.label))
     }
 
     /// The label of a row of a file: that of the column `label::Français (fr)` in its language, known by its name or its code,
@@ -129,7 +129,7 @@ impl Filling {
         match &choices.source {
             ChoiceSource::List(list) => {
                 let at = self.form.form.list(list)?.choices.iter().position(|known| known.name == choice)?;
-                Some(self.list_label(list, at))
+                Some(self.list_label(Place(question.index), list, at))
             }
             ChoiceSource::File { name, value, label } => {
                 let table = self.documents.named(stem(name))?;

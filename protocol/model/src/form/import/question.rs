@@ -243,7 +243,7 @@ impl Importer<'_> {
             required_message: line.text(Column::RequiredMessage),
             constraint: truth(Column::Constraint),
             constraint_message: line.text(Column::ConstraintMessage),
-            calculation: line.some(Column::Calculation),
+            calculation: truth(Column::Calculation),
             initial,
             read_only: truth(Column::ReadOnly),
             trigger: self.trigger(line),

@@ -31,7 +31,8 @@ pub struct Clash {
 /// The record types that these forms write together, by name: all versions of all forms of a project, in the order in
 /// which they were published. Of a path that several have, the last one says what it is called and what its codes are
 /// called; codes that it leaves out stay known. What the path takes, and how it merges, must be the same in all, but that
-/// a later form may take more: decimals instead of whole numbers, any text instead of a code or a telephone number.
+/// a later form may take more: decimals instead of whole numbers, any text instead of a code or a telephone number, a list
+/// with yes, no and unknown instead of these three.
 pub fn record_types(forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
     extend(&RecordTypes::new(Vec::new()), forms)
 }
@@ -118,8 +119,12 @@ fn add_field(of: &mut RecordType, repeat: Option<&SmolStr>, field: Arc<Field>) -
 
 /// Whether every value that one kind takes may stand where the other is asked for.
 fn takes_all_of(kind: &types::Kind, earlier: &types::Kind) -> bool {
-    use types::Kind::{Code, Decimal, Int, Phone, Text};
-    kind.name() == earlier.name() || matches!((kind, earlier), (Decimal, Int) | (Text, Code(_) | Phone))
+    use types::Kind::{Code, Decimal, Int, Phone, Text, Tri};
+    match (kind, earlier) {
+        (Decimal, Int) | (Text, Code(_) | Phone | Tri) => true,
+        (Code(list), Tri) => ["yes", "no", "unknown"].into_iter().all(|code| list.knows(code)),
+        _ => kind.name() == earlier.name(),
+    }
 }
 
 /// A kind whose list also knows the codes of the earlier one: records may hold them.

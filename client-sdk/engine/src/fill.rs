@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use fieldmerge_model::form::RecordTarget;
 use fieldmerge_model::form::compiled::{CompiledForm, Table};
-use fieldmerge_model::form::filling::{Filling, RecordChange, StoredRecord, World};
+use fieldmerge_model::form::filling::{Filling, NewEntry, RecordChange, StoredRecord, World};
 use fieldmerge_model::form::record_file::{self, Listed};
 use fieldmerge_model::types::RecordTypes;
+use fieldmerge_model::types::entry::Entry;
 use fieldmerge_protocol::{AreaId, Path, PersonNumber, RecordId, Value};
 
 use crate::doc::{Body, Doc};
 use crate::engine::Engine;
-use crate::{Edit, Failure};
+use crate::{Edit, Failure, LogEntry};
 
 /// At the path of a record: the number of the version of a form that wrote it last.
 pub const FORM: &str = "_form";
@@ -149,15 +150,27 @@ impl Fill {
 
     /// What was answered, as edits to be saved in one; none where nothing was. New records are made in this area.
     pub fn edits(&self, area: AreaId, person: PersonNumber) -> Result<Vec<Edit>, Failure> {
-        if !self.filling.entries().is_empty() {
-            return Err(Failure::NotFillable("entries of logs"));
-        }
         if !self.filling.to_seal().is_empty() {
             return Err(Failure::NotFillable("sealed values"));
         }
         let stored: Vec<StoredRecord> = self.records.iter().map(|(_, stored)| stored.clone()).collect();
         let changes = self.filling.changes(&stored).into_iter();
-        changes.map(|change| self.edit(change, area, person)).collect()
+        let mut edits: Vec<Edit> =
+            changes.map(|change| self.edit(change, area, person)).collect::<Result<_, _>>()?;
+        let entries: Vec<LogEntry> =
+            self.filling.entries().iter().map(|entry| self.entry(entry)).collect::<Result<_, _>>()?;
+        if !entries.is_empty() {
+            edits.push(Edit::Append { area, person, entries });
+        }
+        Ok(edits)
+    }
+
+    fn entry(&self, made: &NewEntry) -> Result<LogEntry, Failure> {
+        let entry = Entry::from_answers(made.target.class, &made.values);
+        let entry = entry.ok_or(Failure::NotFillable("entries of such a log"))?;
+        let entry =
+            entry.map_err(|bad| Failure::BadValue { path: bad.field.into(), code: bad.code.code() })?;
+        Ok(LogEntry { subject: self.subject_of(&made.values, true)?, entry })
     }
 
     fn edit(&self, change: RecordChange, area: AreaId, person: PersonNumber) -> Result<Edit, Failure> {

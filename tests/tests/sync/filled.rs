@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use fieldmerge_engine::{Edit, FillRequest, SavedEdit};
 use fieldmerge_model::form::filling::World;
+use fieldmerge_model::types::date::Date;
+use fieldmerge_model::types::entry::AttendanceEntry;
 use fieldmerge_protocol::{RecordId, Value};
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::phone::Phone;
@@ -17,6 +19,7 @@ use crate::place::{Place, on_both};
 on_both!(
     a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer,
     a_form_chooses_among_the_records_on_the_phone,
+    a_sheet_of_attendance_becomes_entries_of_a_log,
 );
 
 /// Chance and ids of one phone.
@@ -184,6 +187,74 @@ async fn a_form_chooses_among_the_records_on_the_phone(place: &Place) {
         ("tools".to_owned(), Value::Int(2)),
     ]);
     assert_eq!(answers(&one, loan), expected);
+    sync(&mut one, &place.site).await;
+    place.census().await.assert_same_on(&one);
+}
+
+/// A sheet of a day for everybody who is on the phone.
+const SHEET: &str = "
+| survey |
+| | type | name | label | calculation | repeat_count | fm::kind | fm::record |
+| | date | work_date | Which day? | | | | |
+| | begin_repeat | crew | ${called} | | count(instance('worker')/root/item) | entry | |
+| | calculate | who | | string(instance('worker')/root/item[position() = position(current()/..)]/name) | | subject | |
+| | calculate | called | | string(instance('worker')/root/item[name = ${who}]/label) | | none | |
+| | select_one status | status | At work? | | | | |
+| | decimal | day_fraction | How much of the day? | | | | |
+| | end_repeat | | | | | | |
+| | csv-external | worker | | | | | |
+| choices |
+| | list_name | name | label |
+| | status | present | Present |
+| | status | absent | Absent |
+| settings |
+| | form_id | form_title | version | fm::record |
+| | sheet | Sheet | 1 | attendance/attendance |
+";
+
+async fn a_sheet_of_attendance_becomes_entries_of_a_log(place: &Place) {
+    published(&place.site, SHEET).await;
+    let mut one = phone(place, "Hery", 1).await;
+    let mut chance = Chance(ChaCha8Rng::seed_from_u64(1));
+    sync(&mut one, &place.site).await;
+    let worker = |name: &str| Edit::Create {
+        record: None,
+        record_type: "worker".to_owned(),
+        area: place.area(),
+        subject: None,
+        person: 0,
+        values: vec![(path("family_name"), Value::str(name))],
+    };
+    let crew: Vec<Edit> = ["Rasoa", "Rabe", "Koto"].map(worker).to_vec();
+    let crew = one.save(crew).expect("phones do not die here").expect("it is saved");
+    let id = |saved: &SavedEdit| match saved {
+        SavedEdit::Record(record) => *record,
+        other => panic!("{other:?}"),
+    };
+    // The sheet has them in the order of their ids.
+    let mut crew: Vec<RecordId> = crew.iter().map(id).collect();
+    crew.sort_unstable();
+
+    let request = FillRequest { form: 1, ..FillRequest::default() };
+    let mut sheet = one.engine().fill(&request, &mut chance).expect("the phone has the form");
+    let mut answer = |question: &str, at: usize, text: &str| {
+        let asked = sheet.filling.named(question)[at];
+        sheet.filling.answer(asked, text, &mut chance).expect("an answer");
+    };
+    answer("work_date", 0, "2026-03-02");
+    answer("status", 0, "present");
+    answer("status", 2, "absent");
+    answer("day_fraction", 0, "0.5");
+    let edits = sheet.edits(place.area(), 0).expect("it can be saved");
+    let saved = one.save(edits).expect("phones do not die here").expect("it is saved");
+    let [SavedEdit::Entries(entries)] = &saved[..] else { panic!("{saved:?}") };
+    assert_eq!(entries.len(), 2, "a line that was left empty says nothing");
+    let log = one.engine().get(entries[0].0).expect("the log is on the phone");
+    let said: Vec<_> = log.entries.iter().map(|view| (view.subject, view.entry.clone())).collect();
+    let day: Date = "2026-03-02".parse().expect("a day");
+    let at_work = AttendanceEntry::present(0, day, 2);
+    let away = AttendanceEntry::absent(1, day, None);
+    assert_eq!(said, [(Some(crew[0]), Some(at_work.into())), (Some(crew[2]), Some(away.into()))]);
     sync(&mut one, &place.site).await;
     place.census().await.assert_same_on(&one);
 }

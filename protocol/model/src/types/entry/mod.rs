@@ -12,6 +12,7 @@
 //! Reading is total. Bytes that do not read are kept in the log, counted as nothing and reported: accepted,
 //! not believed.
 
+mod answers;
 mod attendance;
 mod childcare;
 mod codec;
@@ -23,6 +24,7 @@ mod wire;
 
 use fieldmerge_protocol::{RecordClass, RecordId, Value};
 
+pub use answers::BadAnswer;
 pub use attendance::AttendanceEntry;
 pub use childcare::ChildcareEntry;
 pub use codec::EntryError;

@@ -1,8 +1,9 @@
-use fieldmerge_protocol::{RecordClass, RecordId, Value};
+use fieldmerge_protocol::{AreaId, DeviceId, Path, RecordClass, RecordId, Value};
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::code_list;
+use crate::dataset::{Cell, Column, EntryFacts, entry_columns, entry_row};
+use crate::types::{code_list, record_types};
 
 fn day(text: &str) -> Date {
     text.parse().expect("a date")
@@ -199,4 +200,94 @@ proptest! {
             prop_assert_eq!(read.to_value(), Value::Bytes(bytes));
         }
     }
+}
+
+/// What the columns of a dataset say of an entry, as answers to the questions of these names.
+fn answers(entry: &Entry, log: RecordId) -> Vec<(Path, Value)> {
+    let of = record_types().iter().find(|of| of.class == entry.class()).expect("a log");
+    let columns = entry_columns(of);
+    let area = AreaId([1; 16]);
+    let device = DeviceId([2; 10]);
+    let facts = EntryFacts { log, n: 0, area, person: None, device, written_ms: 0, received_ms: 0 };
+    let cells = entry_row(&columns, &facts, Ok(entry));
+    let answer = |(column, cell): (&Column, Cell)| {
+        column.field()?;
+        let value = match cell {
+            Cell::Token(text) => Value::str(text),
+            Cell::Int(number) => Value::Int(number),
+            Cell::Decimal(number) => Value::F64(number),
+            _ => return None,
+        };
+        Some((Path::new(&column.name).expect("a field is a path"), value))
+    };
+    columns.iter().zip(cells).filter_map(answer).collect()
+}
+
+/// The entry before it stands in a log: its person has no index, and entries are named with their log.
+fn outside(entry: &Entry, log: RecordId) -> Entry {
+    let named = |of: Option<EntryRef>| of.map(|of| EntryRef { log: of.log.or(Some(log)), ..of });
+    match entry.clone() {
+        Entry::Attendance(entry) => {
+            AttendanceEntry { person: 0, corrects: named(entry.corrects), ..entry }.into()
+        }
+        Entry::Childcare(entry) => {
+            ChildcareEntry { guardian: 0, corrects: named(entry.corrects), ..entry }.into()
+        }
+        Entry::Training(entry) => {
+            TrainingEntry { person: 0, corrects: named(entry.corrects), ..entry }.into()
+        }
+        Entry::Payment(entry) => PaymentEntry { person: 0, reverses: named(entry.reverses), ..entry }.into(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_entry_is_made_of_what_its_columns_say(entry in entries()) {
+        if let Entry::Attendance(entry) = &entry {
+            let counts = [entry.hours_hundredths, entry.task_hundredths];
+            prop_assume!(counts.into_iter().flatten().all(|count| i32::try_from(count).is_ok()));
+        }
+        let log = RecordId([9; 16]);
+        let made = Entry::from_answers(entry.class(), &answers(&entry, log));
+        prop_assert_eq!(made, Some(Ok(outside(&entry, log))));
+    }
+}
+
+#[test]
+fn what_an_entry_lacks_or_cannot_hold_is_named() {
+    let of = |answers: &[(&str, Value)]| {
+        let answers: Vec<(Path, Value)> =
+            answers.iter().map(|(name, value)| (Path::new(name).expect("a path"), value.clone())).collect();
+        let made = Entry::from_answers(RecordClass::Attendance, &answers).expect("a log has entries");
+        made.map_err(|bad| bad.to_string())
+    };
+    let day_of = ("work_date", Value::str("2026-03-02"));
+    let present = ("status", Value::str("present"));
+    let usual = AttendanceEntry::present(0, day("2026-03-02"), 4);
+    assert_eq!(of(&[day_of.clone(), present.clone()]), Ok(usual.into()));
+    let absent = AttendanceEntry::absent(0, day("2026-03-02"), None);
+    assert_eq!(of(&[day_of.clone(), ("status", Value::str("absent"))]), Ok(absent.into()));
+    for (more, said) in [
+        (vec![present.clone()], "work_date: missing"),
+        (vec![day_of.clone()], "status: missing"),
+        (vec![day_of.clone(), ("status", Value::str("late"))], "status: unknown-code"),
+        (vec![("work_date", Value::str("2 March")), present.clone()], "work_date: bad-date"),
+        (vec![("work_date", Value::Int(2)), present.clone()], "work_date: wrong-type"),
+        (
+            vec![day_of.clone(), present.clone(), ("day_fraction", Value::F64(-0.5))],
+            "day_fraction: out-of-range",
+        ),
+        (
+            vec![day_of.clone(), present.clone(), ("day_fraction", Value::F64(f64::NAN))],
+            "day_fraction: out-of-range",
+        ),
+        (
+            vec![day_of.clone(), present.clone(), ("day_fraction", Value::Int(99))],
+            "day_fraction: out-of-range",
+        ),
+        (vec![day_of, present, ("corrects", Value::str("7"))], "corrects: bad-shape"),
+    ] {
+        assert_eq!(of(&more), Err(said.to_owned()));
+    }
+    assert_eq!(Entry::from_answers(RecordClass::Core, &[]), None);
 }

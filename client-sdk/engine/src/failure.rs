@@ -36,7 +36,7 @@ pub enum Failure {
     /// The device has no such version of a form, or does not understand it.
     #[error("this device has no form {0}; sync, or update the app")]
     UnknownForm(u64),
-    /// The form writes what this program cannot write from a form yet.
+    /// The form has answers that this program cannot write from a form.
     #[error("this program does not fill forms that write {0}")]
     NotFillable(&'static str),
     /// The form is about a person, and nobody said about whom.

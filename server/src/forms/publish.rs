@@ -137,7 +137,10 @@ fn next(draft: &Draft, known: &Forms) -> Result<Next, PublishError> {
     }
     let mut all: Vec<&Form> = known.all.iter().map(|published| &published.version.form).collect();
     all.push(&form);
-    let types = types::extend(RecordTypes::built_in(), &all).map_err(PublishError::Clashes)?;
+    let (types, clashes) = types::extend(RecordTypes::built_in(), &all);
+    if !clashes.is_empty() {
+        return Err(PublishError::Clashes(clashes));
+    }
     // A file that is named like a record type is made of the records on each phone.
     let is_there =
         |file: &String| draft.tables.contains_key(file) || types.iter().any(|kind| kind.name == stem(file));

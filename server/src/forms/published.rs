@@ -49,12 +49,7 @@ impl Forms {
             all.push(Published { row, version, bytes });
         }
         let forms: Vec<_> = all.iter().map(|published| &published.version.form).collect();
-        let types = types::extend(RecordTypes::built_in(), &forms);
-        let types = types.map_err(|_| StoreError::Corrupt {
-            table: "forms",
-            column: "packed",
-            key: project.to_string(),
-        })?;
+        let (types, _clashes) = types::extend(RecordTypes::built_in(), &forms);
         Ok(Self { all, types: RecordTypes::new(types) })
     }
 

@@ -56,9 +56,8 @@ impl Forms {
     pub(crate) fn settle(&mut self) {
         let versions: Vec<_> = self.all.values().filter_map(|held| held.version.clone()).collect();
         let forms: Vec<_> = versions.iter().map(|version| &version.form).collect();
-        let built_in = RecordTypes::built_in();
-        // The server publishes nothing that clashes; what a broken one sent must not keep the device from opening.
-        self.types = types::extend(built_in, &forms).map_or_else(|_| built_in.clone(), RecordTypes::new);
+        let (types, _clashes) = types::extend(RecordTypes::built_in(), &forms);
+        self.types = RecordTypes::new(types);
     }
 }
 

@@ -34,11 +34,13 @@ pub struct Clash {
 /// a later form may take more: decimals instead of whole numbers, any text instead of a code or a telephone number, a list
 /// with yes, no and unknown instead of these three.
 pub fn record_types(forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
-    extend(&RecordTypes::new(Vec::new()), forms)
+    let (types, clashes) = extend(&RecordTypes::new(Vec::new()), forms);
+    if clashes.is_empty() { Ok(types) } else { Err(clashes) }
 }
 
-/// The same where there were these types before the forms.
-pub fn extend(earlier: &RecordTypes, forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
+/// The same where there were these types before the forms. Of what clashes the meaning that comes first stands: what was
+/// published is read whatever a later program would refuse.
+pub fn extend(earlier: &RecordTypes, forms: &[&Form]) -> (Vec<RecordType>, Vec<Clash>) {
     let earlier = earlier.iter().map(|kind| (kind.name.clone(), RecordType::clone(kind)));
     let mut types: BTreeMap<SmolStr, RecordType> = earlier.collect();
     let mut clashes = Vec::new();
@@ -72,7 +74,7 @@ pub fn extend(earlier: &RecordTypes, forms: &[&Form]) -> Result<Vec<RecordType>,
             }
         }
     }
-    if clashes.is_empty() { Ok(types.into_values().collect()) } else { Err(clashes) }
+    (types.into_values().collect(), clashes)
 }
 
 fn path_of(element: &Element) -> SmolStr {

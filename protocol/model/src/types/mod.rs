@@ -1,7 +1,7 @@
 //! The built-in record types: what a record of each type may hold, and how each value merges.
 //!
-//! Two tables are the data, `fields.psv` and `codelists.psv`; both are read once, on first use. Forms that a
-//! programme publishes take their place later and give the same [`RecordType`].
+//! Two tables are the data, `fields.psv` and `codelists.psv`; both are read once, on first use. What the forms of a project
+//! write is added to them, and gives the same [`RecordType`].
 
 mod codes;
 pub mod date;

@@ -9,8 +9,8 @@ use fieldmerge_model::form::version::{self, FormVersion};
 use fieldmerge_model::form::{Form, Workbook};
 use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::sync::MAX_FORM_BYTES;
-use fieldmerge_store::StoreError;
 use fieldmerge_store::forms::{self, FormRow};
+use fieldmerge_store::{Lent, StoreError};
 
 use super::published::{Forms, pack};
 use crate::admin::{self, AdminError};
@@ -99,24 +99,32 @@ pub fn read(draft: &Draft, forms: &Forms) -> Result<(Form, Vec<Finding>), Publis
 }
 
 /// Publishes a draft as the next version of its form. The same draft once more publishes nothing.
+///
+/// It is read and compressed before the transaction that writes it, so that no phone waits meanwhile; where somebody
+/// else has published by then, it is done again.
 pub async fn publish(app: &App, project: &str, draft: &Draft) -> Result<Publication, PublishError> {
-    let now_ms = app.now_ms();
-    app.store()
-        .write(async |mut lent| {
+    loop {
+        let mut tx = app.store().read().await?;
+        let project = admin::project(&mut tx, project).await?.id;
+        let known = Forms::load(&mut tx, project).await?;
+        tx.rollback().await?;
+        let next = next(draft, &known)?;
+        if let Some(row) = same(&next, &known)? {
+            return Ok(Publication { row, is_new: false, warnings: next.warnings });
+        }
+        let row = row(&next.version, &draft.file_name, app.now_ms(), &known)?;
+        let insert = async |mut lent: Lent| {
             let tx = &mut *lent;
-            let project = admin::project(tx, project).await?.id;
-            // Whoever publishes at the same time waits here.
-            forms::lock_last(tx, project).await?;
-            let known = Forms::load(tx, project).await?;
-            let next = next(draft, &known)?;
-            if let Some(row) = same(&next, &known)? {
-                return Ok(Publication { row, is_new: false, warnings: next.warnings });
+            let follows = forms::lock_last(tx, project).await? == Some(row.number - 1);
+            if follows {
+                forms::insert(tx, project, &row, Some(&draft.source)).await?;
             }
-            let row = row(&next.version, &draft.file_name, now_ms, &known)?;
-            forms::insert(tx, project, &row, Some(&draft.source)).await?;
-            Ok(Publication { row, is_new: true, warnings: next.warnings })
-        })
-        .await
+            Ok::<_, StoreError>(follows)
+        };
+        if app.store().write(insert).await? {
+            return Ok(Publication { row, is_new: true, warnings: next.warnings });
+        }
+    }
 }
 
 /// What a draft would be published as.

@@ -25,6 +25,7 @@ on_both!(
     a_version_goes_on_at_its_byte_where_the_link_broke,
     what_would_mean_something_else_is_not_published,
     what_is_decided_by_persons_from_now_on_is_a_case_everywhere,
+    forms_that_are_published_at_once_follow_each_other,
 );
 
 /// A form that writes records of a type of its own.
@@ -237,6 +238,18 @@ async fn what_would_mean_something_else_is_not_published(place: &Place) {
         visit.field("owner").is_some_and(|field| field.kind == FieldKind::Text),
         "what was asked once stays"
     );
+}
+
+async fn forms_that_are_published_at_once_follow_each_other(place: &Place) {
+    let texts = [1, 2, 3, 4].map(|n| visits("1", "").replace("| visits |", &format!("| visits{n} |")));
+    let [one, two, three, four] = texts.each_ref().map(|text| published(&place.site, text));
+    let made = tokio::join!(one, two, three, four);
+    let mut numbers = [made.0, made.1, made.2, made.3].map(|made| made.row.number);
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    let mut one = phone(place, "Hery", 1).await;
+    sync(&mut one, &place.site).await;
+    assert_eq!(forms(&one).len(), 4, "each stands on the one before");
 }
 
 async fn what_is_decided_by_persons_from_now_on_is_a_case_everywhere(place: &Place) {

@@ -27,7 +27,7 @@ impl Transport {
     pub(crate) fn new() -> Result<Self, Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT)
-            .user_agent(concat!("fieldmerge-sdk/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("fieldmerge/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(Error::Link)?;
         Ok(Self { client })

@@ -9,9 +9,6 @@ pub struct Telemetry {
     /// Changes in the outbox.
     #[n(0)]
     pub outbox_changes: Option<u64>,
-    /// The device time of the oldest change that was not acknowledged.
-    #[n(1)]
-    pub oldest_unsent_ms: Option<i64>,
     /// Free storage.
     #[n(2)]
     pub free_bytes: Option<u64>,
@@ -24,4 +21,7 @@ pub struct Telemetry {
     /// Learned server clock minus device clock.
     #[n(5)]
     pub clock_offset_ms: Option<i64>,
+    /// The age of the oldest change that was not acknowledged, in seconds by the device's clock. Key 1 was its time.
+    #[n(6)]
+    pub oldest_unsent_s: Option<u32>,
 }

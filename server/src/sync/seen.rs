@@ -76,7 +76,7 @@ impl Seen {
 pub fn telemetry_json(telemetry: &Telemetry) -> String {
     serde_json::json!({
         "outbox_changes": telemetry.outbox_changes,
-        "oldest_unsent_ms": telemetry.oldest_unsent_ms,
+        "oldest_unsent_s": telemetry.oldest_unsent_s,
         "free_bytes": telemetry.free_bytes,
         "battery_percent": telemetry.battery_percent,
         "app": telemetry.app.as_deref().map(|app| app.chars().take(64).collect::<String>()),

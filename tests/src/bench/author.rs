@@ -216,7 +216,7 @@ impl Author {
             unsettled: None,
             telemetry: Some(Telemetry {
                 outbox_changes: Some(100),
-                oldest_unsent_ms: Some(self.clock_ms),
+                oldest_unsent_s: Some(3_600),
                 free_bytes: Some(1 << 30),
                 battery_percent: Some(80),
                 app: None,

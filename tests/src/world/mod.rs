@@ -11,4 +11,5 @@ pub mod replay;
 pub mod replica;
 pub mod seeds;
 pub mod site;
+pub mod visits;
 pub mod work;

@@ -12,6 +12,7 @@ use rand_core::{Rng, SeedableRng};
 use super::census::Census;
 use super::link::Link;
 use super::phone::{Died, Phone};
+use super::visits::{self, Visit};
 use crate::synthetic::{People, path};
 
 /// After so many rounds in peace nothing may move any more.
@@ -184,8 +185,11 @@ impl Work {
         let workers = self.workers(phone);
         let cases: Vec<CaseView> =
             phone.engine().conflicts().into_iter().filter(|case| case.may_decide).collect();
-        let (edits, mark) = match self.below(10) {
+        let turn = self.below(10);
+        let visit = self.visit(phone, n);
+        let (edits, mark) = match turn {
             _ if workers.is_empty() => self.register(n),
+            _ if let Some(visit) = visit => visit,
             0 | 1 => self.register(n),
             2 | 3 => self.pay(&workers, n),
             4 => self.observe(&workers, n),
@@ -222,6 +226,18 @@ impl Work {
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         let index = self.below(from.len());
         &from[index]
+    }
+
+    /// Sometimes a visit, where the phone has forms for it.
+    fn visit(&mut self, phone: &Phone, n: i64) -> Option<Task> {
+        if phone.engine().forms().is_empty() || self.below(4) > 0 {
+            return None;
+        }
+        let index = self.below(self.areas.len());
+        let mark = format!("F{n}");
+        let Visit { edits, record, path } =
+            visits::fill(phone, self.areas[index], &mark, self.rng.next_u64())?;
+        Some((edits, Box::new(move |_| Mark::Written(record, path, Value::str(mark)))))
     }
 
     fn register(&mut self, n: i64) -> Task {

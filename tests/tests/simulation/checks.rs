@@ -23,6 +23,7 @@ pub fn at_rest(world: &mut World<'_>) {
     nothing_saved_is_lost(world, &census);
     nothing_is_doubled(&census);
     replicas_are_equal(world, &census, true);
+    forms_have_arrived(world);
     receipts_stand(world);
     what_waits_is_explained(world, &census);
     nobody_is_alarmed_in_vain(world);
@@ -131,6 +132,21 @@ fn replicas_are_equal(world: &World<'_>, census: &Census, waiting: bool) {
         })
         .collect();
     none("replicas are equal", &differences);
+}
+
+/// Each phone has the versions of forms that the server has, under the same numbers.
+fn forms_have_arrived(world: &World<'_>) {
+    let published = (1..).zip(world.versions.iter().map(u32::to_string));
+    let published: Vec<(u64, String)> = published.collect();
+    let heard = world.members.values().filter(|member| !world.revoked.contains(&member.device));
+    let held = |phone: &Phone| -> Vec<(u64, String)> {
+        phone.engine().forms().into_iter().map(|form| (form.number, form.version.to_string())).collect()
+    };
+    let differing = heard.filter(|member| held(&member.phone) != published);
+    let differing: Vec<String> = differing
+        .map(|member| format!("{}: {:?}, not {published:?}", member.phone.label, held(&member.phone)))
+        .collect();
+    none("forms have arrived", &differing);
 }
 
 fn receipts_stand(world: &World<'_>) {

@@ -48,6 +48,8 @@ pub enum Event {
     Grant { phone: Id, grant: String, give: bool },
     /// The project has a new area.
     Area { code: String },
+    /// The next version of a form is published.
+    Publish { death: Option<Death> },
     /// The server compacts.
     Compact { death: Option<Death> },
     /// The server looks for what was held too long, after so many days.
@@ -138,6 +140,7 @@ impl Event {
             Self::Revoke { .. } => "revoke",
             Self::Grant { .. } => "grant",
             Self::Area { .. } => "area",
+            Self::Publish { .. } => "publish",
             Self::Compact { .. } => "compact",
             Self::Expire { .. } => "expire",
             Self::ServerSkew { .. } => "server-skew",
@@ -218,10 +221,11 @@ fn draw(dice: &mut Dice, number: u32, known: &[Id], files: &[Id]) -> Event {
     let phone = *dice.pick(known);
     match dice.below(1_000) {
         0..180 => Event::Save { phone, fault: disk_fault(dice, 8) },
-        180..355 => {
+        180..345 => {
             let budget = dice.percent(10).then(|| u64::from(dice.below(2_000)));
             Event::Sync { phone, budget }
         }
+        345..355 => Event::Publish { death: dice.percent(30).then(|| turn(dice)) },
         355..795 => Event::Deliver { pick: dice.below(1_000), fate: fate(dice), fault: disk_fault(dice, 4) },
         795..810 => Event::Compact { death: dice.percent(30).then(|| compaction_death(dice)) },
         810..818 => Event::Restart { phone },

@@ -1,10 +1,11 @@
 //! Seeded worlds of phones and a server in which everything that can fail does.
 //!
 //! A seed draws a list of events: who saves what, when who syncs, which request, answer, phone, disk or server is lost
-//! over it, who carries whose files, who is cloned, restored or revoked, when the server compacts, dies at one of its
-//! failpoints or goes back to a backup, and whose clock jumps by years. At quiet points, several in each world,
-//! everybody is left in peace until nothing moves any more, and then all must hold the same: nothing that was confirmed
-//! is lost, nothing is doubled or skipped, the rows are what the segments and automerge say, and every receipt stands.
+//! over it, who carries whose files, who is cloned, restored or revoked, which forms change, when the server compacts,
+//! dies at one of its failpoints or goes back to a backup, and whose clock jumps by years. At quiet points, several in
+//! each world, everybody is left in peace until nothing moves any more, and then all must hold the same: nothing that
+//! was confirmed is lost, nothing is doubled or skipped, the rows are what the segments and automerge say, and every
+//! receipt stands.
 //!
 //! A failing world is shrunk to few events and printed. `SEED=17 cargo test -p fieldmerge-tests --test simulation` runs
 //! one again, `SEEDS=5000` more of them, `PHONES=300 STEPS=9000 SEEDS=1` a large one, `SCRIPT=file` a list of events,
@@ -17,6 +18,7 @@ mod checks;
 mod delivery;
 mod dice;
 mod event;
+mod forms;
 mod kept;
 mod life;
 mod peace;

@@ -15,6 +15,7 @@ use fieldmerge_tests::world::site::{PROJECT, Site};
 
 use crate::dice::Dice;
 use crate::event::{Death, Id};
+use crate::forms;
 use crate::life::Life;
 use crate::template::grants_of;
 use crate::world::{Cause, FrameOf, Member, ServerBackup, World};
@@ -87,7 +88,8 @@ impl World<'_> {
         let database = copy(&self.database);
         let (revoked, grants) = (self.revoked.clone(), self.grants.clone());
         let ever_granted = self.ever_granted.clone();
-        self.backup = Some(ServerBackup { database, revoked, grants, ever_granted, frames });
+        let versions = self.versions.clone();
+        self.backup = Some(ServerBackup { database, revoked, grants, ever_granted, versions, frames });
         self.begin_life(dice);
     }
 
@@ -146,7 +148,11 @@ impl World<'_> {
         self.begin_life(dice);
         let log = LogId(std::array::from_fn(|_| dice.below(256).to_le_bytes()[0]));
         let grants = self.grants.clone();
+        let missing = self.missing_versions(dice);
         self.life().run(async |site: &Site| {
+            for number in missing {
+                forms::publish(site, number).await;
+            }
             if told {
                 let store = site.app.store();
                 let set =
@@ -157,6 +163,7 @@ impl World<'_> {
                 give(site, &device.to_string(), grant, true).await;
             }
         });
+        self.note_versions();
         self.recovering = true;
         self.restores += 1;
         self.book.clear();

@@ -10,7 +10,8 @@ use fieldmerge_tests::database::Database;
 use fieldmerge_tests::world::link::Reply;
 use fieldmerge_tests::world::phone::{Died, Phone, Shelf, Step};
 use fieldmerge_tests::world::site::START_MS;
-use fieldmerge_tests::world::work::{Ledger, Work};
+use fieldmerge_tests::world::visits;
+use fieldmerge_tests::world::work::{Ledger, Mark, Work};
 
 use crate::book::Book;
 use crate::dice::Dice;
@@ -55,6 +56,8 @@ pub struct ServerBackup {
     pub grants: BTreeSet<(DeviceId, String)>,
     /// The same with what was withdrawn before.
     pub ever_granted: BTreeSet<(DeviceId, String)>,
+    /// The versions of the form that it holds.
+    pub versions: Vec<u32>,
     /// The frames that it holds.
     pub frames: BTreeMap<FrameOf, Vec<u8>>,
 }
@@ -95,6 +98,8 @@ pub struct World<'t> {
     pub grants: BTreeSet<(DeviceId, String)>,
     /// The same with what was withdrawn.
     pub ever_granted: BTreeSet<(DeviceId, String)>,
+    /// The versions of the form that the server has, in the order of their numbers.
+    pub versions: Vec<u32>,
     pub flights: Vec<Flight>,
     /// Requests that the server has answered, to be played again.
     pub past: Vec<(Id, Request)>,
@@ -150,6 +155,7 @@ impl<'t> World<'t> {
             revoked: BTreeSet::new(),
             ever_granted: grants.clone(),
             grants,
+            versions: Vec::new(),
             flights: Vec::new(),
             past: Vec::new(),
             files: BTreeMap::from([(0, template.foreign.clone())]),
@@ -187,6 +193,7 @@ impl<'t> World<'t> {
             Event::Revoke { phone } => self.revoke(*phone),
             Event::Grant { phone, grant, give } => self.grant(*phone, grant, *give),
             Event::Area { code } => self.new_area(code),
+            Event::Publish { death } => self.publish(*death, &mut dice),
             Event::Compact { death } => self.compact(*death, &mut dice),
             Event::Expire { days } => self.expire(*days),
             Event::ServerSkew { by_ms } => self.skew_server(*by_ms),
@@ -224,7 +231,11 @@ impl<'t> World<'t> {
         member.phone.reseed(dice.seed());
         member.phone.fault = fault;
         let mut work = Work::new(dice.seed(), 1_000_000 + i64::from(number), &member.areas);
+        let before = ledger.len();
         let saved = work.save(&mut member.phone, ledger);
+        if let Some(Mark::Written(_, path, _)) = ledger.last().filter(|_| ledger.len() > before) {
+            self.tally.add("visit", u64::from(visits::asks(path)));
+        }
         self.tell((id, self.ledger.last(), saved));
         if saved == Err(Died) {
             self.reborn(id);

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use fieldmerge_engine::{Edit, FillRequest, SavedEdit};
-use fieldmerge_model::form::filling::World;
 use fieldmerge_model::types::date::Date;
 use fieldmerge_model::types::entry::AttendanceEntry;
 use fieldmerge_protocol::{RecordId, Value};
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::phone::Phone;
-use fieldmerge_tests::world::site::START_MS;
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use fieldmerge_tests::world::visits::{Chance, form};
 
-use crate::forms::{phone, published, sync, visits};
+use crate::forms::{phone, published, sync};
 use crate::place::{Place, on_both};
 
 on_both!(
@@ -21,38 +18,6 @@ on_both!(
     a_form_chooses_among_the_records_on_the_phone,
     a_sheet_of_attendance_becomes_entries_of_a_log,
 );
-
-/// Chance and ids of one phone.
-struct Chance(ChaCha8Rng);
-
-impl World for Chance {
-    fn now(&mut self) -> i64 {
-        START_MS
-    }
-
-    fn offset_minutes(&mut self) -> i32 {
-        0
-    }
-
-    fn random(&mut self) -> f64 {
-        f64::from(self.0.next_u32()) / f64::from(u32::MAX)
-    }
-
-    fn uuid(&mut self) -> String {
-        self.key()
-    }
-
-    fn key(&mut self) -> String {
-        let mut random = [0; 10];
-        self.0.fill_bytes(&mut random);
-        let millis = u64::try_from(START_MS).expect("after 1970");
-        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
-    }
-
-    fn property(&mut self, _name: &str) -> Option<String> {
-        None
-    }
-}
 
 /// Fills a version of a form on a phone and saves it.
 fn fill(
@@ -80,22 +45,20 @@ fn answers(phone: &Phone, record: RecordId) -> BTreeMap<String, Value> {
 }
 
 async fn a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer(place: &Place) {
-    let first = visits("1", "| | text | roof | Roof | Toit | |\n| | text | owner | Owner | Propriétaire | |");
+    let first = form("1", "| | text | roof | Roof | Toit | |\n| | text | owner | Owner | Propriétaire | |");
     published(&place.site, &first).await;
     let (mut one, mut other) = (phone(place, "Hery", 1).await, phone(place, "Lalao", 2).await);
-    let [mut ones, mut others] = [1, 2].map(|seed| Chance(ChaCha8Rng::seed_from_u64(seed)));
+    let [mut ones, mut others] = [1, 2].map(Chance::of);
     sync(&mut one, &place.site).await;
     let begun = [("rooms", "2"), ("wall", "earth"), ("roof", "tiles"), ("owner", "Rabe")];
     let record = fill((&mut one, &mut ones), place, (1, None), &begun);
     sync(&mut one, &place.site).await;
 
     // One phone is away with the first version. A question is new, one is renamed, a choice is new and one is gone.
-    let second = visits(
-        "2",
-        "| | text | roofing | Roofing | Toiture | |\n| | text | owner | Owner | Propriétaire | |",
-    )
-    .replace("| | wall | earth | Earth | Terre |", "| | wall | wood | Wood | Bois |")
-    .replace("| | integer | rooms |", "| | date | seen | When? | Quand ? | |\n| | integer | rooms |");
+    let second =
+        form("2", "| | text | roofing | Roofing | Toiture | |\n| | text | owner | Owner | Propriétaire | |")
+            .replace("| | wall | earth | Earth | Terre |", "| | wall | wood | Wood | Bois |")
+            .replace("| | integer | rooms |", "| | date | seen | When? | Quand ? | |\n| | integer | rooms |");
     published(&place.site, &second).await;
     sync(&mut other, &place.site).await;
     let later = [("seen", "2026-03-09"), ("roofing", "grass"), ("rooms", "3")];
@@ -160,7 +123,7 @@ const LOANS: &str = "
 async fn a_form_chooses_among_the_records_on_the_phone(place: &Place) {
     published(&place.site, LOANS).await;
     let mut one = phone(place, "Hery", 1).await;
-    let mut chance = Chance(ChaCha8Rng::seed_from_u64(1));
+    let mut chance = Chance::of(1);
     sync(&mut one, &place.site).await;
     let worker = Edit::Create {
         record: None,
@@ -215,7 +178,7 @@ const SHEET: &str = "
 async fn a_sheet_of_attendance_becomes_entries_of_a_log(place: &Place) {
     published(&place.site, SHEET).await;
     let mut one = phone(place, "Hery", 1).await;
-    let mut chance = Chance(ChaCha8Rng::seed_from_u64(1));
+    let mut chance = Chance::of(1);
     sync(&mut one, &place.site).await;
     let worker = |name: &str| Edit::Create {
         record: None,

@@ -1,19 +1,17 @@
 //! Forms are published, reach the phones by themselves, and say what records hold and how they merge.
 
-use std::collections::BTreeMap;
-
 use fieldmerge_engine::{Edit, SavedEdit, SyncEnd};
-use fieldmerge_model::form::Workbook;
 use fieldmerge_model::form::compiled::Table;
 use fieldmerge_model::types::Kind as FieldKind;
 use fieldmerge_protocol::sync::FORM_PIECE_BYTES;
 use fieldmerge_protocol::{RecordId, Value};
-use fieldmerge_server::forms::publish::{Draft, Publication, PublishError, publish};
+use fieldmerge_server::forms::publish::{Publication, PublishError, publish};
 use fieldmerge_tests::database::{Database, Kind};
 use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::link::Wire;
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::site::{PROJECT, START_MS, Site};
+use fieldmerge_tests::world::visits::{draft, form};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -27,36 +25,6 @@ on_both!(
     what_is_decided_by_persons_from_now_on_is_a_case_everywhere,
     forms_that_are_published_at_once_follow_each_other,
 );
-
-/// A form that writes records of a type of its own.
-pub fn visits(version: &str, more: &str) -> String {
-    format!(
-        "
-| survey |
-| | type | name | label::English (en) | label::Français (fr) | fm::merge |
-| | integer | rooms | How many rooms? | Combien de pièces ? | |
-| | select_one wall | wall | What are the walls made of? | De quoi sont faits les murs ? | H |
-{more}
-| choices |
-| | list_name | name | label::English (en) | label::Français (fr) |
-| | wall | brick | Bricks | Briques |
-| | wall | earth | Earth | Terre |
-| | wall | straw | Straw | Paille |
-| settings |
-| | form_id | form_title | version | default_language | fm::record |
-| | visits | Visits | {version} | English (en) | core/visit |
-"
-    )
-}
-
-fn draft(text: &str) -> Draft {
-    Draft {
-        workbook: Workbook::from_markdown(text),
-        file_name: "visits.md".to_owned(),
-        source: text.as_bytes().to_vec(),
-        tables: BTreeMap::new(),
-    }
-}
 
 pub async fn published(site: &Site, text: &str) -> Publication {
     publish(&site.app, PROJECT, &draft(text)).await.expect("it is published")
@@ -100,10 +68,10 @@ async fn a_form_reaches_phones_and_says_what_records_hold(place: &Place) {
     sync(&mut one, &place.site).await;
     assert_eq!(forms(&one), []);
     assert!(one.engine().types().find("visit").is_none());
-    let first = published(&place.site, &visits("1", "")).await;
+    let first = published(&place.site, &form("1", "")).await;
     assert!(first.is_new);
-    assert!(!published(&place.site, &visits("1", "")).await.is_new, "once is enough");
-    let unnamed = visits("", "").replace("| visits |", "| rounds |");
+    assert!(!published(&place.site, &form("1", "")).await.is_new, "once is enough");
+    let unnamed = form("", "").replace("| visits |", "| rounds |");
     let counted = [published(&place.site, &unnamed).await, published(&place.site, &unnamed).await];
     assert_eq!(
         counted.map(|made| (made.row.version, made.is_new)),
@@ -148,11 +116,11 @@ async fn a_version_costs_a_phone_little_more_than_what_is_new_in_it(place: &Plac
     let mut one = phone(place, "Hery", 1).await;
     let row = |n: u32| format!("| | text | q{n} | Question number {n} | Question {n} | |");
     let questions = (0..60).map(row).collect::<Vec<_>>().join("\n");
-    let first = published(&place.site, &visits("1", &questions)).await;
+    let first = published(&place.site, &form("1", &questions)).await;
     sync(&mut one, &place.site).await;
     let quiet = sync(&mut one, &place.site).await;
     let more = format!("{questions}\n| | date | seen | When was it? | C'était quand ? | |");
-    let second = published(&place.site, &visits("2", &more)).await;
+    let second = published(&place.site, &form("2", &more)).await;
     assert!(second.row.packed.len() * 4 < first.row.packed.len(), "{second:?}");
     let news = sync(&mut one, &place.site).await - quiet;
     // A piece says of which version it is.
@@ -172,7 +140,7 @@ fn large(pieces: usize) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut text = || [0; 2].map(|_: u8| format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64())).concat();
     let mut row = |n: usize| format!("| | note | n{n} | {} | {} | |", text(), text());
-    visits("1", &(0..pieces * FORM_PIECE_BYTES / 60).map(&mut row).collect::<Vec<_>>().join("\n"))
+    form("1", &(0..pieces * FORM_PIECE_BYTES / 60).map(&mut row).collect::<Vec<_>>().join("\n"))
 }
 
 async fn a_version_goes_on_at_its_byte_where_the_link_broke(place: &Place) {
@@ -199,32 +167,31 @@ async fn a_version_goes_on_at_its_byte_where_the_link_broke(place: &Place) {
 }
 
 async fn what_would_mean_something_else_is_not_published(place: &Place) {
-    published(&place.site, &visits("1", "| | text | owner | Owner | Propriétaire | |")).await;
+    published(&place.site, &form("1", "| | text | owner | Owner | Propriétaire | |")).await;
     let refused = async |text: &str| {
         let refused = publish(&place.site.app, PROJECT, &draft(text)).await;
         refused.expect_err("it is not published").to_string()
     };
     assert_eq!(
-        refused(&visits("2", "| | date | owner | Owner | Propriétaire | |")).await,
+        refused(&form("2", "| | date | owner | Owner | Propriétaire | |")).await,
         "visit/owner is text in what is published and date here; give the question another name"
     );
     assert_eq!(
-        refused(&visits("2", "| | text | owner | Owner | Propriétaire | H |")).await,
+        refused(&form("2", "| | text | owner | Owner | Propriétaire | H |")).await,
         "visit/owner is merged by itself in what is published and decided by a person here; \
          give the question another name"
     );
-    assert!(refused(&visits("1", "")).await.contains("version 1 of this form is published already"));
-    let other_class = visits("2", "").replace("core/visit", "reference/visit");
+    assert!(refused(&form("1", "")).await.contains("version 1 of this form is published already"));
+    let other_class = form("2", "").replace("core/visit", "reference/visit");
     assert!(
         refused(&other_class).await.contains("visit/_type is core in what is published"),
         "a class stays"
     );
     let file = "| | select_one_from_file owners.csv | owner2 | Owner | Propriétaire | |";
-    assert!(refused(&visits("2", file)).await.contains("owners.csv"));
-    let mistaken =
-        publish(&place.site.app, PROJECT, &draft(&visits("2", "| | integr | x | X | X | |"))).await;
+    assert!(refused(&form("2", file)).await.contains("owners.csv"));
+    let mistaken = publish(&place.site.app, PROJECT, &draft(&form("2", "| | integr | x | X | X | |"))).await;
     assert!(matches!(mistaken, Err(PublishError::Mistakes(findings)) if !findings.is_empty()));
-    let mut with_table = draft(&visits("2", file));
+    let mut with_table = draft(&form("2", file));
     let table =
         Table { columns: vec!["name".into(), "label".into()], rows: vec![vec!["a".into(), "A".into()]] };
     with_table.tables.insert("owners.csv".to_owned(), table.clone());
@@ -241,7 +208,7 @@ async fn what_would_mean_something_else_is_not_published(place: &Place) {
 }
 
 async fn forms_that_are_published_at_once_follow_each_other(place: &Place) {
-    let texts = [1, 2, 3, 4].map(|n| visits("1", "").replace("| visits |", &format!("| visits{n} |")));
+    let texts = [1, 2, 3, 4].map(|n| form("1", "").replace("| visits |", &format!("| visits{n} |")));
     let [one, two, three, four] = texts.each_ref().map(|text| published(&place.site, text));
     let made = tokio::join!(one, two, three, four);
     let mut numbers = [made.0, made.1, made.2, made.3].map(|made| made.row.number);
@@ -253,14 +220,14 @@ async fn forms_that_are_published_at_once_follow_each_other(place: &Place) {
 }
 
 async fn what_is_decided_by_persons_from_now_on_is_a_case_everywhere(place: &Place) {
-    published(&place.site, &visits("1", "")).await;
+    published(&place.site, &form("1", "")).await;
     let (mut one, mut other) = (phone(place, "Hery", 1).await, phone(place, "Lalao", 2).await);
     sync(&mut one, &place.site).await;
     let record = create(&mut one, place, &[("rooms", Value::Int(2))]);
     sync(&mut one, &place.site).await;
     sync(&mut other, &place.site).await;
     // The other phone meets the second version later than the values that were written with it.
-    published(&place.site, &visits("2", "| | integer | floors | Floors | Étages | H |")).await;
+    published(&place.site, &form("2", "| | integer | floors | Floors | Étages | H |")).await;
     sync(&mut one, &place.site).await;
     set(&mut one, record, "floors", Value::Int(1));
     sync(&mut one, &place.site).await;
@@ -289,19 +256,19 @@ async fn restored(kind: Kind) {
     let database = Database::new(kind).await;
     let site = Site::found(&database, 1, &["S1", "S2"]).await;
     let mut one = site.phone("Hery", 1, &WRITES).await;
-    published(&site, &visits("1", "")).await;
+    published(&site, &form("1", "")).await;
     sync(&mut one, &site).await;
     site.app.close().await;
     let backup = database.copy().await;
     let site = site.reopen(&database, START_MS + 60_000, 2).await;
-    published(&site, &visits("2", "| | text | lost | Lost | Perdu | |")).await;
-    published(&site, &visits("3", "| | text | lost | Lost | Perdu | |")).await;
+    published(&site, &form("2", "| | text | lost | Lost | Perdu | |")).await;
+    published(&site, &form("3", "| | text | lost | Lost | Perdu | |")).await;
     sync(&mut one, &site).await;
     assert_eq!(forms(&one).len(), 3);
     site.app.close().await;
 
     let site = site.reopen(&backup, START_MS + 120_000, 3).await;
-    published(&site, &visits("2", "| | text | other | Other | Autre | |")).await;
+    published(&site, &form("2", "| | text | other | Other | Autre | |")).await;
     sync(&mut one, &site).await;
     assert_eq!(forms(&one), [(1, "visits 1".to_owned(), false), (2, "visits 2".to_owned(), true)]);
     let visit = one.engine().types().find("visit").cloned().expect("a type");

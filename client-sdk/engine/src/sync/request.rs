@@ -236,7 +236,7 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         budget_bytes: budget(session),
         recover: state.recover.then_some(true),
         unsettled: (!unsettled.is_empty()).then_some(unsettled),
-        telemetry: Some(telemetry(memory, state, &session.options)),
+        telemetry: Some(telemetry(memory, state, &session.options, now_ms)),
         // Who has none to pack with is sent one.
         dictionaries: state
             .dictionary
@@ -257,13 +257,18 @@ fn budget(session: &Session) -> Option<u64> {
     allowed.into_iter().chain(left).min()
 }
 
-fn telemetry(memory: &Memory, state: &State, options: &SyncOptions) -> Telemetry {
+fn telemetry(memory: &Memory, state: &State, options: &SyncOptions, now_ms: i64) -> Telemetry {
+    let oldest_ms = memory.outbox.values().map(|row| row.time).min();
     Telemetry {
         outbox_changes: Some(memory.outbox.len() as u64),
-        oldest_unsent_ms: memory.outbox.values().map(|row| row.time).min(),
+        oldest_unsent_s: oldest_ms.map(|oldest_ms| whole_seconds(now_ms.saturating_sub(oldest_ms))),
         free_bytes: options.free_bytes,
         battery_percent: options.battery_percent,
         app: options.app.clone(),
         clock_offset_ms: Some(state.offset_ms),
     }
+}
+
+fn whole_seconds(ms: i64) -> u32 {
+    u32::try_from(ms.max(0) / 1_000).unwrap_or(u32::MAX)
 }

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use fieldmerge_engine::{
-    CarriedView, CaseView, Edit, Engine, Enrolment, FormView, Imported, Input, LogEntry, Notice, OutboxView,
-    Outcome, SavedEdit, Settlement, Status, SyncOptions, SyncReport,
+    Batch, CarriedView, CaseView, Edit, Engine, Enrolment, FormView, Imported, Input, LogEntry, Notice,
+    OutboxView, Outcome, SavedEdit, Settlement, Status, SyncOptions, SyncReport, shipped_forms,
 };
 use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::types::RecordTypes;
@@ -37,6 +37,9 @@ pub struct Options {
     /// The seed of everything random; `None` takes one from the operating system. A seed makes a device that can be
     /// replayed, and guessed: it is for tests.
     pub seed: Option<[u8; 32]>,
+    /// Versions of forms, their bytes in the order of their numbers, with which a new device begins: an app that brings those
+    /// of its project spares every phone their download, and can register before its first sync.
+    pub forms: Vec<Vec<u8>>,
 }
 
 /// A device and its folder. Clones share it; every method may be called from any task.
@@ -74,7 +77,12 @@ impl Device {
         });
         std::fs::create_dir_all(folder).map_err(|cause| Error::Io { path: folder.to_owned(), cause })?;
         let mut store = Store::open(&folder.join("device.db")).await?;
-        let engine = Engine::open(store.load().await?)?;
+        let mut held = store.load().await?;
+        if held.rows.is_empty() && !options.forms.is_empty() {
+            store.write(&Batch { id: 0, writes: shipped_forms(&options.forms) }).await?;
+            held = store.load().await?;
+        }
+        let engine = Engine::open(held)?;
         let key_file = folder.join("device.key");
         let key = match engine.status().enrolment {
             Some(_) => key::read(&key_file)?,

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fieldmerge_model::types::RecordTypes;
+use fieldmerge_protocol::RecordClass;
 use fieldmerge_protocol::api::{CandidateView, CasePage, CaseView, DecisionView};
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_store::StoreError;
@@ -107,9 +108,11 @@ fn view(
     (pseudonyms, types): (&Pseudonyms, &RecordTypes),
     row: CaseRow,
 ) -> Result<CaseView, ApiError> {
-    let field = types.find(&row.record_type).and_then(|of| of.field_at(&row.path));
+    let of = types.find(&row.record_type);
+    let field = of.and_then(|of| of.field_at(&row.path));
     let seen = field.is_some_and(|field| reader.sees(row.feed.area, row.feed.class, field));
-    let names_person = row.record_type == "worker" && reader.knows_pseudonyms_only();
+    let is_person = of.map_or(row.feed.class == RecordClass::Core, |of| of.is_person);
+    let names_person = is_person && reader.knows_pseudonyms_only();
     let record = if names_person { pseudonyms.of(row.record.uuid()).into() } else { row.record };
     let mut view = CaseView {
         record,

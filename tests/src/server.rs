@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use axum::Router;
 use fieldmerge_model::access::Role;
+use fieldmerge_model::pack::HIMO;
 use fieldmerge_protocol::AreaId;
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
 use fieldmerge_server::admin::codes::{self, CodeRequest};
 use fieldmerge_server::admin::{GrantText, api_keys, projects};
+use fieldmerge_server::forms::pack::publish_pack;
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics, http};
 use fieldmerge_store::projects::Project;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -72,6 +74,7 @@ impl Server {
         let clock = Clock::fixed(START_MS);
         let app = App::new(store, clock, Ids::from_seed([7; 32]), config, Metrics::default());
         let project = projects::create(&app, PROJECT, "Rural roads").await.expect("a project is made");
+        publish_pack(&app, PROJECT, &HIMO).await.expect("its forms are published");
         let area =
             projects::create_area(&app, PROJECT, "S1", "Iarintsena").await.expect("an area is made").id;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");

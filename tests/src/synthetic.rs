@@ -1,6 +1,6 @@
 //! Invented people for benches and simulations: the same seed gives the same people. Nothing here is anybody's datum.
 
-use fieldmerge_model::types::record_type;
+use fieldmerge_model::pack::himo_types;
 use fieldmerge_protocol::{Path, Value};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -207,7 +207,7 @@ impl People {
             ("birth_precision", Value::str(if exact { "day" } else { "estimated" })),
             ("age_evidence", self.pick(&["id", "id", "birth_cert", "authority", "declared"])),
             ("phone_shared", Value::Bool(self.below(5) == 0)),
-            ("national_id_type", Value::str("cin")),
+            ("national_id_type", Value::str("national_card")),
             ("residence_pcode", Value::str(PCODES[village / 5])),
             ("residence_village", Value::str(VILLAGES[village])),
             ("preferred_language", self.pick(&["mlg", "mlg", "fra"])),
@@ -224,7 +224,7 @@ impl People {
             answers.push((path(&format!("languages/{language}")), Value::Bool(true)));
         }
         // An app asks in the order of the form.
-        let form = record_type("worker").expect("a built-in type");
+        let form = himo_types().find("worker").expect("a type of the pack");
         let place =
             |path: &Path| form.fields.iter().position(|field| path.as_str().starts_with(field.name.as_str()));
         answers.sort_by_key(|(path, _)| place(path));

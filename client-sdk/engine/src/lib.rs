@@ -45,6 +45,7 @@ pub use effect::{
 pub use engine::Engine;
 pub use failure::{Failure, FailureKind, OpenError};
 pub use fill::{FORM, Fill, FillRequest};
+pub use forms::shipped_forms;
 pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket, Transferred};
 pub use store::{Batch, Snapshot, Table, Write};
 pub use view::{

@@ -134,21 +134,6 @@ impl Roles {
     pub fn contains(self, role: Role) -> bool {
         self.0 & Self::of(role).0 != 0
     }
-
-    /// The set that the field table writes so: `ENUM`, `HQ`, `ALL`.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Some(Self::of(match name {
-            "ALL" => return Some(Self::ALL),
-            "ENUM" => Role::Enumerator,
-            "SUP" => Role::Supervisor,
-            "FIN" => Role::Payroll,
-            "PROT" => Role::Protection,
-            "DED" => Role::Adjudicator,
-            "HQ" => Role::Analyst,
-            "ADMIN" => Role::Administrator,
-            _ => return None,
-        }))
-    }
 }
 
 /// What a role may do with the records of a class.

@@ -11,6 +11,7 @@ pub mod form;
 pub mod form_rules;
 pub mod log;
 mod nearest;
+pub mod pack;
 pub mod record;
 #[cfg(feature = "replay")]
 pub mod replay;

@@ -107,7 +107,6 @@ pub(crate) fn odd(field: &Field, below: Option<&str>, value: &Value) -> Option<F
             unless(field.range.contains(count), FindingCode::OutOfRange)
         }
         (Kind::Code(list), Value::Str(code)) => unless(list.knows(code), FindingCode::UnknownCode),
-        (Kind::Tri, Value::Str(code)) => unless(is_tri(code), FindingCode::UnknownCode),
         (Kind::Set(list), Value::Bool(_)) => unless(knows(list.as_deref(), below), FindingCode::UnknownCode),
         (Kind::Phone, Value::Str(text)) => unless(is_phone(text), FindingCode::BadShape),
         (Kind::Geo, Value::Str(text)) => unless(parse_point(text).is_some(), FindingCode::BadShape),
@@ -132,10 +131,6 @@ pub(crate) fn odd(field: &Field, below: Option<&str>, value: &Value) -> Option<F
 
 fn knows(list: Option<&CodeList>, below: Option<&str>) -> bool {
     list.is_none_or(|list| below.is_some_and(|code| list.knows(code)))
-}
-
-pub(crate) fn is_tri(code: &str) -> bool {
-    matches!(code, "yes" | "no" | "unknown")
 }
 
 /// Whether a text is a telephone number: perhaps `+`, then 4 to 15 digits.
@@ -217,7 +212,7 @@ pub enum Typed<'a> {
 /// A value as a field means it; of a path that no field has, as its own type says.
 pub fn typed<'a>(field: Option<&Field>, value: &'a Value) -> Typed<'a> {
     match (field.map(|field| &field.kind), value) {
-        (Some(Kind::Code(_) | Kind::Tri), Value::Int(_) | Value::Uint(_)) => {
+        (Some(Kind::Code(_)), Value::Int(_) | Value::Uint(_)) => {
             whole(value).map_or(Typed::Null, |code| Typed::Text(Cow::Owned(code.to_string())))
         }
         (Some(Kind::Phone), Value::Str(text)) => {

@@ -107,7 +107,7 @@ impl Dataset {
         let pages = if of.class.is_log() {
             Pages::Entries(EntryPages::new(Arc::clone(of)))
         } else {
-            Pages::Records(RecordPages::new(Arc::clone(of)))
+            Pages::Records(RecordPages::new(Arc::clone(of), &types))
         };
         let writer = Writer::new(format, columns.iter().map(|column| column.name.clone()).collect());
         Ok(Self { as_of, tx, project, columns, pseudonyms, pages, writer, is_begun: false })
@@ -175,11 +175,13 @@ async fn as_of(tx: &mut Tx, project: &Project, of: &RecordType, now_ms: i64) -> 
 
 #[cfg(test)]
 mod tests {
+    use fieldmerge_model::pack::himo_types;
+
     use super::*;
 
     #[test]
     fn headquarters_sees_neither_names_nor_places_nor_exact_births() {
-        let of = RecordTypes::built_in().find("worker").expect("a built-in type");
+        let of = himo_types().find("worker").expect("a type of the pack");
         let seen: Vec<String> =
             columns_for(of, Role::Analyst).into_iter().map(|column| column.name).collect();
         for hidden in [
@@ -200,7 +202,7 @@ mod tests {
     #[test]
     fn an_analyst_gets_pseudonyms() {
         assert!(!meets_persons(Role::Analyst));
-        let types = RecordTypes::built_in();
+        let types = himo_types();
         assert!(types_for(types, Role::Analyst).contains(&"worker".to_owned()));
         assert!(!types_for(types, Role::Administrator).contains(&"worker".to_owned()));
     }

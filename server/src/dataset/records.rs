@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use fieldmerge_model::RecordState;
 use fieldmerge_model::dataset::{Cell, Column, Conflict, Facts, row};
-use fieldmerge_model::types::RecordType;
+use fieldmerge_model::types::{RecordType, RecordTypes};
 use fieldmerge_protocol::api::CandidateView;
-use fieldmerge_protocol::{ProjectId, RecordId, Value};
+use fieldmerge_protocol::{ProjectId, RecordClass, RecordId, Value};
 use fieldmerge_store::cases::{self, CaseRow};
 use fieldmerge_store::projects::Project;
 use fieldmerge_store::records::{self, RecordRow};
@@ -16,19 +16,20 @@ use fieldmerge_store::{StoreError, Tx, subjects};
 /// Records read at a time.
 const PAGE: u32 = 500;
 
-/// The record types that every person is expected to have.
-const EXPECTED_OF_WORKERS: [&str; 1] = ["observation"];
-
 /// Reads the records of a type, page by page.
 pub struct RecordPages {
     of: Arc<RecordType>,
+    /// The record types that every person is expected to have.
+    expected: Vec<String>,
     after: Option<RecordId>,
     is_done: bool,
 }
 
 impl RecordPages {
-    pub fn new(of: Arc<RecordType>) -> Self {
-        Self { of, after: None, is_done: false }
+    pub fn new(of: Arc<RecordType>, types: &RecordTypes) -> Self {
+        let expected = types.iter().filter(|kind| kind.class == RecordClass::Observation);
+        let expected = expected.map(|kind| kind.name.to_string()).collect();
+        Self { of, expected, after: None, is_done: false }
     }
 
     /// The rows of the next page; nothing at the end.
@@ -47,12 +48,10 @@ impl RecordPages {
         let rows: Vec<RecordRow> = page.into_iter().map(|record| record.row).collect();
         let disputes = open_disputes(tx, project.id, &rows).await?;
         let observed = self.observed(tx, project.id, &rows).await?;
+        let expected: Vec<&str> = self.expected.iter().map(String::as_str).collect();
         let cells = rows.iter().map(|row| {
-            let pending = if observed.as_ref().is_none_or(|known| known.contains(&row.id)) {
-                &[][..]
-            } else {
-                &EXPECTED_OF_WORKERS
-            };
+            let is_complete = observed.as_ref().is_none_or(|known| known.contains(&row.id));
+            let pending = if is_complete { &[][..] } else { &expected };
             self.cells(row, columns, disputes.get(&row.id).map(Vec::as_slice).unwrap_or_default(), pending)
         });
         Ok(Some(cells.collect::<Result<_, _>>()?))
@@ -65,7 +64,7 @@ impl RecordPages {
         project: ProjectId,
         rows: &[RecordRow],
     ) -> Result<Option<BTreeSet<RecordId>>, StoreError> {
-        if self.of.name != "worker" {
+        if !self.of.is_person {
             return Ok(None);
         }
         let ids: Vec<RecordId> = rows.iter().map(|row| row.id).collect();

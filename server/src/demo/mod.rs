@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use fieldmerge_model::access::Role;
+use fieldmerge_model::pack::HIMO;
 use fieldmerge_sdk::{ClientError, Clock as DeviceClock, Device, Options};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -16,6 +17,8 @@ use self::link::Link;
 use self::story::{Phone, Story, Tell};
 use crate::admin::codes::{self, CodeRequest};
 use crate::admin::{AdminError, GrantText, projects};
+use crate::forms::pack::publish_pack;
+use crate::forms::publish::PublishError;
 use crate::http::router;
 use crate::http::serve::serve;
 use crate::state::App;
@@ -29,6 +32,9 @@ pub enum DemoError {
     /// The project could not be made.
     #[error("the demo project could not be made")]
     Admin(#[from] AdminError),
+    /// Its forms could not be published.
+    #[error("the forms of the demo could not be published")]
+    Forms(#[from] PublishError),
     /// A device failed.
     #[error("a device of the demo failed")]
     Device(#[from] ClientError),
@@ -46,6 +52,7 @@ pub enum DemoError {
 /// what the phones know is that address, so they find the server there afterwards too.
 pub async fn tell(app: &App, folder: &Path, at: SocketAddr, tell: Tell<'_>) -> Result<Story, DemoError> {
     projects::create(app, PROJECT, "Piste rurale Ambalavao / Rural road Ambalavao").await?;
+    publish_pack(app, PROJECT, &HIMO).await?;
     projects::create_area(app, PROJECT, "S1", "Iarintsena").await?;
     projects::create_area(app, PROJECT, "S2", "Anjoma").await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -81,7 +88,7 @@ async fn phone(app: &App, label: &str, link: &Link, folder: &Path) -> Result<Pho
     };
     let shown = codes::create(app, &request).await?;
     let clock = DeviceClock::fixed(app.now_ms());
-    let device = Device::open_with(folder, Options { clock: clock.clone(), seed: None }).await?;
+    let device = Device::open_with(folder, Options { clock: clock.clone(), ..Options::default() }).await?;
     device.enrol(&link.url(), &shown.code).await?;
     Ok(Phone { device, clock })
 }

@@ -2,7 +2,7 @@
 //! and nothing that a project holds is looked at.
 
 use fieldmerge_model::record::{NewRecord, Provenance, RecordState, Save};
-use fieldmerge_model::types::{CodeList, Field, Kind, Policy, RecordType, Shape};
+use fieldmerge_model::types::{CodeList, Field, Kind, Policy, RecordType};
 use fieldmerge_protocol::bundle::{Entry, encode_columns};
 use fieldmerge_protocol::{Actor, AreaId, Change, ChangeHash, DeviceId, Incarnation, Path, RecordId, Value};
 use rand_chacha::ChaCha8Rng;
@@ -113,7 +113,6 @@ impl Synthetic {
             Kind::Text => Value::str(self.words()),
             Kind::Phone => Value::str(format!("+{}", 100_000_000_000 + self.number(0, 899_999_999_999))),
             Kind::Code(list) => Value::str(self.code(Some(list))),
-            Kind::Tri => Value::str(["yes", "no", "unknown"][self.below(3)]),
             Kind::Bool => Value::Bool(self.below(2) == 0),
             Kind::Int | Kind::Decimal => {
                 let (min, max) = (field.range.min.unwrap_or(0), field.range.max.unwrap_or(10_000));
@@ -136,17 +135,8 @@ impl Synthetic {
         if let Some(list) = list.filter(|list| !list.codes.is_empty()) {
             return list.codes[self.below(list.codes.len())].code.to_string();
         }
-        let letters = |draw: &mut Self, first: u8, count: usize| -> String {
-            (0..count).map(|_| char::from(first + draw.small(26))).collect()
-        };
-        match list.and_then(|list| list.shape) {
-            Some(Shape::Upper2) => letters(self, b'A', 2),
-            Some(Shape::Upper3) => letters(self, b'A', 3),
-            Some(Shape::Script) => letters(self, b'A', 1) + &letters(self, b'a', 3),
-            Some(Shape::Digits4 | Shape::Digits1To4 | Shape::Isic) => self.number(1_000, 9_999).to_string(),
-            Some(Shape::Pcode) => format!("{}{}", letters(self, b'A', 2), self.number(10_000, 99_999)),
-            Some(Shape::Lower3 | Shape::Token) | None => letters(self, b'a', 3),
-        }
+        // One of a file, or of no list: three letters, as those of most standards.
+        (0..3).map(|_| char::from(b'a' + self.small(26))).collect()
     }
 
     fn words(&mut self) -> String {

@@ -6,6 +6,7 @@
 
 mod error;
 pub mod lists;
+pub mod pack;
 mod package;
 pub mod publish;
 pub mod published;

@@ -7,7 +7,6 @@ use fieldmerge_model::form::import::{Finding, Import, import};
 use fieldmerge_model::form::types::{self, Clash};
 use fieldmerge_model::form::version::{self, FormVersion};
 use fieldmerge_model::form::{Form, Workbook};
-use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::sync::MAX_FORM_BYTES;
 use fieldmerge_store::forms::{self, FormRow};
 use fieldmerge_store::{Lent, StoreError};
@@ -145,7 +144,7 @@ fn next(draft: &Draft, known: &Forms) -> Result<Next, PublishError> {
     }
     let mut all: Vec<&Form> = known.all.iter().map(|published| &published.version.form).collect();
     all.push(&form);
-    let (types, clashes) = types::extend(RecordTypes::built_in(), &all);
+    let (types, clashes) = types::known_types(&all);
     if !clashes.is_empty() {
         return Err(PublishError::Clashes(clashes));
     }

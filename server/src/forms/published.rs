@@ -48,9 +48,13 @@ impl Forms {
             let version = FormVersion::from_bytes(&bytes).map_err(|_| corrupt("packed"))?;
             all.push(Published { row, version, bytes });
         }
-        let forms: Vec<_> = all.iter().map(|published| &published.version.form).collect();
-        let (types, _clashes) = types::extend(RecordTypes::built_in(), &forms);
-        Ok(Self { all, types: RecordTypes::new(types) })
+        let types = types_of(&all);
+        Ok(Self { all, types })
+    }
+
+    /// What the records held when the version at a place had been published.
+    pub fn types_until(&self, last: usize) -> RecordTypes {
+        types_of(&self.all[..=last])
     }
 
     /// The version that was published last of a form.
@@ -68,6 +72,12 @@ impl Forms {
         let known = self.all.iter().rposition(|published| form_check(&published.row.chain) == check);
         &self.all[known.map_or(0, |at| at + 1)..]
     }
+}
+
+fn types_of(published: &[Published]) -> RecordTypes {
+    let forms: Vec<_> = published.iter().map(|published| &published.version.form).collect();
+    let (types, _clashes) = types::known_types(&forms);
+    RecordTypes::new(types)
 }
 
 /// What the records of a project hold, by its forms.

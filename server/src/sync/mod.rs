@@ -145,7 +145,8 @@ async fn take(
         life: welcome.life,
     };
     let dictionaries = hello.dictionaries.unwrap_or_default().into_iter().collect();
-    let holds = Holds { dictionaries, begun: hello.partial };
+    let current = app.dictionaries().current(&directory.forms);
+    let holds = Holds { dictionaries, begun: hello.partial, current };
     let forms = Lacking { held: hello.forms.filter(|_| !lost), directory };
     Ok(Prepared { welcome, receipts, hello_bytes, forms, holds, pull })
 }
@@ -162,14 +163,15 @@ impl Known {
     async fn of(
         app: &App,
         tx: &mut Tx,
-        project: ProjectId,
+        directory: &Directory,
         sender: Option<DeviceId>,
         frames: &[Vec<u8>],
     ) -> Result<Self, StoreError> {
+        let (project, forms) = (directory.project.id, &directory.forms);
         let taken = push::taken(tx, project, sender, frames).await?;
         let mut dictionaries = BTreeMap::new();
         for number in push::frames::dictionaries(frames) {
-            let found = app.dictionaries().find(tx, project, number).await?;
+            let found = app.dictionaries().find(tx, (project, forms), number).await?;
             dictionaries.extend(found.map(|bytes| (number, bytes)));
         }
         Ok(Self { taken, dictionaries })
@@ -275,7 +277,7 @@ pub async fn take_frames(
     let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
     let frames = app.commits().open(&directory, frames).await?;
     let mut tx = app.store().read().await?;
-    let known = Known::of(app, &mut tx, project, None, &frames).await?;
+    let known = Known::of(app, &mut tx, &directory, None, &frames).await?;
     tx.rollback().await?;
     let arrival = arrival(app, &directory, None, frames, known);
     Ok((app.commits().commit(app, project, arrival).await?.receipts, directory))
@@ -290,8 +292,8 @@ async fn look_again(
     frames: &[Vec<u8>],
 ) -> Result<(Arc<Directory>, Known), ApiError> {
     let directory = app.directories().get(tx, authed.directory.project.id).await?;
-    let known = Known::of(app, tx, authed.directory.project.id, Some(authed.device), frames).await?;
     let directory = directory.ok_or(ApiError::new(ProblemCode::NotFound))?;
+    let known = Known::of(app, tx, &directory, Some(authed.device), frames).await?;
     match directory.devices.get(&authed.device) {
         Some(member) if !member.revoked => Ok((directory, known)),
         _ => Err(ApiError::new(ProblemCode::DeviceRevoked)),

@@ -1,8 +1,8 @@
 //! Writes the answer of a sync: welcome, receipts, feed frames as they are read, the signed end.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use fieldmerge_protocol::bundle::{BundleError, BundleWriter};
@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::commit::Receipted;
 use super::pull::Pull;
-use crate::dictionary;
+use crate::dictionary::Trained;
 use crate::failpoint::failpoint;
 use crate::http::ApiError;
 use crate::keys::ServerSigner;
@@ -58,6 +58,8 @@ pub struct Holds {
     pub dictionaries: BTreeSet<u32>,
     /// The beginning of a frame, until that frame has been met.
     pub begun: Option<Partial>,
+    /// The dictionary that it is to pack with, which it may lack.
+    pub current: Option<Arc<Trained>>,
 }
 
 /// The device does not listen any more.
@@ -124,8 +126,9 @@ impl Answer {
         }
         let more = pull.has_more();
         // It can wait: what the device lacks comes first.
-        if !more && !holds.dictionaries.contains(&dictionary::built_in().0) {
-            self.writer.part(tag::DICTIONARY, dictionary::built_in_part());
+        let lacks = |trained: &&Arc<Trained>| !holds.dictionaries.contains(&trained.number);
+        if let Some(trained) = holds.current.as_ref().filter(|_| !more).filter(lacks) {
+            self.writer.part(tag::DICTIONARY, &trained.part);
         }
         let text = sync::answer_text(pull.project, hello, self.writer.digest(), more);
         let signature = signer.sign(&text).to_vec();
@@ -227,16 +230,15 @@ impl Answer {
         if number == 0 || holds.dictionaries.contains(&number) {
             return Ok(true);
         }
-        let part: Cow<'static, [u8]> = if number == dictionary::built_in().0 {
-            dictionary::built_in_part().into()
+        if let Some(trained) = holds.current.as_ref().filter(|trained| trained.number == number) {
+            self.writer.part(tag::DICTIONARY, &trained.part);
         } else {
             let mut tx = self.app.store().read().await?;
-            let bytes = self.app.dictionaries().find(&mut tx, project, number).await?;
+            let bytes = self.app.dictionaries().stored(&mut tx, project, number).await?;
             tx.rollback().await?;
             let Some(bytes) = bytes else { return Ok(false) };
-            sync::encode(&Dictionary::pack(&bytes, false)).into()
-        };
-        self.writer.part(tag::DICTIONARY, &part);
+            self.writer.part(tag::DICTIONARY, &sync::encode(&Dictionary::pack(&bytes, false)));
+        }
         holds.dictionaries.insert(number);
         Ok(true)
     }

@@ -45,7 +45,7 @@ impl Phone {
     pub async fn enrolled_without_sync(site: &Site, server: &Server, area: usize, folder: &Path) -> Self {
         let link = Proxy::open(server.address, Conditions::default()).await;
         let clock = Clock::fixed(ServerClock::System.now_ms());
-        let options = Options { clock: clock.clone(), seed: Some([9; 32]) };
+        let options = Options { clock: clock.clone(), seed: Some([9; 32]), ..Options::default() };
         let device = Device::open_with(folder, options).await.expect("a new device opens");
         let code = site.code("phone", &[&format!("S{area}:enumerator")]).await;
         device.enrol(&link.url(), &code).await.expect("a fresh code enrols");

@@ -1,6 +1,6 @@
 //! S4, S13, S14: a phone that holds 20,000 records, and the database that it has them from.
 
-use fieldmerge_sdk::{Clock, Device, ListQuery, Options};
+use fieldmerge_sdk::{Device, ListQuery, Options};
 use fieldmerge_server::clock::Stopwatch;
 
 use super::Plan;
@@ -79,7 +79,7 @@ async fn reading(folder: &std::path::Path, plan: &Plan, report: &mut Report) {
     let mut found = Vec::new();
     for _ in 0..plan.size(7, 3) {
         let stopwatch = Stopwatch::start();
-        let options = Options { clock: Clock::System, seed: None };
+        let options = Options::default();
         let device = Device::open_with(folder, options).await.expect("the device opens");
         let page = device.records().list(&ListQuery::default()).await;
         opened.push(stopwatch.elapsed().as_secs_f64() * 1_000.0);

@@ -1,10 +1,12 @@
 //! A project in a new database, its areas and its devices.
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use fieldmerge_model::pack::HIMO;
 use fieldmerge_protocol::{AreaId, ProjectId};
 use fieldmerge_server::admin::codes::{self, CodeRequest};
 use fieldmerge_server::admin::{GrantText, projects};
 use fieldmerge_server::compact::{self, Compacted};
+use fieldmerge_server::forms::pack::publish_pack;
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::{Store, StoreOptions};
 use fieldmerge_tests::postgres::{self, Durability};
@@ -59,6 +61,7 @@ impl Site {
         let app =
             App::new(store, Clock::System, Ids::from_seed([7; 32]), Config::default(), Metrics::default());
         let project = projects::create(&app, PROJECT, "Rural roads").await.expect("a project is made");
+        publish_pack(&app, PROJECT, &HIMO).await.expect("its forms are published");
         let mut made = Vec::with_capacity(areas);
         for index in 0..areas {
             let area =

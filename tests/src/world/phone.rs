@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{
     Batch, Edit, Effect, Engine, Enrolment, Failure, Input, Outcome, Request, SavedEdit, Snapshot,
-    SyncOptions, SyncReport, Table,
+    SyncOptions, SyncReport, Table, shipped_forms,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -79,11 +79,12 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// A new phone, enrolled in a project. `enrol` tells its public key to the server.
+    /// A new phone with these forms, enrolled in a project. `enrol` tells its public key to the server.
     pub async fn enrolled(
         label: &str,
         seed: u64,
         clock_ms: i64,
+        forms: &[Vec<u8>],
         enrol: impl AsyncFnOnce([u8; 32]) -> Enrolment,
     ) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -91,8 +92,10 @@ impl Phone {
         rng.fill_bytes(&mut secret);
         let key = SigningKey::from_bytes(&secret);
         let enrolment = enrol(key.verifying_key().to_bytes()).await;
-        let engine = Engine::open(Snapshot::default()).expect("an empty store opens");
-        let (label, shelf) = (label.to_owned(), Shelf::default());
+        let mut shelf = Shelf::default();
+        shelf.write(&Batch { id: 0, writes: shipped_forms(forms) });
+        let engine = Engine::open(shelf.snapshot()).expect("a store of forms opens");
+        let label = label.to_owned();
         let mut phone = Self { label, clock_ms, fault: None, engine, shelf, key, rng, tickets: 0 };
         let done = phone.ask(|ticket| Input::Enrolled { ticket, enrolment }).expect("nothing fails here");
         done.expect("a new device can be enrolled");

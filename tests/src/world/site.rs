@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use axum::Router;
 use ed25519_dalek::VerifyingKey;
 use fieldmerge_engine::Enrolment;
+use fieldmerge_model::pack::HIMO;
 use fieldmerge_protocol::{AreaId, ProjectId};
 use fieldmerge_server::admin::codes::{self, CodeRequest};
 use fieldmerge_server::admin::{GrantText, projects};
+use fieldmerge_server::forms::Forms;
+use fieldmerge_server::forms::pack::publish_pack;
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics, http};
 use fieldmerge_store::projects::Project;
 use tokio::net::TcpListener;
@@ -42,6 +45,7 @@ impl Site {
     pub async fn found(database: &Database, seed: u64, areas: &[&str]) -> Self {
         let app = app(database, START_MS, seed).await;
         let project = projects::create(&app, PROJECT, "Rural roads").await.expect("a project is made");
+        publish_pack(&app, PROJECT, &HIMO).await.expect("its forms are published");
         let mut made = Vec::new();
         for code in areas {
             made.push(projects::create_area(&app, PROJECT, code, code).await.expect("an area is made").id);
@@ -66,10 +70,18 @@ impl Site {
         Self { app: app(database, now_ms, seed).await, ..self.clone() }
     }
 
-    /// A new phone with grants such as `S1:enumerator`.
+    /// A new phone with grants such as `S1:enumerator`, and with the forms of the project.
     pub async fn phone(&self, label: &str, seed: u64, grants: &[&str]) -> Phone {
-        let clock_ms = self.app.now_ms();
-        Phone::enrolled(label, seed, clock_ms, async |key| self.enrol(label, key, grants).await).await
+        let (clock_ms, forms) = (self.app.now_ms(), self.forms().await);
+        Phone::enrolled(label, seed, clock_ms, &forms, async |key| self.enrol(label, key, grants).await).await
+    }
+
+    /// The bytes of the versions of forms that the project has published.
+    pub async fn forms(&self) -> Vec<Vec<u8>> {
+        let mut tx = self.app.store().read().await.expect("a snapshot can be read");
+        let forms = Forms::load(&mut tx, self.project).await.expect("forms can be read");
+        tx.rollback().await.expect("a snapshot ends");
+        forms.all.into_iter().map(|published| published.bytes).collect()
     }
 
     /// Takes a device with this public key into the project.

@@ -230,7 +230,7 @@ impl Work {
 
     /// Sometimes a visit, where the phone has forms for it.
     fn visit(&mut self, phone: &Phone, n: i64) -> Option<Task> {
-        if phone.engine().forms().is_empty() || self.below(4) > 0 {
+        if !phone.engine().forms().iter().any(|form| form.id == visits::FORM) || self.below(4) > 0 {
             return None;
         }
         let index = self.below(self.areas.len());

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use fieldmerge_engine::Table;
 use fieldmerge_model::access::Role;
+use fieldmerge_model::pack::HIMO;
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::sync::FrameReceipt;
 use fieldmerge_sdk::{Clock as PhoneClock, Device, ListQuery, Options, SyncEnd, SyncOptions};
@@ -13,6 +14,7 @@ use fieldmerge_server::admin::{GrantText, projects};
 use fieldmerge_server::demo::PROJECT;
 use fieldmerge_server::demo::link::Link;
 use fieldmerge_server::demo::story::{BREAKS_AFTER, Phone as StoryPhone, Story};
+use fieldmerge_server::forms::pack::publish_pack;
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::projects::Project;
 use fieldmerge_tests::database::{Database, Kind, folder};
@@ -89,6 +91,7 @@ impl Offline {
         let database = Database::new(kind).await;
         let app = app(&database).await;
         projects::create(&app, PROJECT, "Piste rurale").await.expect("a project");
+        publish_pack(&app, PROJECT, &HIMO).await.expect("its forms");
         for (code, name) in [("S1", "Iarintsena"), ("S2", "Anjoma")] {
             projects::create_area(&app, PROJECT, code, name).await.expect("an area");
         }
@@ -151,7 +154,7 @@ async fn listen(app: &App) -> Listening {
 }
 
 async fn open(folder: &Path, now_ms: i64) -> Device {
-    let options = Options { clock: PhoneClock::fixed(now_ms), seed: None };
+    let options = Options { clock: PhoneClock::fixed(now_ms), ..Options::default() };
     Device::open_with(folder, options).await.expect("the folder opens")
 }
 
@@ -168,7 +171,7 @@ async fn enrol(app: &App, label: &str, link: &Link, folder: &Path) -> StoryPhone
     };
     let shown = codes::create(app, &request).await.expect("a code");
     let clock = PhoneClock::fixed(START_MS);
-    let options = Options { clock: clock.clone(), seed: None };
+    let options = Options { clock: clock.clone(), ..Options::default() };
     let device = Device::open_with(folder, options).await.expect("a folder");
     device.enrol(&link.url(), &shown.code).await.expect("it enrols");
     StoryPhone { device, clock }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use fieldmerge_model::pack::HIMO;
 use fieldmerge_tests::database::folder;
 use serde_json::Value;
 
@@ -45,7 +46,7 @@ fn a_form_is_published_once_and_listed() {
     let publish = ["form", "publish", "--project", "ROADS", "wells.md"];
     put(folder, "wells.md", SITES);
     assert_eq!(refused(folder, &publish).0, Some(3), "there is no database");
-    printed(folder, &["admin", "project", "new", "ROADS", "Rural roads"]);
+    printed(folder, &["admin", "project", "new", "ROADS", "Rural roads", "--forms", "none"]);
     let (exit, said) = refused(folder, &publish);
     assert!(exit == Some(3) && said.contains("owners.csv: put them beside the workbook"), "{exit:?} {said}");
     std::fs::create_dir(folder.join("files")).expect("a folder is made");
@@ -73,6 +74,26 @@ fn a_form_is_published_once_and_listed() {
     let book = printed(folder, &["form", "codebook", "--project", "ROADS", "--type", "well", "--in", "fr"]);
     assert!(book.contains("| wells | Combien de puits ? | int |"), "{book}");
     assert_eq!(refused(folder, &["form", "codebook", "--project", "ROADS", "--type", "hut"]).0, Some(3));
+}
+
+#[test]
+fn a_project_begins_with_the_forms_of_public_works() {
+    let folder = folder();
+    let folder = folder.path();
+    printed(folder, &["admin", "project", "new", "ROADS", "Rural roads"]);
+    let list = printed(folder, &["form", "list", "--project", "ROADS", "--json"]);
+    let list: Value = serde_json::from_str(&list).expect("JSON");
+    let ids: Vec<&str> =
+        list.as_array().expect("a list").iter().filter_map(|form| form["form_id"].as_str()).collect();
+    assert_eq!((ids.len(), ids.contains(&"himo_worker")), (HIMO.workbooks.len(), true));
+    // They are those of the folder.
+    let himo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/model/pack/himo");
+    for (name, _) in HIMO.workbooks {
+        let file = himo.join(name);
+        let file = file.to_str().expect("the path is text");
+        let said = printed(folder, &["form", "publish", "--project", "ROADS", file]);
+        assert!(said.contains("was published before"), "{name}: {said}");
+    }
 }
 
 #[test]

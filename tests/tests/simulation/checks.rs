@@ -14,6 +14,7 @@ use fieldmerge_tests::world::site::{PROJECT, Site};
 use fieldmerge_tests::world::work::{Kept, Mark, amounts, doubled};
 
 use crate::dice::Dice;
+use crate::forms;
 use crate::world::{Cause, World};
 
 /// What must hold whenever everybody is at rest.
@@ -136,15 +137,14 @@ fn replicas_are_equal(world: &World<'_>, census: &Census, waiting: bool) {
 
 /// Each phone has the versions of forms that the server has, under the same numbers.
 fn forms_have_arrived(world: &World<'_>) {
-    let published = (1..).zip(world.versions.iter().map(u32::to_string));
-    let published: Vec<(u64, String)> = published.collect();
     let heard = world.members.values().filter(|member| !world.revoked.contains(&member.device));
-    let held = |phone: &Phone| -> Vec<(u64, String)> {
-        phone.engine().forms().into_iter().map(|form| (form.number, form.version.to_string())).collect()
+    let held = |phone: &Phone| -> Vec<String> {
+        let forms = phone.engine().forms().into_iter();
+        forms.map(|form| forms::named(form.number, &form.id, &form.version)).collect()
     };
-    let differing = heard.filter(|member| held(&member.phone) != published);
+    let differing = heard.filter(|member| held(&member.phone) != world.published);
     let differing: Vec<String> = differing
-        .map(|member| format!("{}: {:?}, not {published:?}", member.phone.label, held(&member.phone)))
+        .map(|member| format!("{}: {:?}, not {:?}", member.phone.label, held(&member.phone), world.published))
         .collect();
     none("forms have arrived", &differing);
 }

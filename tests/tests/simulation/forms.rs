@@ -42,9 +42,15 @@ impl World<'_> {
             tx.rollback().await.expect("a snapshot ends");
             rows
         });
-        let number = |version: &str| version.parse().expect("versions are numbers");
-        self.versions = rows.iter().map(|row| number(&row.version)).collect();
+        let visits = rows.iter().filter(|row| row.form_id == visits::FORM);
+        self.versions = visits.map(|row| row.version.parse().expect("versions are numbers")).collect();
+        self.published = rows.iter().map(|row| named(row.number, &row.form_id, &row.version)).collect();
     }
+}
+
+/// A version of a form as the checks name it.
+pub fn named(number: u64, id: &str, version: &str) -> String {
+    format!("{number}: {id} {version}")
 }
 
 /// Publishes a version.

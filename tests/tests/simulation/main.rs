@@ -101,6 +101,7 @@ fn run(name: &str, kind: Kind, phones: Id, first: u64, count: u64, size: impl Fn
 fn world(template: &Template, script: &Script) -> Tally {
     let database = runtime().block_on(template.database.copy());
     let mut world = World::begin(template, database, script);
+    world.note_versions();
     for (number, event) in &script.events {
         world.act(*number, event);
     }

@@ -64,8 +64,9 @@ impl Template {
 
 async fn foreign_file(site: &Site) -> Vec<u8> {
     let other = projects::create(&site.app, "OTHER", "Another one").await.expect("a project is made");
-    let enrol = async |key| site.enrol_in("OTHER", "stranger", key, &["all:enumerator"]).await;
-    let mut phone = Phone::enrolled("stranger", 999, START_MS, enrol).await;
+    let (enrol, forms) =
+        (async |key| site.enrol_in("OTHER", "stranger", key, &["all:enumerator"]).await, site.forms().await);
+    let mut phone = Phone::enrolled("stranger", 999, START_MS, &forms, enrol).await;
     let mut work = Work::new(999, 0, &[other.root_area]);
     work.save(&mut phone, &mut Ledger::default()).expect("nothing fails yet");
     match phone.ask(|ticket| Input::Export { ticket }) {

@@ -100,6 +100,8 @@ pub struct World<'t> {
     pub ever_granted: BTreeSet<(DeviceId, String)>,
     /// The versions of the form that the server has, in the order of their numbers.
     pub versions: Vec<u32>,
+    /// Every version of every form that it has.
+    pub published: Vec<String>,
     pub flights: Vec<Flight>,
     /// Requests that the server has answered, to be played again.
     pub past: Vec<(Id, Request)>,
@@ -156,6 +158,7 @@ impl<'t> World<'t> {
             ever_granted: grants.clone(),
             grants,
             versions: Vec::new(),
+            published: Vec::new(),
             flights: Vec::new(),
             past: Vec::new(),
             files: BTreeMap::from([(0, template.foreign.clone())]),

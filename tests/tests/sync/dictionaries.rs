@@ -1,21 +1,27 @@
 //! Dictionaries: what is packed with one is stored as it came, and can be read by whoever reads the feed.
 
+use std::sync::Arc;
+
 use fieldmerge_engine::{Edit, SyncEnd, Table};
 use fieldmerge_protocol::bundle::{Compression, Frame, FrameHeader, compress};
 use fieldmerge_protocol::limits::MAX_FRAME_RAW_BYTES;
 use fieldmerge_protocol::sync::{Dictionary, Feed, FrameStatus};
-use fieldmerge_server::dictionary;
+use fieldmerge_server::dictionary::Trained;
+use fieldmerge_server::forms::Forms;
+use fieldmerge_server::forms::publish::publish;
 use fieldmerge_server::verify::verify;
 use fieldmerge_store::{dictionaries, segments};
 use fieldmerge_tests::synthetic::People;
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::raw::Author;
 use fieldmerge_tests::world::site::{PROJECT, START_MS};
+use fieldmerge_tests::world::visits;
 
 use crate::place::{Draft, Place, WRITES, on_both};
 
 on_both!(
     small_frames_are_packed_with_the_dictionary_and_read_by_others,
+    what_was_packed_before_the_forms_changed_is_read,
     a_frame_whose_dictionary_is_unknown_is_packed_again,
     a_feed_whose_dictionary_is_gone_is_left_out_and_the_others_go_on,
 );
@@ -29,24 +35,38 @@ async fn stored(place: &Place) -> Vec<u32> {
     heads.iter().map(|head| head.dictionary).collect()
 }
 
+/// The dictionary that phones are to pack with.
+async fn current(place: &Place) -> Arc<Trained> {
+    let app = &place.site.app;
+    let mut tx = app.store().read().await.expect("read");
+    let forms = Forms::load(&mut tx, place.site.project).await.expect("forms");
+    tx.rollback().await.expect("rollback");
+    app.dictionaries().current(&forms).expect("the forms are many enough")
+}
+
+fn register(phone: &mut Phone, place: &Place, people: &mut People) {
+    let mut values = people.worker();
+    values.retain(|(path, _)| path.as_str() != "worker_number");
+    let (record_type, area) = ("worker".to_owned(), place.area());
+    let edit = Edit::Create { record: None, record_type, area, subject: None, person: 0, values };
+    phone.save(vec![edit]).expect("it lives").expect("it is saved");
+}
+
 async fn small_frames_are_packed_with_the_dictionary_and_read_by_others(place: &Place) {
-    let (number, bytes) = dictionary::built_in();
+    let trained = current(place).await;
+    let (number, bytes) = (trained.number, &trained.bytes);
     let mut a = place.site.phone("A", 1, &WRITES).await;
     let mut link = place.site.link();
     let mut people = People::new(3);
     for _ in 0..2 {
-        let mut values = people.worker();
-        values.retain(|(path, _)| path.as_str() != "worker_number");
-        let (record_type, area) = ("worker".to_owned(), place.area());
-        let edit = Edit::Create { record: None, record_type, area, subject: None, person: 0, values };
-        a.save(vec![edit]).expect("it lives").expect("it is saved");
+        register(&mut a, place, &mut people);
         let report = a.sync(&mut link).await.expect("it syncs");
         assert_eq!((report.accepted, report.requests), (1, 1), "{report:?}");
     }
-    assert_eq!(stored(place).await, [0, *number], "the first sync brought the dictionary");
+    assert_eq!(stored(place).await, [0, number], "the first sync brought the dictionary");
     assert_eq!(a.shelf().table(Table::Dictionaries).count(), 1);
     let mut tx = place.site.app.store().read().await.expect("read");
-    let kept = dictionaries::find(&mut tx, place.site.project, *number).await.expect("find");
+    let kept = dictionaries::find(&mut tx, place.site.project, number).await.expect("find");
     tx.rollback().await.expect("rollback");
     assert_eq!(kept.as_deref(), Some(&**bytes), "what was stored can be read without this program");
 
@@ -55,6 +75,29 @@ async fn small_frames_are_packed_with_the_dictionary_and_read_by_others(place: &
     assert_eq!((report.received, report.problems.len()), (2, 0), "{report:?}");
     assert_eq!(b.shelf().table(Table::Dictionaries).count(), 1);
     // The census replays every stored frame.
+    assert_eq!(place.census().await.holdings.len(), 2);
+}
+
+async fn what_was_packed_before_the_forms_changed_is_read(place: &Place) {
+    let (before, mut link) = (current(place).await, place.site.link());
+    let mut a = place.site.phone("A", 1, &WRITES).await;
+    a.sync(&mut link).await.expect("it syncs");
+    // The phone comes with what the forms before the last two taught.
+    for version in 1..=2 {
+        publish(&place.site.app, PROJECT, &visits::draft(&visits::version(version)))
+            .await
+            .expect("published");
+    }
+    let after = current(place).await;
+    assert_ne!(before.number, after.number);
+    let site = place.site.reopen(&place.database, START_MS, 9).await;
+    let mut people = People::new(3);
+    for _ in 0..2 {
+        register(&mut a, place, &mut people);
+        let report = a.sync(&mut site.link()).await.expect("it syncs");
+        assert_eq!((report.accepted, report.requests), (1, 1), "nothing is sent twice: {report:?}");
+    }
+    assert_eq!(stored(place).await, [before.number, after.number]);
     assert_eq!(place.census().await.holdings.len(), 2);
 }
 

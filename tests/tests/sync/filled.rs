@@ -10,7 +10,7 @@ use fieldmerge_tests::synthetic::path;
 use fieldmerge_tests::world::phone::Phone;
 use fieldmerge_tests::world::visits::{Chance, form};
 
-use crate::forms::{phone, published, sync};
+use crate::forms::{PACK, phone, published, sync};
 use crate::place::{Place, on_both};
 
 on_both!(
@@ -26,7 +26,7 @@ fn fill(
     (form, record): (u64, Option<RecordId>),
     answers: &[(&str, &str)],
 ) -> RecordId {
-    let request = FillRequest { form, record, ..FillRequest::default() };
+    let request = FillRequest { form: PACK + form, record, ..FillRequest::default() };
     let mut fill = phone.engine().fill(&request, chance).expect("the phone has the form");
     for (question, answer) in answers {
         let asked = fill.filling.named(question)[0];
@@ -85,7 +85,7 @@ async fn a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer(plac
     }
     // What was written with the first version opens with the second: what is asked no more stays, and so does the choice
     // that is gone, until somebody chooses another.
-    let request = FillRequest { form: 2, record: Some(unseen), ..FillRequest::default() };
+    let request = FillRequest { form: PACK + 2, record: Some(unseen), ..FillRequest::default() };
     let mut opened = other.engine().fill(&request, &mut others).expect("the phone has the form");
     let wall = opened.filling.named("wall")[0];
     assert_eq!(opened.filling.value(wall), "earth");
@@ -105,7 +105,7 @@ async fn a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer(plac
         assert_eq!(answers(&one, unseen).get(path), Some(&text(value)), "{path}");
     }
     let by = [record, unseen].map(|record| one.engine().get(record).expect("the phone has it").form);
-    assert_eq!(by, [Some(2), Some(2)], "each says what wrote it last");
+    assert_eq!(by, [Some(PACK + 2), Some(PACK + 2)], "each says what wrote it last");
 }
 
 /// A form about workers that are on the phone.
@@ -136,7 +136,7 @@ async fn a_form_chooses_among_the_records_on_the_phone(place: &Place) {
     let saved = one.save(vec![worker]).expect("phones do not die here").expect("it is saved");
     let [SavedEdit::Record(worker)] = saved[..] else { panic!("{saved:?}") };
 
-    let request = FillRequest { form: 1, ..FillRequest::default() };
+    let request = FillRequest { form: PACK + 1, ..FillRequest::default() };
     let begun = one.engine().fill(&request, &mut chance).expect("the phone has the form");
     let who = begun.filling.named("who")[0];
     let offered = begun.filling.choices(who, &mut chance);
@@ -198,7 +198,7 @@ async fn a_sheet_of_attendance_becomes_entries_of_a_log(place: &Place) {
     let mut crew: Vec<RecordId> = crew.iter().map(id).collect();
     crew.sort_unstable();
 
-    let request = FillRequest { form: 1, ..FillRequest::default() };
+    let request = FillRequest { form: PACK + 1, ..FillRequest::default() };
     let mut sheet = one.engine().fill(&request, &mut chance).expect("the phone has the form");
     let mut answer = |question: &str, at: usize, text: &str| {
         let asked = sheet.filling.named(question)[at];

@@ -131,7 +131,7 @@ async fn a_device_goes_on_with_less_where_nginx_takes_less() {
     // Lower than the default, so that the outbox need not be larger than a test has time for.
     let nginx = Nginx::before(server.address, "client_max_body_size 64k;").await;
     let folder = folder();
-    let options = Options { clock: Clock::fixed(START_MS), seed: Some([3; 32]) };
+    let options = Options { clock: Clock::fixed(START_MS), seed: Some([3; 32]), ..Options::default() };
     let device = Device::open_with(folder.path(), options).await.expect("a new device opens");
     let code = server.code("Hery", &["S1:enumerator"]).await;
     device.enrol(&nginx.url(), &code).await.expect("a fresh code enrols");

@@ -19,7 +19,7 @@ on_both!(a_phone_restored_from_its_folder_loses_nothing, clones_of_a_phone_lose_
 
 /// Opens the device of a folder.
 async fn open(folder: &Path, seed: u8) -> Device {
-    let options = Options { clock: Clock::fixed(START_MS), seed: Some([seed; 32]) };
+    let options = Options { clock: Clock::fixed(START_MS), seed: Some([seed; 32]), ..Options::default() };
     Device::open_with(folder, options).await.expect("the folder opens")
 }
 
@@ -58,6 +58,7 @@ async fn a_phone_restored_from_its_folder_loses_nothing(place: &Place) {
     let code = codes::create(&place.site.app, &request).await.expect("a code is made").code;
     let device = open(home.path(), 1).await;
     device.enrol(&format!("http://{}", place.listening.address), &code).await.expect("it enrols");
+    sync(&device).await;
     register(&device, place, "A first").await;
     sync(&device).await;
     register(&device, place, "B unsent at the backup").await;

@@ -4,13 +4,15 @@
 //! `{"create": …}`, `{"change": …}`, `{"present": …}`. Frames may be compressed natively and never are in a browser, so
 //! they are compared by what no compression changes: their bodies as they were before it, their counts and digests.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{
     Edit, Effect, Engine, Enrolment, Input, LogEntry, Outcome, SavedEdit, Snapshot, SyncOptions, Ticket,
-    Write,
+    Write, shipped_forms,
 };
+use fieldmerge_model::form::version::FormVersion;
+use fieldmerge_model::pack::HIMO;
 use fieldmerge_model::types::entry::AttendanceEntry;
 use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, PartReader};
 use fieldmerge_protocol::sync::tag;
@@ -47,7 +49,7 @@ pub(crate) fn answer(given: &Json) -> Result<Json, String> {
     let seed = <[u8; 32]>::try_from(seed).map_err(|_| "a seed has 32 bytes")?;
     let area: AreaId = text::id(&given["area"])?;
     let mut phone = Phone {
-        engine: Engine::open(Snapshot::default()).map_err(|error| error.to_string())?,
+        engine: Engine::open(forms()).map_err(|error| error.to_string())?,
         rng: ChaCha20Rng::from_seed(seed),
         key: SigningKey::from_bytes(&seed),
         now_ms: text::number(given, "now_ms")?,
@@ -57,6 +59,14 @@ pub(crate) fn answer(given: &Json) -> Result<Json, String> {
     let saves = given["saves"].as_array().into_iter().flatten();
     let saves: Result<Vec<Json>, String> = saves.map(|edits| phone.save(area, edits)).collect();
     Ok(json!({ "saves": saves?, "request": phone.sync()? }))
+}
+
+/// A store that begins with the forms of the pack.
+fn forms() -> Snapshot {
+    let version = |form| FormVersion { form, tables: BTreeMap::new() }.to_bytes();
+    let versions: Vec<Vec<u8>> = HIMO.forms().into_iter().map(version).collect();
+    let rows = shipped_forms(&versions).into_iter();
+    Snapshot { rows: rows.filter_map(|write| Some((write.table, write.key, write.value?))).collect() }
 }
 
 impl Phone {

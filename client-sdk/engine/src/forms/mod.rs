@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fieldmerge_model::form::types;
-use fieldmerge_model::form::version::FormVersion;
+use fieldmerge_model::form::version::{FormVersion, chain};
 use fieldmerge_model::types::{Policy, RecordType, RecordTypes};
 use smol_str::SmolStr;
 
 pub(crate) use self::piece::held;
 use self::rows::FormRow;
+use crate::memory::rows::bytes;
+use crate::store::{Table, Write};
 
 /// A version that the device has.
 #[derive(Debug, Clone)]
@@ -56,7 +58,7 @@ impl Forms {
     pub(crate) fn settle(&mut self) {
         let versions: Vec<_> = self.all.values().filter_map(|held| held.version.clone()).collect();
         let forms: Vec<_> = versions.iter().map(|version| &version.form).collect();
-        let (types, _clashes) = types::extend(RecordTypes::built_in(), &forms);
+        let (types, _clashes) = types::known_types(&forms);
         self.types = RecordTypes::new(types);
     }
 }
@@ -76,4 +78,17 @@ pub(crate) fn judged_anew(before: &RecordTypes, after: &RecordTypes) -> Vec<Smol
         before.find(&kind.name).map(|before| decided(before)).unwrap_or_default() != decided(kind)
     };
     after.iter().filter(differs).map(|kind| kind.name.clone()).collect()
+}
+
+/// The rows of a store that begins with these versions of forms, their bytes in the order of their numbers, as an app may
+/// bring them. Where the project has published the same in the same order nothing of them is sent to the device; else what
+/// it has published takes their place at the first sync.
+pub fn shipped_forms(versions: &[Vec<u8>]) -> Vec<Write> {
+    let mut before = [0; 32];
+    let rows = (1_u64..).zip(versions).map(|(number, version)| {
+        before = chain(&before, version);
+        let row = FormRow { chain: before, bytes: version.clone() };
+        Write { table: Table::Forms, key: number.to_be_bytes().to_vec(), value: Some(bytes(&row)) }
+    });
+    rows.collect()
 }

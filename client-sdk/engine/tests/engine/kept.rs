@@ -49,7 +49,8 @@ fn a_restored_server_gets_the_observations_back() {
             phone.sync_well(&mut server);
         }
         assert_eq!((observations(&server), kept(&phone)), (12, 12));
-        let rows: Vec<u8> = phone.rows.values().flat_map(|row| row.to_vec()).collect();
+        let rows = phone.rows.iter().filter(|((table, _), _)| *table != Table::Forms);
+        let rows: Vec<u8> = rows.flat_map(|(_, row)| row.to_vec()).collect();
         assert!(!rows.windows(3).any(|bytes| bytes == b"idp"), "the phone itself reads nothing of it");
         if tells {
             backup.log = LogId([9; 16]);

@@ -10,6 +10,7 @@ mod exchange;
 mod exchange_hostile;
 mod exchange_random;
 mod files;
+mod forms;
 mod kept;
 mod partial;
 mod passing;

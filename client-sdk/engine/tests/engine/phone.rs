@@ -14,6 +14,7 @@ use fieldmerge_protocol::{AreaId, AttachmentHash, DeviceId, Path, RecordId, Valu
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use crate::forms::forms;
 use crate::server::Server;
 
 pub(crate) const NOW_MS: i64 = 1_772_000_000_000;
@@ -48,7 +49,7 @@ pub(crate) enum Cut {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Crash;
 
-type Rows = BTreeMap<(Table, Vec<u8>), Arc<[u8]>>;
+pub(crate) type Rows = BTreeMap<(Table, Vec<u8>), Arc<[u8]>>;
 
 #[derive(Debug)]
 pub(crate) struct Phone {
@@ -80,8 +81,8 @@ impl Phone {
         let key = SigningKey::from_bytes(&[number; 32]);
         let enrolment = server.enrol(number, key.verifying_key(), roles);
         let mut phone = Self {
-            engine: Engine::open(Snapshot::default()).expect("an empty store opens"),
-            rows: Rows::new(),
+            engine: Engine::open(snapshot(&forms())).expect("a store of forms opens"),
+            rows: forms(),
             key,
             device: enrolment.device,
             fault: Fault::None,

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use fieldmerge_model::access::{self, Grant};
 use fieldmerge_model::log::LogState;
+use fieldmerge_model::pack::himo_types;
 use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
-use fieldmerge_model::types;
 use fieldmerge_protocol::bundle::{
     BundleWriter, Frame, PartReader, PassedFrame, changes_digest, decode_body, resolve,
 };
@@ -338,7 +338,7 @@ impl Server {
                 self.held.push((record, change.clone(), hash, author));
                 return (Outcome::Held, None);
             };
-            let class = types::record_type(&identity.record_type).expect("a known type").class;
+            let class = himo_types().find(&identity.record_type).expect("a known type").class;
             let body = if class.is_log() {
                 Body::Log(LogState::new(record))
             } else {

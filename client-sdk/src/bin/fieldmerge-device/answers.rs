@@ -16,6 +16,11 @@ const NAMED_CODES: usize = 12;
 pub fn record_type(types: &RecordTypes, name: &str) -> Result<Arc<RecordType>, Failure> {
     types.find(name).map(Arc::clone).ok_or_else(|| {
         let names: Vec<&str> = types.iter().map(|kind| kind.name.as_str()).collect();
+        if names.is_empty() {
+            return Failure::NotFound(
+                "this device has no forms yet; `sync` fetches those of its project".to_owned(),
+            );
+        }
         Failure::Usage(format!("there is no record type {name}; there are {}", names.join(", ")))
     })
 }
@@ -92,7 +97,6 @@ fn takes(field: &Field) -> String {
             let which = list.as_ref().map_or_else(String::new, |list| format!("; it takes {}", codes(list)));
             format!("{name} takes several answers: {name}/{first}=true{which}")
         }
-        Kind::Tri => format!("{name} takes yes, no or unknown"),
         Kind::Bool => format!("{name} takes true or false"),
         Kind::Int if field.unit == "year" => format!("{name} is a year{}", between(field, " ", "")),
         Kind::Int => format!("{name} is a whole number{}", between(field, " ", "")),
@@ -122,7 +126,7 @@ fn between(field: &Field, before: &str, after: &str) -> String {
 
 fn codes(list: &CodeList) -> String {
     let named: Vec<&str> = list.codes.iter().take(NAMED_CODES).map(|code| code.code.as_str()).collect();
-    let open = list.shape.is_some() || list.codes.len() > NAMED_CODES;
+    let open = list.is_open || list.codes.len() > NAMED_CODES;
     match (named.is_empty(), open) {
         (true, _) => format!("a code of the list {}", list.name),
         (false, true) => format!("a code such as {}", named.join(", ")),

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use fieldmerge_sdk::{ClientError, Clock, Device, ErrorKind, Options};
+use fieldmerge_sdk::{ClientError, Clock, Device, ErrorKind, Options, SyncOptions};
 
 use arguments::{Cli, Command};
 use text::Output;
@@ -109,7 +109,7 @@ impl Failure {
 
 async fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
     let clock = cli.clock.map_or(Clock::System, |seconds| Clock::Shifted(seconds.saturating_mul(1_000)));
-    let options = Options { clock, seed: None };
+    let options = Options { clock, ..Options::default() };
     if let Command::Enrol { server, code } = &cli.command {
         return enrol(&cli.folder, options, output, server, code.as_deref()).await;
     }
@@ -152,9 +152,12 @@ async fn enrol(
         None => device.enrol_by(server).await?,
     };
     let (number, label, project) = (enrolment.number, &enrolment.label, &enrolment.project_code);
+    // Without forms nobody can be registered. A link that breaks now is no reason to enrol again.
+    let synced = device.sync(SyncOptions::default()).await.is_ok();
     let whole = serde_json::json!({ "device": enrolment.device, "number": number, "label": label,
-        "project": project });
-    output.show(&whole, || format!("This is device {number} of {project}, {}.", text::escaped(label)))
+        "project": project, "synced": synced });
+    let next = if synced { "It has the project's forms." } else { "Run `sync` before you register anybody." };
+    output.show(&whole, || format!("This is device {number} of {project}, {}. {next}", text::escaped(label)))
 }
 
 async fn command(device: &Device, output: &Output, command: Command) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::types::{record_type, record_types};
+use crate::pack::himo_types;
 
 const ROOT: AreaId = AreaId([0; 16]);
 const S1: AreaId = AreaId([1; 16]);
@@ -148,7 +148,7 @@ fn a_supervisor_pays_on_site_into_the_log_of_site_or_project() {
 #[test]
 fn persons_are_decided_by_the_adjudicator_and_pay_by_payroll() {
     let decides = |role, of: &str, name: &str| {
-        let of = record_type(of).expect("a record type");
+        let of = himo_types().find(of).expect("a record type");
         may_decide(role, of, of.field(name).expect("a field"))
     };
     for name in ["sex", "birth_year", "family_name"] {
@@ -170,7 +170,7 @@ fn persons_are_decided_by_the_adjudicator_and_pay_by_payroll() {
     );
     assert!(!decides(Role::Adjudicator, "assignment", "wage_rate"));
     assert!(!decides(Role::Adjudicator, "worker", "phone"), "nobody decides where no person has to");
-    let of = record_type("assignment").expect("the assignment");
+    let of = himo_types().find("assignment").expect("the assignment");
     let wage = deciders(of, of.field("wage_rate").expect("the wage"));
     assert_eq!(wage.must_include, Some(Role::Payroll));
     assert_eq!(deciders(of, of.field("employer_id").expect("the employer")).must_include, None);
@@ -178,7 +178,7 @@ fn persons_are_decided_by_the_adjudicator_and_pay_by_payroll() {
 
 #[test]
 fn every_judgement_has_a_judge_who_may_read_and_write_it() {
-    for of in record_types() {
+    for of in himo_types() {
         for field in of.fields.iter().filter(|field| matches!(field.policy, Policy::Human { .. })) {
             let judges: Vec<Role> =
                 Role::ALL.into_iter().filter(|role| may_decide(*role, of, field)).collect();

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::typed::{is_phone, number, odd, record_id, whole};
 use crate::types::date::format_moment;
-use crate::types::{Field, Kind, Shape};
+use crate::types::{Field, Kind, is_token};
 
 /// One typed cell.
 ///
@@ -74,7 +74,7 @@ impl Cell {
                 Some(other) => Self::text(other),
                 None => Self::Null,
             },
-            Kind::Code(_) | Kind::Tri | Kind::Blob => value.as_str().map_or(Self::Null, Self::code),
+            Kind::Code(_) | Kind::Blob => value.as_str().map_or(Self::Null, Self::code),
         }
     }
 
@@ -88,7 +88,7 @@ impl Cell {
 
     /// A code: a token if its characters are a code's, else text.
     pub fn code(code: &str) -> Self {
-        if Shape::Token.fits(code) { Self::Token(code.to_owned()) } else { Self::text(code) }
+        if is_token(code) { Self::Token(code.to_owned()) } else { Self::text(code) }
     }
 
     /// Any text; an empty one is no answer.

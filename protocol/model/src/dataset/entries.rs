@@ -3,8 +3,8 @@
 use fieldmerge_protocol::{AreaId, DeviceId, RecordId};
 
 use super::{Cell, Column, ColumnKind, Source};
+use crate::types::RecordType;
 use crate::types::entry::{Entry, EntryError, EntryRef, WireCode};
-use crate::types::{Policy, RecordType};
 
 /// What is known about an entry beside its tuple.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +35,8 @@ pub fn entry_columns(of: &RecordType) -> Vec<Column> {
         Column::meta("_area", ["Site", "Chantier"], Id, Source::Area),
         Column { names_person: true, ..person },
     ];
-    let stored = of.fields.iter().filter(|field| field.policy != Policy::Derived);
-    columns.extend(stored.map(|field| Column::of(field, Source::Entry(field.clone()))));
+    // What is derived follows from the entry itself.
+    columns.extend(of.fields.iter().map(|field| Column::of(field, Source::Entry(field.clone()))));
     columns.extend([
         Column::meta("_device", ["Device", "Appareil"], Id, Source::Device),
         Column::meta(

@@ -218,7 +218,7 @@ pub fn columns(of: &RecordType) -> Vec<Column> {
         Column::meta("_id", ["Record", "Enregistrement"], Id, Source::Id),
         Column::meta("_area", ["Area", "Zone"], Id, Source::Area),
     ];
-    columns[0].names_person = of.name == "worker";
+    columns[0].names_person = of.is_person;
     if of.about_person {
         let subject = Column::meta("_subject", ["Person", "Personne"], Id, Source::Subject);
         columns.push(Column { names_person: true, ..subject });

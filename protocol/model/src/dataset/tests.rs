@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::pack::himo_types;
 use crate::types::entry::{AttendanceEntry, Entry, EntryError, EntryRef, PayChannel, PaymentEntry};
-use crate::types::{record_type, record_types};
 
 /// A record as a map: the values of its first change, and the live values.
 #[derive(Default)]
@@ -50,7 +50,7 @@ fn facts<'a>(conflicts: &'a [Conflict<'a>], pending: &'a [&'a str]) -> Facts<'a>
 
 /// The cells of a record by column.
 fn cells(of: &str, map: &Map, facts: &Facts<'_>) -> BTreeMap<String, Cell> {
-    let of = record_type(of).expect("a record type");
+    let of = himo_types().find(of).expect("a record type");
     let columns = columns(of);
     let row = row(of, &columns, facts, map);
     columns.into_iter().map(|column| column.name).zip(row).collect()
@@ -66,7 +66,7 @@ fn members(of: &[&str]) -> Cell {
 
 #[test]
 fn the_columns_of_every_type_have_names_of_their_own() {
-    for of in record_types() {
+    for of in himo_types() {
         let columns = if of.class.is_log() { entry_columns(of) } else { columns(of) };
         let mut names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         names.sort_unstable();
@@ -79,7 +79,7 @@ fn the_columns_of_every_type_have_names_of_their_own() {
                 .all(|text| !text.is_empty()))
         );
     }
-    let names: Vec<String> = columns(record_type("accommodation").expect("a type"))
+    let names: Vec<String> = columns(himo_types().find("accommodation").expect("a type"))
         .into_iter()
         .map(|column| column.name)
         .collect();
@@ -188,7 +188,7 @@ fn sealed_values_points_and_languages_have_their_own_columns() {
 
 #[test]
 fn an_analyst_sees_no_name_phone_village_or_exact_birth_date() {
-    let all = columns(record_type("worker").expect("the worker"));
+    let all = columns(himo_types().find("worker").expect("the worker"));
     let seen: Vec<&str> = all
         .iter()
         .filter(|column| column.seen_by(Role::Analyst))
@@ -204,6 +204,8 @@ fn an_analyst_sees_no_name_phone_village_or_exact_birth_date() {
     isced_level
     in_education_training
     labour_status_before
+    scheme_enrolled
+    benefit_received
     _device
     _created_at
     _received_at
@@ -249,7 +251,7 @@ fn only_text_is_neutralised() {
     for text in ["Rabe", "'Ilaisa", " =1", "a=b", "1-2", "Éric", "محمد"] {
         assert_eq!(csv(text), text);
     }
-    let phone = record_type("worker").and_then(|of| of.field("phone")).expect("the phone");
+    let phone = himo_types().find("worker").and_then(|of| of.field("phone")).expect("the phone");
     let phone_csv = |text: &str| Cell::of(phone, &Value::str(text)).csv().into_owned();
     assert_eq!(phone_csv("+261340000101"), "+261340000101");
     assert_eq!(phone_csv("0340000101"), "0340000101");
@@ -269,7 +271,7 @@ fn entry_facts() -> EntryFacts {
 }
 
 fn entry_cells(of: &str, entry: Result<&Entry, EntryError>) -> BTreeMap<String, String> {
-    let columns = entry_columns(record_type(of).expect("a record type"));
+    let columns = entry_columns(himo_types().find(of).expect("a record type"));
     let row = entry_row(&columns, &entry_facts(), entry);
     columns
         .into_iter()
@@ -349,7 +351,7 @@ fn every_stored_field_of_a_log_has_its_cell() {
         ("childcare", entry_cells("childcare", Ok(&childcare.into()))),
         ("training", entry_cells("training", Ok(&training.into()))),
     ] {
-        let of = record_type(of).expect("a record type");
+        let of = himo_types().find(of).expect("a record type");
         for field in of.fields.iter().filter(|field| field.policy != Policy::Derived) {
             assert_ne!(row[field.name.as_str()], "", "{} of {}", field.name, of.name);
         }
@@ -377,7 +379,7 @@ proptest! {
         number in any::<f64>(),
     ) {
         let values = [Value::Bytes(bytes), Value::str(text), Value::F64(number), Value::Timestamp(i64::MAX)];
-        for field in record_types().iter().flat_map(|of| &of.fields) {
+        for field in himo_types().iter().flat_map(|of| &of.fields) {
             for value in &values {
                 let cell = Cell::of(field, value);
                 let _ = (cell.csv().into_owned(), cell.json());

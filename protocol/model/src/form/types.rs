@@ -9,9 +9,7 @@ use smol_str::SmolStr;
 use super::{ChoiceSource, Element, Form, Kind, Matching, Merge, Metadata, Question, SUBJECT, Storage, Text};
 use crate::access::{Role, Roles, access};
 use crate::types::{self};
-use crate::types::{
-    Code, CodeList, Field, Labels, Policy, Range, RecordType, RecordTypes, Repeat, Sensitivity, Shape,
-};
+use crate::types::{Code, CodeList, Field, Labels, Policy, Range, RecordType, Repeat, Sensitivity};
 use crate::xpath::Expr;
 
 /// Two forms, two versions of one, or two questions mean different things by one path.
@@ -31,18 +29,16 @@ pub struct Clash {
 /// The record types that these forms write together, by name: all versions of all forms of a project, in the order in
 /// which they were published. Of a path that several have, the last one says what it is called and what its codes are
 /// called; codes that it leaves out stay known. What the path takes, and how it merges, must be the same in all, but that
-/// a later form may take more: decimals instead of whole numbers, any text instead of a code or a telephone number, a list
-/// with yes, no and unknown instead of these three.
+/// a later form may take more: decimals instead of whole numbers, any text instead of a code or a telephone number.
 pub fn record_types(forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
-    let (types, clashes) = extend(&RecordTypes::new(Vec::new()), forms);
+    let (types, clashes) = known_types(forms);
     if clashes.is_empty() { Ok(types) } else { Err(clashes) }
 }
 
-/// The same where there were these types before the forms. Of what clashes the meaning that comes first stands: what was
-/// published is read whatever a later program would refuse.
-pub fn extend(earlier: &RecordTypes, forms: &[&Form]) -> (Vec<RecordType>, Vec<Clash>) {
-    let earlier = earlier.iter().map(|kind| (kind.name.clone(), RecordType::clone(kind)));
-    let mut types: BTreeMap<SmolStr, RecordType> = earlier.collect();
+/// The same of forms that are published. Of what clashes the meaning that comes first stands: what was published is read
+/// whatever a later program would refuse.
+pub fn known_types(forms: &[&Form]) -> (Vec<RecordType>, Vec<Clash>) {
+    let mut types: BTreeMap<SmolStr, RecordType> = BTreeMap::new();
     let mut clashes = Vec::new();
     for form in forms {
         for (at, element) in form.elements.iter().enumerate() {
@@ -51,6 +47,7 @@ pub fn extend(earlier: &RecordTypes, forms: &[&Form]) -> (Vec<RecordType>, Vec<C
             let of = types.entry(target.record_type.as_str().into()).or_insert_with(|| RecordType {
                 name: target.record_type.as_str().into(),
                 class: target.class,
+                is_person: false,
                 about_person: is_about_person(target.class),
                 fields: Vec::new(),
                 repeats: Vec::new(),
@@ -61,6 +58,7 @@ pub fn extend(earlier: &RecordTypes, forms: &[&Form]) -> (Vec<RecordType>, Vec<C
                 clashes.push(Clash { record_type: of.name.clone(), path: "_type".into(), one, other });
                 continue;
             }
+            of.is_person |= target.class == RecordClass::Core && element.ours.matching.is_some();
             let repeats = repeats_around(form, at);
             let parent = repeats.first().map(|at| path_of(&form.elements[*at]));
             match &element.kind {
@@ -121,10 +119,9 @@ fn add_field(of: &mut RecordType, repeat: Option<&SmolStr>, field: Arc<Field>) -
 
 /// Whether every value that one kind takes may stand where the other is asked for.
 fn takes_all_of(kind: &types::Kind, earlier: &types::Kind) -> bool {
-    use types::Kind::{Code, Decimal, Int, Phone, Text, Tri};
+    use types::Kind::{Code, Decimal, Int, Phone, Text};
     match (kind, earlier) {
-        (Decimal, Int) | (Text, Code(_) | Phone | Tri) => true,
-        (Code(list), Tri) => ["yes", "no", "unknown"].into_iter().all(|code| list.knows(code)),
+        (Decimal, Int) | (Text, Code(_) | Phone) => true,
         _ => kind.name() == earlier.name(),
     }
 }
@@ -134,7 +131,7 @@ fn with_earlier_codes(kind: &types::Kind, earlier: &types::Kind) -> types::Kind 
     let joined = |list: &Arc<CodeList>, earlier: &Arc<CodeList>| {
         let gone = earlier.codes.iter().filter(|code| list.find(&code.code).is_none());
         let codes: Vec<Code> = list.codes.iter().chain(gone).cloned().collect();
-        Arc::new(CodeList { name: list.name.clone(), codes, shape: list.shape.or(earlier.shape) })
+        Arc::new(CodeList { name: list.name.clone(), codes, is_open: list.is_open || earlier.is_open })
     };
     match (kind, earlier) {
         (types::Kind::Code(list), types::Kind::Code(earlier)) => types::Kind::Code(joined(list, earlier)),
@@ -215,14 +212,14 @@ fn code_list(form: &Form, source: &ChoiceSource) -> Arc<CodeList> {
     let ChoiceSource::List(name) = source else {
         let (ChoiceSource::File { name, .. } | ChoiceSource::Repeat(name) | ChoiceSource::List(name)) =
             source;
-        return Arc::new(CodeList { name: name.into(), codes: Vec::new(), shape: Some(Shape::Token) });
+        return Arc::new(CodeList { name: name.into(), codes: Vec::new(), is_open: true });
     };
     let choices = form.list(name).map(|list| list.choices.as_slice()).unwrap_or_default();
     let code = |choice: &super::Choice| Code {
         code: choice.name.as_str().into(),
         labels: labels(form, &choice.label, &choice.name),
     };
-    Arc::new(CodeList { name: name.into(), codes: choices.iter().map(code).collect(), shape: None })
+    Arc::new(CodeList { name: name.into(), codes: choices.iter().map(code).collect(), is_open: false })
 }
 
 /// The texts by the codes of their languages, that of the form's own language first; the name where there is none.

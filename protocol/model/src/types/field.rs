@@ -56,8 +56,6 @@ pub enum Kind {
     Code(Arc<CodeList>),
     /// A set of codes: `name/<code> = true` for each member. Without a list any path segment is a member.
     Set(Option<Arc<CodeList>>),
-    /// `yes`, `no` or `unknown`.
-    Tri,
     /// True or false.
     Bool,
     /// A whole number; money in minor units.
@@ -95,7 +93,6 @@ impl Kind {
             Self::Phone => "phone",
             Self::Code(_) => "code",
             Self::Set(_) => "set",
-            Self::Tri => "tri",
             Self::Bool => "bool",
             Self::Int => "int",
             Self::Decimal => "decimal",

@@ -1,7 +1,5 @@
-//! The built-in record types: what a record of each type may hold, and how each value merges.
-//!
-//! Two tables are the data, `fields.psv` and `codelists.psv`; both are read once, on first use. What the forms of a project
-//! write is added to them, and gives the same [`RecordType`].
+//! Record types: what a record of each type may hold, and how each value merges. The forms of a project say it, see
+//! [`crate::form::types`].
 
 mod codes;
 pub mod date;
@@ -10,21 +8,19 @@ mod field;
 mod labels;
 mod refused;
 mod registry;
-mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use fieldmerge_protocol::RecordClass;
 use smol_str::SmolStr;
 
-pub use codes::{Code, CodeList, Shape, code_list, code_lists};
+pub use codes::{Code, CodeList, is_pcode, is_token};
 pub use field::{Field, Kind, Policy, Range, Sensitivity, THUMBNAIL};
 pub use labels::Labels;
 pub use refused::refused_name;
 pub use registry::RecordTypes;
-pub use table::TableError;
 
 /// What records of one type hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,11 +29,14 @@ pub struct RecordType {
     pub name: SmolStr,
     /// The class, and so the feed, of its records.
     pub class: RecordClass,
+    /// Whether each record is a person: one of the class `core` of which a form says what tells persons apart
+    /// (`fm::match`).
+    pub is_person: bool,
     /// Whether a record is about a person, named by its `_subject`.
     pub about_person: bool,
     /// Its fields, in the order of the form and of the dataset.
     pub fields: Vec<Arc<Field>>,
-    /// Its repeats; of built-in types none.
+    /// Its repeats.
     pub repeats: Vec<Repeat>,
     /// The names of those that hold attachments; of most types none.
     pub attachment_fields: Vec<SmolStr>,
@@ -53,42 +52,6 @@ pub struct Repeat {
     pub parent: Option<SmolStr>,
     /// Its fields, by the last part of their paths.
     pub fields: Vec<Arc<Field>>,
-}
-
-/// The record types by name: class, and whether a record names a person in `_subject`.
-const RECORD_TYPES: [(&str, RecordClass, bool); 17] = [
-    ("project", RecordClass::Reference, false),
-    ("site", RecordClass::Reference, false),
-    ("worker", RecordClass::Core, false),
-    ("observation", RecordClass::Observation, true),
-    ("accommodation", RecordClass::Accommodation, true),
-    ("household", RecordClass::Household, false),
-    ("consent", RecordClass::Consent, true),
-    ("assignment", RecordClass::Assignment, true),
-    ("identity", RecordClass::Identity, true),
-    ("attendance", RecordClass::Attendance, false),
-    ("childcare", RecordClass::Childcare, false),
-    ("training", RecordClass::Training, false),
-    ("payment", RecordClass::Payment, false),
-    ("incident", RecordClass::Incident, true),
-    ("migration", RecordClass::Migration, true),
-    ("firm", RecordClass::Firm, false),
-    ("expenditure", RecordClass::Expenditure, false),
-];
-
-static BUILT_IN: LazyLock<Vec<RecordType>> = LazyLock::new(|| {
-    table::parse_fields(include_str!("fields.psv"))
-        .expect("the table is part of the program, a test reads each line")
-});
-
-/// Every built-in record type.
-pub fn record_types() -> &'static [RecordType] {
-    &BUILT_IN
-}
-
-/// The built-in record type of this name.
-pub fn record_type(name: &str) -> Option<&'static RecordType> {
-    BUILT_IN.iter().find(|kind| kind.name == name)
 }
 
 impl RecordType {

@@ -1,10 +1,10 @@
 //! The record types of a project.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use fieldmerge_protocol::RecordClass;
 
-use super::{BUILT_IN, RecordType};
+use super::RecordType;
 
 /// The record types of a project, by name. A clone shares them.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,12 +14,6 @@ impl RecordTypes {
     /// These types; of two with one name the first is found.
     pub fn new(types: Vec<RecordType>) -> Self {
         Self(types.into_iter().map(Arc::new).collect())
-    }
-
-    /// Those of a project that has published no form.
-    pub fn built_in() -> &'static Self {
-        static ALL: LazyLock<RecordTypes> = LazyLock::new(|| RecordTypes::new(BUILT_IN.clone()));
-        &ALL
     }
 
     /// The type of this name.
@@ -43,9 +37,10 @@ impl RecordTypes {
     }
 }
 
+/// Those of a project that has published no form: none.
 impl Default for RecordTypes {
     fn default() -> Self {
-        Self::built_in().clone()
+        Self::new(Vec::new())
     }
 }
 

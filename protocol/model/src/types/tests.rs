@@ -3,71 +3,27 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::access::Role;
+use crate::pack::himo_types;
 
 fn field(of: &str, name: &str) -> &'static Field {
-    record_type(of).expect("a record type").field(name).expect("a field")
-}
-
-#[test]
-fn every_line_of_both_tables_reads() {
-    assert_eq!(
-        table::parse_codes(include_str!("codelists.psv")).map(|lists| lists.len()),
-        Ok(code_lists().len())
-    );
-    assert_eq!(
-        table::parse_fields(include_str!("fields.psv")).map(|types| types.len()),
-        Ok(RECORD_TYPES.len())
-    );
-    let lines =
-        include_str!("fields.psv").lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
-    assert_eq!(record_types().iter().map(|of| of.fields.len()).sum::<usize>(), lines);
-    for of in record_types() {
-        assert!(!of.fields.is_empty(), "{} has no field", of.name);
-    }
-}
-
-#[test]
-fn a_malformed_line_names_itself() {
-    for (text, problem) in [
-        ("worker|sex", "too few columns"),
-        ("worker|x|X|X|text|||||personal|A|ALL||more", "too many columns"),
-        ("nobody|x|X|X|text|||||personal|A|ALL|", "an unknown record type"),
-        ("worker|x|X|X|code||NOWHERE|||personal|A|ALL|", "an unknown code list"),
-        ("worker|x|X|X|int||SEX|||personal|A|ALL|", "this kind takes no code list"),
-        ("worker|x|X|X|code|||||personal|A|ALL|", "an unknown kind, or a code without its list"),
-        ("worker|x|X|X|text|||||personal|Z|ALL|", "an unknown policy"),
-        ("worker|x|X|X|text|||||secret|A|ALL|", "an unknown sensitivity"),
-        ("worker|x|X|X|text|||||personal|A|KING|", "an unknown role"),
-        ("worker|x|X|X|int|||a||personal|A|ALL|", "a bound is no number"),
-        ("worker|X|X|X|text|||||personal|A|ALL|", "the name is no path"),
-        ("worker|_x|X|X|text|||||personal|A|ALL|", "the name is no path"),
-        ("worker|x||X|text|||||personal|A|ALL|", "a label is missing"),
-        ("worker|hiv_status|X|X|text|||||personal|A|ALL|", "a refused name"),
-    ] {
-        assert_eq!(table::parse_fields(text), Err(TableError { line: 1, problem }), "{text}");
-    }
-    let twice = "worker|x|X|X|text|||||personal|A|ALL|\nworker|x|X|X|text|||||personal|A|ALL|";
-    assert_eq!(table::parse_fields(twice), Err(TableError { line: 2, problem: "a field stands twice" }));
-    assert!(table::parse_codes("L|a|A|A|\nM|a|A|A|\nL|b|B|B|").is_err());
-    assert!(table::parse_codes("L|a b|A|A|").is_err());
-    assert!(table::parse_codes("L|=nothing|A|A|").is_err());
+    himo_types().find(of).expect("a record type").field(name).expect("a field")
 }
 
 #[test]
 fn records_hold_what_the_class_table_says() {
-    let of = |name: &str| record_type(name).map(|of| (of.class, of.about_person));
+    let of = |name: &str| himo_types().find(name).map(|of| (of.class, of.about_person));
     assert_eq!(of("worker"), Some((RecordClass::Core, false)));
     assert_eq!(of("observation"), Some((RecordClass::Observation, true)));
     assert_eq!(of("assignment"), Some((RecordClass::Assignment, true)));
     assert_eq!(of("nobody"), None);
 
-    let worker = record_type("worker").expect("the worker");
+    let worker = himo_types().find("worker").expect("the worker");
     for elsewhere in
         ["citizenship", "displacement_status", "wg_seeing", "national_id", "photo", "accommodation_needed"]
     {
         assert!(worker.field(elsewhere).is_none(), "{elsewhere} is in the worker core");
     }
-    let observation = record_type("observation").expect("the observation");
+    let observation = himo_types().find("observation").expect("the observation");
     for stored in observation.fields.iter().filter(|field| field.policy != Policy::Derived) {
         assert_eq!(
             (stored.policy, stored.sensitivity),
@@ -77,9 +33,9 @@ fn records_hold_what_the_class_table_says() {
         );
     }
     let classes: Vec<RecordClass> =
-        record_types().iter().map(|of| of.class).filter(|class| class.is_log()).collect();
+        himo_types().iter().map(|of| of.class).filter(|class| class.is_log()).collect();
     assert_eq!(classes.len(), 4);
-    for of in record_types().iter().filter(|of| of.class.is_log()) {
+    for of in himo_types().iter().filter(|of| of.class.is_log()) {
         let stored = of.fields.iter().filter(|field| field.policy != Policy::Derived);
         assert!(stored.clone().all(|field| field.policy == Policy::Log), "{}", of.name);
     }
@@ -87,7 +43,7 @@ fn records_hold_what_the_class_table_says() {
 
 #[test]
 fn pay_needs_two_persons_and_other_judgements_one() {
-    for of in record_types() {
+    for of in himo_types() {
         for field in &of.fields {
             if let Policy::Human { approvals } = field.policy {
                 let pay = matches!(field.name.as_str(), "wage_rate" | "pay_basis");
@@ -95,7 +51,8 @@ fn pay_needs_two_persons_and_other_judgements_one() {
             }
         }
     }
-    let human: Vec<&str> = record_type("worker")
+    let human: Vec<&str> = himo_types()
+        .find("worker")
         .expect("the worker")
         .fields
         .iter()
@@ -105,40 +62,40 @@ fn pay_needs_two_persons_and_other_judgements_one() {
     assert_eq!(
         human,
         [
-            "same_as",
             "family_name",
             "given_names",
             "sex",
             "birth_date",
             "birth_year",
+            "birth_country",
             "national_id_type",
-            "birth_country"
+            "same_as"
         ]
     );
 }
 
 #[test]
 fn a_path_belongs_to_the_field_whose_kind_asks_for_it() {
-    let worker = record_type("worker").expect("the worker");
+    let worker = himo_types().find("worker").expect("the worker");
     assert_eq!(worker.policy("sex"), Some(Policy::Human { approvals: 1 }));
     assert_eq!(worker.policy("phone"), Some(Policy::Automatic));
     assert_eq!(worker.policy("languages/mlg"), Some(Policy::Set));
     for none in ["languages", "sex/a", "languages/mlg/x", "_id", "e/0", "p/0", "hiv_status", ""] {
         assert_eq!(worker.policy(none), None, "{none}");
     }
-    let identity = record_type("identity").expect("the identity");
+    let identity = himo_types().find("identity").expect("the identity");
     assert_eq!(identity.policy("national_id/tag"), Some(Policy::Human { approvals: 1 }));
     assert_eq!(identity.policy("national_id/sealed"), Some(Policy::Automatic));
     assert_eq!(identity.policy("national_id"), None);
-    let project = record_type("project").expect("the project");
+    let project = himo_types().find("project").expect("the project");
     assert_eq!(project.policy("title/fr"), Some(Policy::Automatic));
-    let attendance = record_type("attendance").expect("attendance");
+    let attendance = himo_types().find("attendance").expect("attendance");
     assert_eq!(attendance.policy("e/0"), None);
 }
 
 #[test]
 fn names_are_unique_and_are_paths() {
-    for of in record_types() {
+    for of in himo_types() {
         let mut names: Vec<&str> = of.fields.iter().map(|field| field.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -182,19 +139,29 @@ fn fields_are_seen_by_whom_the_table_names() {
     assert!(field("site", "site_name").seen_by(Role::Partner));
 }
 
+fn list(of: &str, name: &str) -> &'static CodeList {
+    match &field(of, name).kind {
+        Kind::Code(list) | Kind::Set(Some(list)) => list,
+        other => panic!("{name} is of {other:?}"),
+    }
+}
+
 #[test]
-fn codes_are_known_by_list_or_by_shape() {
-    let knows = |list: &str, code: &str| code_list(list).expect("a list").knows(code);
-    assert!(knows("SEX", "not_stated") && !knows("SEX", "f") && !knows("SEX", ""));
-    assert!(knows("WG4", "7") && !knows("WG4", "5"));
-    assert!(knows("ISCO08", "9312") && knows("ISCO08", "1111") && !knows("ISCO08", "931"));
-    assert!(knows("ISIC4_LEVEL", "F") && knows("ISIC4_LEVEL", "42") && !knows("ISIC4_LEVEL", "f"));
-    assert!(knows("PCODE", "MG21205050") && knows("PCODE", "HT0111-01") && knows("PCODE", "MG11101001A"));
-    assert!(!knows("PCODE", "mg21") && !knows("PCODE", "M") && !knows("PCODE", "MGé"));
-    assert!(knows("ISO639_3", "mlg") && !knows("ISO639_3", "fr") && knows("ISO15924", "Nkoo"));
-    assert!(knows("ISO3166_3", "MDG") && !knows("ISO3166_2", "MDG"));
-    assert!(knows("ASSIGNMENT_STATUS", "withdrawn"));
-    assert!(knows("ID_TYPE", "cin") && !knows("ID_TYPE", "=cin") && !knows("ID_TYPE", "-1"));
+fn codes_are_known_by_list_or_by_what_codes_are_made_of() {
+    let knows = |of: &str, name: &str, code: &str| list(of, name).knows(code);
+    let sex = |code| knows("worker", "sex", code);
+    assert!(sex("not_stated") && !sex("f") && !sex(""));
+    let seeing = |code| knows("observation", "wg_seeing", code);
+    assert!(seeing("7") && !seeing("5"));
+    let occupation = |code| knows("assignment", "isco08", code);
+    assert!(occupation("9312") && occupation("1111") && !occupation("93 12") && !occupation("-1"));
+    assert!(knows("assignment", "assignment_status", "withdrawn"));
+    for (code, is_one) in
+        [("MG21205050", true), ("HT0111-01", true), ("MG", true), ("mg21", false), ("M", false)]
+    {
+        assert_eq!(is_pcode(code), is_one, "{code}");
+    }
+    assert!(!is_pcode("MGé") && !is_token("é") && is_token("brgd-2_a") && !is_token(""));
 }
 
 #[rustfmt::skip]
@@ -224,7 +191,7 @@ fn refused_names_are_refused_in_every_spelling() {
     for name in FREE {
         assert!(!refused_name(name), "{name}");
     }
-    for of in record_types() {
+    for of in himo_types() {
         for field in &of.fields {
             assert!(!refused_name(&field.name), "{}", field.name);
         }
@@ -235,7 +202,7 @@ proptest! {
     #[test]
     fn any_name_gets_an_answer(name in "\\PC{0,40}") {
         let _ = refused_name(&name);
-        let _ = record_types().iter().filter(|of| of.policy(&name).is_some()).count();
-        let _ = code_lists().iter().filter(|list| list.knows(&name)).count();
+        let _ = himo_types().iter().filter(|of| of.policy(&name).is_some()).count();
+        let _ = (list("worker", "sex").knows(&name), list("assignment", "isco08").knows(&name));
     }
 }

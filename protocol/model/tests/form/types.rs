@@ -1,9 +1,9 @@
 //! The record types that forms write.
 
 use fieldmerge_model::access::Role;
-use fieldmerge_model::form::types::{extend, record_types};
+use fieldmerge_model::form::types::{known_types, record_types};
 use fieldmerge_model::form::{Form, Workbook, import};
-use fieldmerge_model::types::{Field, Kind, Policy, Range, RecordType, RecordTypes, Sensitivity};
+use fieldmerge_model::types::{Field, Kind, Policy, Range, RecordType, Sensitivity};
 use fieldmerge_protocol::RecordClass;
 
 fn form(text: &str) -> Form {
@@ -214,6 +214,6 @@ fn a_record_type_has_one_class() {
     let clashes = record_types(&[&of("core"), &of("reference")]).expect_err("it has one");
     assert_eq!(clashes[0].to_string(), "_type of visit is core in one place and reference in another");
     // What was published before a program refused it is read all the same.
-    let (types, clashes) = extend(&RecordTypes::new(Vec::new()), &[&of("core"), &of("reference")]);
+    let (types, clashes) = known_types(&[&of("core"), &of("reference")]);
     assert_eq!((types[0].class, types.len(), clashes.len()), (RecordClass::Core, 1, 1));
 }

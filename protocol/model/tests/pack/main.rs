@@ -6,9 +6,10 @@ mod excel;
 mod files;
 mod filled;
 mod grievance;
+mod held;
 mod languages;
 mod migration;
-mod parity;
+
 mod payment;
 mod person;
 mod read;

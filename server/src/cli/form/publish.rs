@@ -123,3 +123,9 @@ fn failure(error: PublishError, file: &Path) -> Failure {
         _ => Failure::failed(said),
     }
 }
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        failure(error, Path::new("the forms of the program"))
+    }
+}

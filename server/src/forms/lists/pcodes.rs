@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use fieldmerge_model::form::{Row, Sheet, Workbook};
-use fieldmerge_model::types::Shape;
+use fieldmerge_model::types::is_pcode;
 
 use super::{Group, List, Oddity, below_headings, column};
 
@@ -85,7 +85,7 @@ fn read(list: &mut List, sheet: &Sheet, row: &Row, levels: &BTreeMap<u8, Level>)
     let mut parent = String::new();
     for (depth, level) in levels {
         let Some(code) = level.code.map(|at| row.cell(at)).filter(|code| !code.is_empty()) else { continue };
-        if !Shape::Pcode.fits(&code) {
+        if !is_pcode(&code) {
             list.find(sheet, row, &code, Oddity::Shape);
             continue;
         }

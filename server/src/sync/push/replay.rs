@@ -105,7 +105,7 @@ impl Push<'_> {
             received_ms: self.now_ms,
         };
         let number = frame.header.dictionary;
-        let dictionary = dictionaries.find(tx, self.project, number).await?;
+        let dictionary = dictionaries.find(tx, (self.project, &directory.forms), number).await?;
         arrival.dictionaries.extend(dictionary.map(|bytes| (number, bytes)));
         let checked = check_first(self.project, &arrival);
         let push = Push { arrivals: std::slice::from_ref(&arrival), ..*self };

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dataset::{Cell, Column, EntryFacts, entry_columns, entry_row};
-use crate::types::{code_list, record_types};
+use crate::pack::himo_types;
+use crate::types::Kind;
 
 fn day(text: &str) -> Date {
     text.parse().expect("a date")
@@ -44,7 +45,10 @@ fn an_ordinary_day_is_thirteen_bytes_or_little_more() {
 #[test]
 fn the_indexes_of_codes_are_those_of_their_lists() {
     fn agree<T: WireCode>() {
-        let list = code_list(T::LIST).expect("the list");
+        let logs = himo_types().iter().filter(|of| of.class.is_log());
+        let kinds = logs.flat_map(|of| &of.fields).map(|field| &field.kind);
+        let mut lists = kinds.filter_map(|kind| if let Kind::Code(list) = kind { Some(list) } else { None });
+        let list = lists.find(|list| list.name == T::LIST).expect("the pack has it");
         let ours: Vec<&str> = T::ALL.iter().map(|code| code.code()).collect();
         let theirs: Vec<&str> = list.codes.iter().map(|code| code.code.as_str()).collect();
         assert_eq!(ours, theirs, "{}", T::LIST);
@@ -204,7 +208,7 @@ proptest! {
 
 /// What the columns of a dataset say of an entry, as answers to the questions of these names.
 fn answers(entry: &Entry, log: RecordId) -> Vec<(Path, Value)> {
-    let of = record_types().iter().find(|of| of.class == entry.class()).expect("a log");
+    let of = himo_types().iter().find(|of| of.class == entry.class()).expect("a log");
     let columns = entry_columns(of);
     let area = AreaId([1; 16]);
     let device = DeviceId([2; 10]);

@@ -48,7 +48,7 @@ macro_rules! wire_code {
 
 wire_code! {
     /// Whether a person was at work.
-    AttendanceStatus in "ATT_STATUS" {
+    AttendanceStatus in "att_status" {
         /// At work.
         Present = "present",
         /// Not at work.
@@ -60,7 +60,7 @@ wire_code! {
 
 wire_code! {
     /// Why a person was absent, as a category.
-    AbsenceReason in "ABS_REASON" {
+    AbsenceReason in "absence_reason" {
         /// Care of a relative.
         Care = "care",
         /// Health, without a diagnosis.
@@ -82,7 +82,7 @@ wire_code! {
 
 wire_code! {
     /// How pay was handed over.
-    PayChannel in "PAY_CHANNEL" {
+    PayChannel in "pay_channel" {
         /// Cash.
         Cash = "cash",
         /// Mobile money.
@@ -96,7 +96,7 @@ wire_code! {
 
 wire_code! {
     /// How the worker confirmed the receipt.
-    Confirmation in "CONFIRM_MODE" {
+    Confirmation in "confirmation" {
         /// Signature.
         Signature = "signature",
         /// Thumb print on paper.
@@ -110,7 +110,7 @@ wire_code! {
 
 wire_code! {
     /// Why something was kept back from pay.
-    DeductionReason in "DEDUCTION" {
+    DeductionReason in "deduction_reason" {
         /// Social insurance.
         SocialInsurance = "social_insurance",
         /// Tax.
@@ -128,7 +128,7 @@ wire_code! {
 
 wire_code! {
     /// The age of children in care.
-    ChildBand in "CHILD_BAND" {
+    ChildBand in "child_band" {
         /// 0 to 2 years.
         To2 = "0-2",
         /// 3 to 5 years.
@@ -138,7 +138,7 @@ wire_code! {
 
 wire_code! {
     /// Where children were cared for.
-    CareMode in "CARE_MODE" {
+    CareMode in "care_mode" {
         /// On the site.
         Site = "site",
         /// In the community.
@@ -150,7 +150,7 @@ wire_code! {
 
 wire_code! {
     /// What a training was about.
-    TrainingTopic in "TRAIN_TOPIC" {
+    TrainingTopic in "training_topic" {
         /// Technical skills.
         Technical = "technical",
         /// Care of earth buildings.
@@ -172,7 +172,7 @@ wire_code! {
 
 wire_code! {
     /// How a training ended for a person.
-    TrainingResult in "CERT_RESULT" {
+    TrainingResult in "certification" {
         /// Attended, not tested.
         Attended = "attended",
         /// Certified.

@@ -99,11 +99,12 @@ fn restored(stage: &mut Stage<'_>, committed: u64, turn: &mut Turn<'_>) -> Resul
             continue;
         };
         let (mut rows, whole) = unpack(stage, &frame)?;
-        // What was put aside waits for a person, whatever became of its frame.
         rows.retain(|row| !in_outbox.contains(&row.hash));
+        // What was put aside is judged anew: a carrier may have brought it to this server, which may have taken it.
         for number in &frame.changes {
             let Some(row) = stage.outgoing(*number).cloned() else { continue };
-            if row.standing == Standing::Held {
+            let aside = matches!(row.standing, Standing::Quarantined(_)) && row.past.is_none();
+            if aside || row.standing == Standing::Held {
                 stage.set_outgoing(*number, None);
                 rows.push(row);
             }

@@ -7,6 +7,7 @@ mod files;
 mod filled;
 mod grievance;
 mod held;
+mod judged;
 mod languages;
 mod migration;
 

@@ -43,7 +43,8 @@ fn register(filling: &mut Filling, answers: &BTreeMap<&str, &str>, world: &mut F
     0
 }
 
-fn registered(different: &[(&'static str, &'static str)]) -> (usize, Filling, Fixed) {
+/// A form in which somebody is registered, how many answers that took, and its world.
+pub fn registered(different: &[(&'static str, &'static str)]) -> (usize, Filling, Fixed) {
     let (form, mut world) = (compiled("worker", &[]), Fixed::default());
     let mut filling = begin(&form, &mut world);
     let answers: BTreeMap<&str, &str> = ANSWERS.into_iter().chain(different.iter().copied()).collect();

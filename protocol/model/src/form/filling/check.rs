@@ -2,7 +2,7 @@
 
 use super::instance::TOP;
 use super::{Filling, Place, World};
-use crate::form::{Element, Kind, Question};
+use crate::form::{Element, Question};
 
 /// A rule of the form that an answer breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,31 +60,36 @@ impl Filling {
 
     /// What is wrong with the answer at a place; nothing with one that does not apply.
     pub fn complaint(&self, place: Place, world: &mut dyn World) -> Option<Complaint> {
-        let node = self.there(place).filter(|node| node.relevance.whole)?;
-        let element = self.element(place)?;
-        let Kind::Question(question) = &element.kind else { return None };
-        let complain = |fault: Fault| {
-            let own = match fault {
-                Fault::Required => self.text(place, &element.logic.required_message),
-                Fault::Constraint | Fault::Range => self.text(place, &element.logic.constraint_message),
-                Fault::Choice => String::new(),
-            };
-            let message = if own.is_empty() { fault.sentence(&self.language_code()).to_owned() } else { own };
-            Some(Complaint { place, fault, message })
+        let fault = self.fault(place, world).filter(|_| self.is_relevant(place))?;
+        let logic = &self.element(place)?.logic;
+        let own = match fault {
+            Fault::Required => self.text(place, &logic.required_message),
+            Fault::Constraint | Fault::Range => self.text(place, &logic.constraint_message),
+            Fault::Choice => String::new(),
         };
+        let message = if own.is_empty() { fault.sentence(&self.language_code()).to_owned() } else { own };
+        Some(Complaint { place, fault, message })
+    }
+
+    /// What is wrong with the answer at a place, whether or not its question applies; of one that does not, whether it is on
+    /// the scale and offered.
+    pub(super) fn fault(&self, place: Place, world: &mut dyn World) -> Option<Fault> {
+        let (node, element) = (self.there(place)?, self.element(place)?);
+        let question = element.question()?;
         if node.value.is_empty() {
             let asked = *question != Question::Note && self.is_required(place, world);
-            return if asked { complain(Fault::Required) } else { None };
+            return asked.then_some(Fault::Required);
         }
         if !within(question, &node.value) {
-            return complain(Fault::Range);
+            return Some(Fault::Range);
         }
         if !self.is_offered(place, element, &node.value, world) {
-            return complain(Fault::Choice);
+            return Some(Fault::Choice);
         }
-        let constraint = self.form.asked[node.schema].constraint.as_ref();
+        // Expressions do not see an answer that does not apply.
+        let constraint = self.form.asked[node.schema].constraint.as_ref().filter(|_| node.relevance.whole);
         let holds = constraint.is_none_or(|expr| self.holds(expr, place.0, world, true));
-        if holds { None } else { complain(Fault::Constraint) }
+        (!holds).then_some(Fault::Constraint)
     }
 
     /// What is wrong with the form as it is, in its order.

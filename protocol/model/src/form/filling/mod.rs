@@ -12,6 +12,7 @@ mod answer;
 mod check;
 mod entry;
 mod instance;
+mod judge;
 mod languages;
 mod open;
 mod recalculate;
@@ -38,6 +39,7 @@ use crate::xpath::{Context, EvalError, Expr, Tree, Value, local_date, local_text
 pub use answer::{MAX_ANSWER_BYTES, Odd};
 pub use check::{Complaint, Fault};
 pub use entry::{NewEntry, Unsealed};
+pub use judge::{Breach, judge};
 pub use open::{StoredRecord, Values};
 pub use recalculate::Failed;
 pub use record::{Dropped, RecordChange};

@@ -42,6 +42,19 @@ impl Filling {
         last_saved: BTreeMap<String, String>,
         world: &mut dyn World,
     ) -> Self {
+        // Those that are written once are not opened again.
+        let again = records.iter().filter(|record| !record.target.is_written_once());
+        Self::opened(form, language, again, last_saved, world)
+    }
+
+    /// The same with every record that is given.
+    pub(super) fn opened<'r>(
+        form: Arc<CompiledForm>,
+        language: usize,
+        records: impl Iterator<Item = &'r StoredRecord>,
+        last_saved: BTreeMap<String, String>,
+        world: &mut dyn World,
+    ) -> Self {
         let mut filling = Self::empty(form, language, last_saved, world);
         filling.is_opening = true;
         let mut known = Known::default();
@@ -55,11 +68,8 @@ impl Filling {
         filling
     }
 
-    /// Writes what a record holds into the nodes that it is written from. One that is written once is not opened again.
+    /// Writes what a record holds into the nodes that it is written from.
     fn read(&mut self, record: &StoredRecord, known: &mut Known) {
-        if record.target.is_written_once() {
-            return;
-        }
         let form = self.form.clone();
         for home in form.records.homes(&record.target) {
             let mut all = self.instance.all_below(&form.schema, TOP, home).into_iter();

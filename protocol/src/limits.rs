@@ -40,6 +40,8 @@ pub const MAX_UNFINISHED_ATTACHMENTS: u64 = 64;
 pub const MAX_ATTACHMENT_BYTES_A_DAY: u64 = 1 << 30;
 /// How long an attachment that is not whole waits for its next bytes, in seconds.
 pub const UNFINISHED_ATTACHMENT_SECONDS: i64 = 14 * 86_400;
+/// The most bytes of a version of a form with its tables.
+pub const MAX_FORM_BYTES: usize = 4 << 20;
 /// How long a device's token may live, from `iat` to `exp`, in seconds.
 pub const MAX_TOKEN_SECONDS: i64 = 300;
 /// How far a device's clock may differ after it has learned the offset, in seconds.
@@ -96,6 +98,8 @@ pub struct Limits {
     pub max_attachment_bytes_a_day: u64,
     /// How long an attachment that is not whole waits for its next bytes, in seconds.
     pub unfinished_attachment_seconds: i64,
+    /// The most bytes of a version of a form with its tables.
+    pub max_form_bytes: usize,
     /// How long a device's token may live, in seconds.
     pub max_token_seconds: i64,
     /// How far a device's clock may differ after it has learned the offset, in seconds.
@@ -128,6 +132,7 @@ impl Limits {
         max_unfinished_attachments: MAX_UNFINISHED_ATTACHMENTS,
         max_attachment_bytes_a_day: MAX_ATTACHMENT_BYTES_A_DAY,
         unfinished_attachment_seconds: UNFINISHED_ATTACHMENT_SECONDS,
+        max_form_bytes: MAX_FORM_BYTES,
         max_token_seconds: MAX_TOKEN_SECONDS,
         max_clock_skew_seconds: MAX_CLOCK_SKEW_SECONDS,
         max_change_operations: crate::change::MAX_OPS,

@@ -21,7 +21,7 @@ mod telemetry;
 
 pub use checkpoint::{Checkpoint, Checkpoints, checkpoint_text};
 pub use dictionary::{Dictionary, MAX_DICTIONARY_BYTES};
-pub use form::{FORM_PIECE_BYTES, FormPiece, FormsHeld, MAX_FORM_BYTES, form_check};
+pub use form::{FORM_PIECE_BYTES, FormPiece, FormsHeld, form_check};
 pub use partial::Partial;
 pub use ranges::FrameRange;
 pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};

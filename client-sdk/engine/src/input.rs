@@ -306,7 +306,8 @@ pub struct LogEntry {
 pub enum Settlement {
     /// Gives it up: the record goes on without it.
     Dismiss,
-    /// Writes it again on the record as it is now, as a new change.
+    /// Has it sent again: as it is where the server put it aside for a grant, an area, a form or a limit, which may be there
+    /// now; else written again on the record as it is now, as a new change.
     Repair,
 }
 

@@ -146,6 +146,24 @@ fn is_due(row: &OutboxRow) -> bool {
     }
 }
 
+/// Whether the server put a change aside for what held then, and not for what it is: it may take it now as it is. So it is
+/// one change however often it comes, by whatever road.
+fn may_pass(row: &OutboxRow) -> bool {
+    let Standing::Quarantined(code) = &row.standing else { return false };
+    let circumstance =
+        matches!(code.as_str(), "not-granted" | "unknown-area" | "unknown-type" | "held-limit");
+    circumstance && row.past.is_none()
+}
+
+/// Has a change that was put aside sent again as it is, in another frame.
+fn offer_again(stage: &mut Stage<'_>, number: u64) {
+    give_up(stage, number);
+    if let Some(row) = stage.outgoing(number).cloned() {
+        let row = OutboxRow { standing: Standing::Waiting, full_hashes: true, ..row };
+        stage.set_outgoing(number, Some(row));
+    }
+}
+
 /// Writes anew what lost or was refused for its structure, after everything was read. Gives the number of changes.
 pub(crate) fn rewrite(stage: &mut Stage<'_>, turn: &mut Turn<'_>) -> Result<u64, Failure> {
     let mut due: BTreeMap<RecordId, u64> = BTreeMap::new();
@@ -266,7 +284,7 @@ fn take_out(
     Ok(kept)
 }
 
-/// Notes in the frame of a change that the device does not stand by it any more.
+/// Notes in the frame of a change that it does not stand for it any more.
 fn give_up(stage: &mut Stage<'_>, number: u64) {
     for key in stage.frame_keys() {
         let Some(frame) = stage.frame(key) else { continue };
@@ -343,7 +361,7 @@ fn settle_frames(stage: &mut Stage<'_>, turn: &mut Turn<'_>) {
 }
 
 /// Whether a frame holds what the device may not read back.
-fn may_not_be_read(frame: &[u8]) -> bool {
+pub(crate) fn may_not_be_read(frame: &[u8]) -> bool {
     Frame::parse(frame).is_ok_and(|frame| frame.header.origin.class == RecordClass::Observation)
 }
 
@@ -365,7 +383,7 @@ fn read_again(stage: &mut Stage<'_>, rows: &[Row]) {
 }
 
 impl Engine {
-    /// A person gives a change up, or has it written anew.
+    /// A person gives a change up, or has it sent again: as it is where the server may take it now, else written anew.
     pub(crate) fn settle(
         &self,
         number: u64,
@@ -381,9 +399,13 @@ impl Engine {
         if !matches!(row.standing, Standing::Quarantined(_) | Standing::Held) {
             return Err(Failure::NotSettleable);
         }
+        let doubts = how == Settlement::Repair && !exchange::doubted(&stage, record)?.is_empty();
+        if how == Settlement::Repair && !doubts && may_pass(row) {
+            offer_again(&mut stage, number);
+            return stage.finish();
+        }
         // The server knows the numbers of these changes, so what is written now needs others.
         begin_incarnation(&mut stage, turn);
-        let doubts = how == Settlement::Repair && !exchange::doubted(&stage, record)?.is_empty();
         // What stands on what a restored server lost is written again from the first on.
         let rows = rows_from(&stage, record, if doubts { 0 } else { number });
         read_again(&mut stage, &rows);

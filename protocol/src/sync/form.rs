@@ -2,8 +2,6 @@
 
 use minicbor::{Decode, Encode};
 
-/// The most bytes of a version of a form.
-pub const MAX_FORM_BYTES: usize = 4 << 20;
 /// The bytes of a piece; the last one of a version is shorter.
 pub const FORM_PIECE_BYTES: usize = 4 << 10;
 

@@ -124,7 +124,7 @@ pub fn advice(code: &str) -> &'static str {
         "unknown-device" => "Its author was never enrolled here; carry it to the server that it belongs to.",
         "wrong-project" => "It belongs to another project; carry it to that project's server.",
         "not-granted" => "Give the grant, then replay it.",
-        "unknown-type" => "Update the server, then replay it.",
+        "unknown-type" => "Publish the form that writes such records, then replay it.",
         "unknown-area" => "Make the area, then replay it.",
         "held-expired" => "What it was made on never came; if it comes still, replay it.",
         "forked" => "A copy of the device wrote under the same number; the device writes it anew by itself.",

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use fieldmerge_model::form::compiled::Table;
+use fieldmerge_model::form::compiled::{Table, stem};
 use fieldmerge_model::form::import::{Finding, Import, import};
 use fieldmerge_model::form::types::{self, Clash};
 use fieldmerge_model::form::version::{self, FormVersion};
 use fieldmerge_model::form::{Form, Workbook};
-use fieldmerge_protocol::sync::MAX_FORM_BYTES;
+use fieldmerge_protocol::limits::MAX_FORM_BYTES;
 use fieldmerge_store::forms::{self, FormRow};
 use fieldmerge_store::{Lent, StoreError};
 
@@ -75,11 +75,6 @@ fn clashes(clashes: &[Clash]) -> String {
         format!("{record_type}/{path} is {one} in what is published and {other} here; give the question another name")
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The name of a file without its ending.
-fn stem(file_name: &str) -> &str {
-    file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem)
 }
 
 /// Reads a draft as the next version of its form: the questions that an earlier version has keep their paths.

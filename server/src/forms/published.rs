@@ -7,7 +7,8 @@ use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::ProjectId;
 use fieldmerge_protocol::bundle::{Compression, compress, inflate};
-use fieldmerge_protocol::sync::{MAX_FORM_BYTES, form_check};
+use fieldmerge_protocol::limits::MAX_FORM_BYTES;
+use fieldmerge_protocol::sync::form_check;
 use fieldmerge_store::forms::{self, FormRow};
 use fieldmerge_store::{StoreError, Tx};
 

@@ -39,5 +39,6 @@ kept!(
     what_a_restored_server_lost_for_good_is_marked,
     what_forked_is_not_offered_again,
     what_was_put_aside_is_judged_anew_by_a_restored_server,
+    what_was_sent_again_is_the_same_by_any_road,
     what_was_taken_off_a_phone_goes_to_a_restored_server_again,
 );

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use fieldmerge_model::form::version::chain;
 use fieldmerge_protocol::bundle::{Compression, inflate};
-use fieldmerge_protocol::sync::{FormPiece, FormsHeld, MAX_FORM_BYTES, form_check};
+use fieldmerge_protocol::limits::MAX_FORM_BYTES;
+use fieldmerge_protocol::sync::{FormPiece, FormsHeld, form_check};
 
 use super::rows::{BegunForm, FormRow};
 use super::{HeldForm, judged_anew};

@@ -150,13 +150,15 @@ impl Applied<'_, '_, '_> {
         mut frame: FrameRow,
         exception: impl Fn(u32) -> Option<(Outcome, String)>,
     ) -> bool {
-        let (mut open, mut copied, mut secret, mut forked) = (None, false, false, Vec::new());
-        for (index, number) in (0_u32..).zip(&frame.changes) {
+        let (mut open, mut copied, mut forked) = (None, false, Vec::new());
+        let secret = repair::may_not_be_read(&frame.bytes);
+        let given_up = frame.given_up.clone().unwrap_or_default();
+        let own = (0_u32..).zip(&frame.changes).filter(|(index, _)| !given_up.contains(index));
+        for (index, number) in own {
             let Some(mut row) = self.stage.outgoing(*number).cloned() else { continue };
             if matches!(row.standing, Standing::Waiting | Standing::Forked) {
                 continue;
             }
-            secret |= row.feed.class == RecordClass::Observation;
             let (outcome, code) = exception(index).unwrap_or((Outcome::Accepted, String::new()));
             row.standing = match outcome {
                 Outcome::Accepted | Outcome::Duplicate => {

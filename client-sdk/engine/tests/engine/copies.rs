@@ -1,6 +1,6 @@
 //! Restored backups, cloned phones, restored servers: nothing is lost, nothing is written twice.
 
-use fieldmerge_engine::OutboxState;
+use fieldmerge_engine::{OutboxState, Settlement};
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::{LogId, RecordClass, Value};
 
@@ -221,34 +221,37 @@ fn a_frame_of_which_a_person_settled_one_change_is_offered_to_a_restored_server(
 }
 
 #[test]
-fn a_restored_server_is_not_offered_what_was_put_aside_or_written_anew() {
-    for repaired_before in [false, true] {
+fn what_was_put_aside_counts_once_whoever_brings_it_to_a_restored_server() {
+    for (repaired_before, carried) in [(false, false), (true, false), (false, true), (true, true)] {
         let (mut server, mut phone) = world();
         let one = phone.create(server.site, "One");
         phone.sync_well(&mut server);
         let backup = server.clone();
         server.refuses = Some((RecordClass::Attendance, "not-granted"));
         phone.append(server.site, vec![present(one, "2026-03-02")]).expect("saved");
+        let file = phone.export();
         phone.sync_well(&mut server);
         let outbox = phone.engine.outbox();
         let [aside] = &outbox.changes[..] else { panic!("one change is put aside: {outbox:?}") };
-        let repair = |phone: &mut Phone| phone.settle(aside.number, fieldmerge_engine::Settlement::Repair);
         if repaired_before {
             server.refuses = None;
-            repair(&mut phone).expect("a person tries again");
+            phone.settle(aside.number, Settlement::Repair).expect("a person tries again");
             phone.sync_well(&mut server);
             assert_eq!(server.entries(RecordClass::Attendance), 1);
         }
 
         server = backup;
         server.log = LogId([79; 16]);
-        phone.sync_well(&mut server);
-        if !repaired_before {
-            assert_eq!(phone.engine.outbox().changes.len(), 1, "it waits for its person");
-            repair(&mut phone).expect("a person tries again");
-            phone.sync_well(&mut server);
+        if carried {
+            // It comes as it was before anybody put it aside.
+            let mut carrier = Phone::enrolled(&mut server, 9, &[Role::Enumerator]);
+            carrier.import(&file).expect("it is a file of this project");
+            carrier.sync_well(&mut server);
+            assert_eq!(server.entries(RecordClass::Attendance), 1);
         }
-        assert_eq!(phone.engine.outbox().changes, []);
-        assert_eq!(server.entries(RecordClass::Attendance), 1, "repaired before: {repaired_before}");
+        phone.sync_well(&mut server);
+        phone.sync_well(&mut server);
+        assert_eq!(phone.engine.outbox().changes, [], "repaired: {repaired_before}, carried: {carried}");
+        assert_eq!(server.entries(RecordClass::Attendance), 1, "{repaired_before} {carried}");
     }
 }

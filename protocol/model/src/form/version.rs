@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fieldmerge_protocol::sync::MAX_FORM_BYTES;
+use fieldmerge_protocol::limits::MAX_FORM_BYTES;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

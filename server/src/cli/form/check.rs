@@ -14,7 +14,7 @@ use crate::cli::{Failure, Output};
 use crate::forms::MAX_FILE_BYTES;
 
 /// The most bytes of a form as JSON, which repeats for each question what a workbook says once.
-const MAX_FORM_BYTES: u64 = 4 * MAX_FILE_BYTES;
+const MAX_EARLIER_BYTES: u64 = 4 * MAX_FILE_BYTES;
 
 /// Say everything that is wrong with an XLSForm workbook, where it stands, and what to write instead; of one without
 /// mistakes what it asks.
@@ -81,7 +81,7 @@ impl Check {
 
 /// A form that was printed before.
 fn earlier(path: &Path) -> Result<form::Form, Failure> {
-    let read = serde_json::from_slice(&bytes_of(path, MAX_FORM_BYTES)?).ok();
+    let read = serde_json::from_slice(&bytes_of(path, MAX_EARLIER_BYTES)?).ok();
     read.filter(form::Form::is_ordered).ok_or_else(|| {
         Failure::usage(format!("{} is no form as `fieldmerge form check --form` prints it", path.display()))
     })

@@ -178,6 +178,6 @@ fn uses_last_saved(rules: &[Rule], asked: &[Asked]) -> bool {
 }
 
 /// The name by which expressions look at a file.
-pub(crate) fn stem(file: &str) -> &str {
+pub fn stem(file: &str) -> &str {
     file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::{Form, RecordTarget};
 use crate::xpath::{Expr, ParseError};
 
-pub(crate) use build::stem;
+pub use build::stem;
 pub use documents::Table;
 pub(crate) use documents::{Documents, LAST_SAVED};
 pub(crate) use records::{Known, Records};

@@ -108,11 +108,9 @@ fn view(
     (pseudonyms, types): (&Pseudonyms, &RecordTypes),
     row: CaseRow,
 ) -> Result<CaseView, ApiError> {
-    let of = types.find(&row.record_type);
-    let field = of.and_then(|of| of.field_at(&row.path));
+    let field = types.find(&row.record_type).and_then(|of| of.field_at(&row.path));
     let seen = field.is_some_and(|field| reader.sees(row.feed.area, row.feed.class, field));
-    let is_person = of.map_or(row.feed.class == RecordClass::Core, |of| of.is_person);
-    let names_person = is_person && reader.knows_pseudonyms_only();
+    let names_person = row.feed.class == RecordClass::Core && reader.knows_pseudonyms_only();
     let record = if names_person { pseudonyms.of(row.record.uuid()).into() } else { row.record };
     let mut view = CaseView {
         record,

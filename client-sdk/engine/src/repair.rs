@@ -148,11 +148,13 @@ fn is_due(row: &OutboxRow) -> bool {
 
 /// Whether the server put a change aside for what held then, and not for what it is: it may take it now as it is. So it is
 /// one change however often it comes, by whatever road.
-fn may_pass(row: &OutboxRow) -> bool {
-    let Standing::Quarantined(code) = &row.standing else { return false };
+pub(crate) fn may_pass(stage: &Stage<'_>, row: &OutboxRow) -> Result<bool, Failure> {
+    let Standing::Quarantined(code) = &row.standing else { return Ok(false) };
     let circumstance =
         matches!(code.as_str(), "not-granted" | "unknown-area" | "unknown-type" | "held-limit");
-    circumstance && row.past.is_none()
+    // One that was taken out of its record stands on something else there.
+    let stands = |doc: &Doc| doc.find(row.actor, row.seq) == Some(row.hash);
+    Ok(circumstance && stage.doc(row.record)?.as_ref().is_some_and(stands))
 }
 
 /// Has a change that was put aside sent again as it is, in another frame.
@@ -166,17 +168,18 @@ fn offer_again(stage: &mut Stage<'_>, number: u64) {
 
 /// Writes anew what lost or was refused for its structure, after everything was read. Gives the number of changes.
 pub(crate) fn rewrite(stage: &mut Stage<'_>, turn: &mut Turn<'_>) -> Result<u64, Failure> {
-    let mut due: BTreeMap<RecordId, u64> = BTreeMap::new();
+    let mut due: BTreeMap<RecordId, (u64, u64)> = BTreeMap::new();
     for (number, row) in stage.outbox() {
         if is_due(row) {
-            due.entry(row.record).or_insert(number);
+            let first = due.entry(row.record).or_insert((row.start_op, number));
+            *first = (*first).min((row.start_op, number));
         }
     }
     let mut moved = log::Moved::default();
     let mut count = 0;
     let records: Vec<RecordId> = due.keys().copied().collect();
-    for (record, from) in due {
-        let rows = rows_from(stage, record, from);
+    for (record, (_, from)) in due {
+        let rows = rows_from(stage, record, Some(from));
         count += redo(stage, turn, record, rows, None, &mut moved)?;
     }
     if count > 0 {
@@ -186,9 +189,14 @@ pub(crate) fn rewrite(stage: &mut Stage<'_>, turn: &mut Turn<'_>) -> Result<u64,
     Ok(count)
 }
 
-/// The unreceived changes of a record from a number on: the later ones build on the first.
-fn rows_from(stage: &Stage<'_>, record: RecordId, from: u64) -> Vec<Row> {
-    stage.outgoing_of(record).into_iter().filter(|(number, _)| *number >= from).collect()
+/// The unreceived changes of a record from one on, or all: the later ones build on the first. What was offered to a
+/// restored server again has later numbers than what builds on it.
+fn rows_from(stage: &Stage<'_>, record: RecordId, from: Option<u64>) -> Vec<Row> {
+    let first = from.and_then(|number| stage.outgoing(number)).map_or(0, |row| row.start_op);
+    let mut rows = stage.outgoing_of(record);
+    rows.retain(|(_, row)| row.start_op >= first);
+    rows.sort_by_key(|(number, row)| (row.start_op, *number));
+    rows
 }
 
 /// Takes these changes out of a record and writes them again, but for one that a person gave up (`chosen`), and for
@@ -400,14 +408,14 @@ impl Engine {
             return Err(Failure::NotSettleable);
         }
         let doubts = how == Settlement::Repair && !exchange::doubted(&stage, record)?.is_empty();
-        if how == Settlement::Repair && !doubts && may_pass(row) {
+        if how == Settlement::Repair && !doubts && may_pass(&stage, row)? {
             offer_again(&mut stage, number);
             return stage.finish();
         }
         // The server knows the numbers of these changes, so what is written now needs others.
         begin_incarnation(&mut stage, turn);
         // What stands on what a restored server lost is written again from the first on.
-        let rows = rows_from(&stage, record, if doubts { 0 } else { number });
+        let rows = rows_from(&stage, record, (!doubts).then_some(number));
         read_again(&mut stage, &rows);
         redo(&mut stage, turn, record, rows, Some((number, how)), &mut log::Moved::default())?;
         settle_frames(&mut stage, turn);

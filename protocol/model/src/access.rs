@@ -143,7 +143,7 @@ pub enum Access {
     None,
     /// `p`: learn that records exist and when, without values (consent, for an audit).
     Presence,
-    /// `h`: the rows of a dataset, with the columns that the field table shows to the role; never the feed.
+    /// `h`: the rows of a dataset, with the columns that the forms show to the role; never the feed.
     Rows,
     /// `c`: write, and not read back what others or itself wrote. A log's writer keeps its own log.
     Capture,

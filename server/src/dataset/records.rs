@@ -48,27 +48,28 @@ impl RecordPages {
         let rows: Vec<RecordRow> = page.into_iter().map(|record| record.row).collect();
         let disputes = open_disputes(tx, project.id, &rows).await?;
         let observed = self.observed(tx, project.id, &rows).await?;
-        let expected: Vec<&str> = self.expected.iter().map(String::as_str).collect();
         let cells = rows.iter().map(|row| {
-            let is_complete = observed.as_ref().is_none_or(|known| known.contains(&row.id));
-            let pending = if is_complete { &[][..] } else { &expected };
-            self.cells(row, columns, disputes.get(&row.id).map(Vec::as_slice).unwrap_or_default(), pending)
+            let pending = observed.as_ref().map_or_else(Vec::new, |known| {
+                let has = |name: &&String| known.contains(&(row.id, (*name).clone()));
+                self.expected.iter().filter(|name| !has(name)).map(String::as_str).collect()
+            });
+            self.cells(row, columns, disputes.get(&row.id).map(Vec::as_slice).unwrap_or_default(), &pending)
         });
         Ok(Some(cells.collect::<Result<_, _>>()?))
     }
 
-    /// The persons of the page whose observation has come; nothing where none is expected.
+    /// The persons of the page with the types of the observations that have come; nothing where none is expected.
     async fn observed(
         &self,
         tx: &mut Tx,
         project: ProjectId,
         rows: &[RecordRow],
-    ) -> Result<Option<BTreeSet<RecordId>>, StoreError> {
+    ) -> Result<Option<BTreeSet<(RecordId, String)>>, StoreError> {
         if !self.of.is_person {
             return Ok(None);
         }
         let ids: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
-        Ok(Some(subjects::observed(tx, project, &ids).await?.into_iter().collect()))
+        Ok(Some(subjects::observed(tx, project, &ids).await?))
     }
 
     fn cells(

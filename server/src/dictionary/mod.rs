@@ -5,7 +5,6 @@
 
 mod synthetic;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use fieldmerge_model::types::RecordTypes;
@@ -18,15 +17,15 @@ use self::synthetic::Synthetic;
 use crate::forms::Forms;
 use crate::recent::Recent;
 
-/// The length of a dictionary. The whole form fits: sixteen times as much saves a phone three bytes in a hundred.
+/// The length of a dictionary. Twice as much saves a single registration a few bytes, and costs each phone as many thousand.
 const TRAINED_BYTES: usize = 4 << 10;
 /// The made-up frames of each record type that a dictionary is trained on, and how many changes each holds.
 const SAMPLES: [(usize, usize); 2] = [(8, 1), (2, 10)];
 /// The most dictionaries of each kind that stay in memory.
 const MAX_KEPT: usize = 256;
 
-/// How many versions of forms back a dictionary is still known of which no stored frame is.
-const KNOWN_BACK: usize = 8;
+/// How many dictionaries back one is still known that no stored frame was packed with.
+const KNOWN_BACK: usize = 9;
 
 /// The bytes of a dictionary.
 pub type DictionaryBytes = Arc<[u8]>;
@@ -82,9 +81,10 @@ impl Default for Dictionaries {
 }
 
 impl Dictionaries {
-    /// The dictionary that the phones of a project pack with.
+    /// The dictionary that the phones of a project pack with. A version that only asks more of records of the types that there
+    /// are changes nothing: another dictionary would cost each phone more than it saves.
     pub fn current(&self, forms: &Forms) -> Option<Arc<Trained>> {
-        self.trained(forms.chain(), || Cow::Borrowed(&forms.types))
+        self.trained_until(forms, *forms.with_new_types().last()?)
     }
 
     /// The dictionary of this number; `None` if the project does not have it. A phone may have packed with that of earlier
@@ -98,20 +98,14 @@ impl Dictionaries {
         if number == 0 {
             return Ok(None);
         }
-        let is_it = |trained: &Arc<Trained>| trained.number == number;
-        let found = self.current(forms).filter(is_it).map(|trained| Arc::clone(&trained.bytes));
-        if found.is_some() {
-            return Ok(found);
-        }
+        // What has a frame that is stored need not be trained again.
         let stored = self.stored(tx, project, number).await?;
-        let earlier = || {
-            let mut back = (0..forms.all.len().saturating_sub(1)).rev().take(KNOWN_BACK);
-            back.find_map(|last| {
-                let types = || Cow::Owned(forms.types_until(last));
-                self.trained(forms.all[last].row.chain, types).filter(is_it)
-            })
+        let is_it = |trained: &Arc<Trained>| trained.number == number;
+        let trained = || {
+            let last = forms.with_new_types().into_iter().rev().take(KNOWN_BACK);
+            last.filter_map(|last| self.trained_until(forms, last)).find(is_it)
         };
-        Ok(stored.or_else(|| earlier().map(|trained| Arc::clone(&trained.bytes))))
+        Ok(stored.or_else(|| trained().map(|trained| Arc::clone(&trained.bytes))))
     }
 
     /// The same of those that stored frames need.
@@ -134,15 +128,12 @@ impl Dictionaries {
         Ok(found)
     }
 
-    fn trained<'t>(
-        &self,
-        chain: [u8; 32],
-        types: impl FnOnce() -> Cow<'t, RecordTypes>,
-    ) -> Option<Arc<Trained>> {
+    fn trained_until(&self, forms: &Forms, last: usize) -> Option<Arc<Trained>> {
+        let chain = forms.all[last].row.chain;
         if let Some(known) = self.trained.get(chain) {
             return known;
         }
-        let trained = Trained::on(&types()).map(Arc::new);
+        let trained = Trained::on(&forms.types_until(last)).map(Arc::new);
         self.trained.put(chain, trained.clone());
         trained
     }

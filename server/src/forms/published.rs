@@ -1,6 +1,7 @@
 //! The forms that a project has published.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use fieldmerge_model::form::types;
 use fieldmerge_model::form::version::FormVersion;
@@ -51,6 +52,18 @@ impl Forms {
         }
         let types = types_of(&all);
         Ok(Self { all, types })
+    }
+
+    /// The places of the versions with which a record type came, in order.
+    pub fn with_new_types(&self) -> Vec<usize> {
+        let mut known = BTreeSet::new();
+        let brings = |(_, published): &(usize, &Published)| {
+            let form = &published.version.form;
+            let before = known.len();
+            known.extend((0..form.elements.len()).map(|at| form.target(at).record_type.clone()));
+            known.len() > before
+        };
+        self.all.iter().enumerate().filter(brings).map(|(at, _)| at).collect()
     }
 
     /// What the records held when the version at a place had been published.

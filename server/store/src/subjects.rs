@@ -1,5 +1,7 @@
 //! What is known about persons beside their own record.
 
+use std::collections::BTreeSet;
+
 use fieldmerge_protocol::{ProjectId, RecordId};
 
 use crate::records::sorted;
@@ -9,29 +11,28 @@ use crate::{Result, Tx};
 crate::sql::declare! {
     table "records";
     OBSERVED = rows {
-        sqlite: "SELECT DISTINCT subject FROM records
-            WHERE project = ? AND subject IN (", "?", ") AND record_type = 'observation'";
-        postgres: "SELECT DISTINCT subject FROM records
-            WHERE project = $1 AND subject = ANY($2) AND record_type = 'observation'"
+        sqlite: "SELECT DISTINCT subject, record_type FROM records
+            WHERE project = ? AND subject IN (", "?", ") AND class = 2";
+        postgres: "SELECT DISTINCT subject, record_type FROM records
+            WHERE project = $1 AND subject = ANY($2) AND class = 2"
     };
 }
 
-struct Subject(RecordId);
+struct Observed((RecordId, String));
 
-impl FromRow for Subject {
+impl FromRow for Observed {
     fn from_row(row: &Row) -> Result<Self> {
-        row.get("subject").map(Self)
+        Ok(Self((row.get("subject")?, row.get("record_type")?)))
     }
 }
 
-/// Those of these persons about whom at least one observation was received, by id.
-pub async fn observed(tx: &mut Tx, project: ProjectId, persons: &[RecordId]) -> Result<Vec<RecordId>> {
-    let mut found: Vec<RecordId> = tx
-        .fetch_rows::<Subject>(&OBSERVED, project, &sorted(persons))
-        .await?
-        .into_iter()
-        .map(|subject| subject.0)
-        .collect();
-    found.sort_unstable();
-    Ok(found)
+/// Those of these persons about whom at least one record of the class `observation` (2) was received, each with the types of
+/// these records.
+pub async fn observed(
+    tx: &mut Tx,
+    project: ProjectId,
+    persons: &[RecordId],
+) -> Result<BTreeSet<(RecordId, String)>> {
+    let found = tx.fetch_rows::<Observed>(&OBSERVED, project, &sorted(persons)).await?;
+    Ok(found.into_iter().map(|observed| observed.0).collect())
 }

@@ -82,7 +82,7 @@ async fn what_was_packed_before_the_forms_changed_is_read(place: &Place) {
     let (before, mut link) = (current(place).await, place.site.link());
     let mut a = place.site.phone("A", 1, &WRITES).await;
     a.sync(&mut link).await.expect("it syncs");
-    // The phone comes with what the forms before the last two taught.
+    // The first version brings a record type; the second asks more, and changes nothing.
     for version in 1..=2 {
         publish(&place.site.app, PROJECT, &visits::draft(&visits::version(version)))
             .await

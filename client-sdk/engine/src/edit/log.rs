@@ -58,7 +58,7 @@ impl Saver<'_, '_> {
         let Body::Log(log) = &doc.body else { return Err(Failure::Bug("a record was found as a log")) };
         let mut draft = if log.is_empty() {
             let kind = self.stage.forms.types.of_class(class);
-            let record_type = kind.ok_or(Failure::Bug("a log without a type"))?.name.clone();
+            let record_type = kind.ok_or_else(|| Failure::WrongType(class.name().into()))?.name.clone();
             NewLog { actor, id, record_type, area, month }.draft().ok_or(Failure::Bug("not a month"))?
         } else {
             log.draft().ok_or(Failure::Bug("a log without a first change"))?

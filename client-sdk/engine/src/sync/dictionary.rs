@@ -1,7 +1,9 @@
 //! Dictionaries: the server sends what the device needs and does not name in its hello.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use fieldmerge_protocol::bundle::Frame;
 use fieldmerge_protocol::limits::MAX_DICTIONARIES;
 use fieldmerge_protocol::sync::Dictionary;
 
@@ -18,11 +20,12 @@ impl Reading<'_, '_, '_> {
             return;
         };
         let number = Dictionary::number(&bytes);
-        // No server needs as many as a hello may name; what one sends beyond that takes the place of another.
+        // Beyond as many as a hello may name, one takes the place of another that no own frame was packed with: a server
+        // that is restored is told anew what stands in these.
         let held = &self.stage.memory.dictionaries;
         if held.len() >= MAX_DICTIONARIES && !held.contains_key(&number) {
-            let current = self.stage.state.dictionary;
-            let other = held.keys().copied().find(|other| Some(*other) != current);
+            let (current, own) = (self.stage.state.dictionary, self.stage.dictionaries_of_frames());
+            let other = held.keys().copied().find(|other| Some(*other) != current && !own.contains(other));
             if let Some(other) = other {
                 self.stage.put(Table::Dictionaries, other.to_be_bytes().to_vec(), None);
             }
@@ -42,6 +45,13 @@ impl Stage<'_> {
         }
         let staged = self.staged(Table::Dictionaries, &number.to_be_bytes());
         staged.or_else(|| self.memory.dictionaries.get(&number)).map(|bytes| &**bytes)
+    }
+
+    /// The numbers of those that the device's own frames were packed with.
+    fn dictionaries_of_frames(&self) -> BTreeSet<u32> {
+        let keys = self.frame_keys().into_iter();
+        let frames = keys.filter_map(|key| Frame::parse(&self.frame(key)?.bytes).ok());
+        frames.map(|frame| frame.header.dictionary).collect()
     }
 
     /// The dictionary to pack with, and its number.

@@ -238,9 +238,10 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         unsettled: (!unsettled.is_empty()).then_some(unsettled),
         telemetry: Some(telemetry(memory, state, &session.options, now_ms)),
         // Who has none to pack with is sent one.
-        dictionaries: state
-            .dictionary
-            .map(|_| memory.dictionaries.keys().copied().take(MAX_DICTIONARIES).collect()),
+        dictionaries: state.dictionary.map(|current| {
+            let others = memory.dictionaries.keys().copied().filter(|other| *other != current);
+            std::iter::once(current).chain(others).take(MAX_DICTIONARIES).collect()
+        }),
         partial: None,
         life: state.life,
         unsure: state.unsure,

@@ -100,11 +100,11 @@ fn restored(stage: &mut Stage<'_>, committed: u64, turn: &mut Turn<'_>) -> Resul
         };
         let (mut rows, whole) = unpack(stage, &frame)?;
         rows.retain(|row| !in_outbox.contains(&row.hash));
-        // What was put aside is judged anew: a carrier may have brought it to this server, which may have taken it.
+        // What was put aside for what held then is judged anew: a carrier may have brought it to this server, which may have
+        // taken it. The rest waits for a person.
         for number in &frame.changes {
             let Some(row) = stage.outgoing(*number).cloned() else { continue };
-            let aside = matches!(row.standing, Standing::Quarantined(_)) && row.past.is_none();
-            if aside || row.standing == Standing::Held {
+            if row.standing == Standing::Held || repair::may_pass(stage, &row)? {
                 stage.set_outgoing(*number, None);
                 rows.push(row);
             }
@@ -190,8 +190,7 @@ fn take_back(stage: &mut Stage<'_>, rows: &[OutboxRow]) -> Result<bool, Failure>
 fn unpack(stage: &Stage<'_>, frame_row: &FrameRow) -> Result<(Vec<OutboxRow>, bool), Failure> {
     let unreadable = |_| Failure::Bug("an own frame does not read");
     let frame = Frame::parse(&frame_row.bytes).map_err(unreadable)?;
-    let dictionary = stage.dictionary(frame.header.dictionary);
-    let dictionary = dictionary.ok_or(Failure::Bug("the dictionary of an own frame is gone"))?;
+    let Some(dictionary) = stage.dictionary(frame.header.dictionary) else { return Ok((Vec::new(), false)) };
     let raw = frame.inflate(dictionary, MAX_RAW_BYTES).map_err(unreadable)?;
     let packed = decode_body(&raw).map_err(unreadable)?;
     let mut docs = BTreeMap::new();

@@ -2,7 +2,9 @@
 
 use fieldmerge_model::access::Role;
 use fieldmerge_protocol::bundle::Frame;
+use fieldmerge_protocol::limits::MAX_DICTIONARIES;
 use fieldmerge_protocol::sync::Dictionary;
+use fieldmerge_protocol::{LogId, RecordClass};
 
 use crate::phone::Phone;
 use crate::server::Server;
@@ -60,4 +62,26 @@ fn what_the_server_cannot_read_is_packed_without() {
     a.create(server.site, "Rabe");
     assert_eq!(a.sync_well(&mut server).requests, 1);
     assert!(named(&server).contains(&current(&server)));
+}
+
+#[test]
+fn what_any_of_many_dictionaries_packed_goes_to_a_restored_server_again() {
+    let mut server = Server::new();
+    let mut a = Phone::enrolled(&mut server, 1, &[Role::Enumerator]);
+    a.sync_well(&mut server);
+    let backup = server.clone();
+    let many = 20;
+    assert!(usize::from(many) > MAX_DICTIONARIES);
+    for seed in 1..=many {
+        server.train(seed);
+        a.sync_well(&mut server);
+        a.create(server.site, "Rakoto");
+        let report = a.sync_well(&mut server);
+        assert_eq!((report.accepted, report.requests), (1, 1), "{seed}");
+        assert!(named(&server).contains(&current(&server)), "{seed}: it packs with the last one");
+    }
+    server = backup;
+    server.log = LogId([79; 16]);
+    a.sync_well(&mut server);
+    assert_eq!(server.records(RecordClass::Core), usize::from(many));
 }

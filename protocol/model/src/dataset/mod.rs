@@ -24,7 +24,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use fieldmerge_protocol::{AreaId, DeviceId, RecordId, Value};
+use fieldmerge_protocol::{AreaId, DeviceId, RecordClass, RecordId, Value};
 use smol_str::SmolStr;
 
 pub use cell::Cell;
@@ -218,7 +218,8 @@ pub fn columns(of: &RecordType) -> Vec<Column> {
         Column::meta("_id", ["Record", "Enregistrement"], Id, Source::Id),
         Column::meta("_area", ["Area", "Zone"], Id, Source::Area),
     ];
-    columns[0].names_person = of.is_person;
+    // A record of this class may be a person, whether or not its form says what tells persons apart.
+    columns[0].names_person = of.class == RecordClass::Core;
     if of.about_person {
         let subject = Column::meta("_subject", ["Person", "Personne"], Id, Source::Subject);
         columns.push(Column { names_person: true, ..subject });

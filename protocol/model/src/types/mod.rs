@@ -29,8 +29,8 @@ pub struct RecordType {
     pub name: SmolStr,
     /// The class, and so the feed, of its records.
     pub class: RecordClass,
-    /// Whether each record is a person: one of the class `core` of which a form says what tells persons apart
-    /// (`fm::match`).
+    /// Whether each record is a person of whom observations are expected: one of the class `core` of which a form says what
+    /// tells persons apart (`fm::match`).
     pub is_person: bool,
     /// Whether a record is about a person, named by its `_subject`.
     pub about_person: bool,

@@ -2,7 +2,7 @@
 
 /// A code of a list that tuples refer to by index.
 pub trait WireCode: Copy + Sized + 'static {
-    /// The list, as `codelists.psv` names it.
+    /// The list, as the pack names it.
     const LIST: &'static str;
     /// Every code, in index order.
     const ALL: &'static [Self];

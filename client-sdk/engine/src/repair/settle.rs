@@ -1,0 +1,62 @@
+//! What a person says of a change that the server put aside or still holds.
+
+use crate::doc::Doc;
+use crate::engine::{Engine, Staged, Turn};
+use crate::memory::rows::{OutboxRow, Standing};
+use crate::stage::Stage;
+use crate::{Failure, Settlement, exchange};
+
+use super::{begin_incarnation, give_up, log, read_again, redo, rows_from, settle_frames};
+
+/// Whether the server put a change aside for what held then, and not for what it is: it may take it now as it is. So it is
+/// one change however often it comes, by whatever road.
+pub(crate) fn may_pass(stage: &Stage<'_>, row: &OutboxRow) -> Result<bool, Failure> {
+    let Standing::Quarantined(code) = &row.standing else { return Ok(false) };
+    let circumstance =
+        matches!(code.as_str(), "not-granted" | "unknown-area" | "unknown-type" | "held-limit");
+    // One that was taken out of its record stands on something else there.
+    let stands = |doc: &Doc| doc.find(row.actor, row.seq) == Some(row.hash);
+    Ok(circumstance && stage.doc(row.record)?.as_ref().is_some_and(stands))
+}
+
+/// Has a change that was put aside sent again as it is, in another frame.
+fn offer_again(stage: &mut Stage<'_>, number: u64) {
+    give_up(stage, number);
+    if let Some(row) = stage.outgoing(number).cloned() {
+        let row = OutboxRow { standing: Standing::Waiting, full_hashes: true, ..row };
+        stage.set_outgoing(number, Some(row));
+    }
+}
+
+impl Engine {
+    /// A person gives a change up, or has it sent again: as it is where the server may take it now, else written anew.
+    pub(crate) fn settle(
+        &self,
+        number: u64,
+        how: Settlement,
+        turn: &mut Turn<'_>,
+    ) -> Result<Staged, Failure> {
+        let mut stage = Stage::new(&self.memory)?;
+        if self.session.is_some() || self.export.is_some() {
+            return Err(Failure::Busy);
+        }
+        let row = stage.outgoing(number).ok_or(Failure::NotSettleable)?;
+        let record = row.record;
+        if !matches!(row.standing, Standing::Quarantined(_) | Standing::Held) {
+            return Err(Failure::NotSettleable);
+        }
+        let doubts = how == Settlement::Repair && !exchange::doubted(&stage, record)?.is_empty();
+        if how == Settlement::Repair && !doubts && may_pass(&stage, row)? {
+            offer_again(&mut stage, number);
+            return stage.finish();
+        }
+        // The server knows the numbers of these changes, so what is written now needs others.
+        begin_incarnation(&mut stage, turn);
+        // What stands on what a restored server lost is written again from the first on.
+        let rows = rows_from(&stage, record, (!doubts).then_some(number));
+        read_again(&mut stage, &rows);
+        redo(&mut stage, turn, record, rows, Some((number, how)), &mut log::Moved::default())?;
+        settle_frames(&mut stage, turn);
+        stage.finish()
+    }
+}

@@ -1,12 +1,10 @@
 //! The device and its folder, with a server that only enrols.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::thread;
 
-use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::pack::HIMO;
 use fieldmerge_sdk::{
     AreaId, ClientError, Clock, Device, ErrorKind, ListQuery, NewRecord, Options, RecordEdit, SyncOptions,
@@ -50,14 +48,9 @@ fn serve(status: &'static str, body: &'static str) -> SocketAddr {
     address
 }
 
-/// The forms of the pack, as an app brings them.
-fn forms() -> Vec<Vec<u8>> {
-    let version = |form| FormVersion { form, tables: BTreeMap::new() }.to_bytes();
-    HIMO.forms().into_iter().map(version).collect()
-}
-
 async fn open(folder: &Path) -> Result<Device, ClientError> {
-    let options = Options { clock: Clock::fixed(1_772_000_000_000), seed: Some([3; 32]), forms: forms() };
+    let options =
+        Options { clock: Clock::fixed(1_772_000_000_000), seed: Some([3; 32]), forms: HIMO.versions() };
     Device::open_with(folder, options).await
 }
 

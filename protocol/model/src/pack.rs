@@ -1,9 +1,11 @@
 //! The packs of questionnaires that are shipped: workbooks and the files that they choose from, as text.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::form::import::import;
 use crate::form::types::known_types;
+use crate::form::version::FormVersion;
 use crate::form::{Form, Workbook};
 use crate::types::RecordTypes;
 
@@ -63,6 +65,12 @@ impl Pack {
             import(&Workbook::from_markdown(text), stem, None).form
         };
         self.workbooks.iter().filter_map(read).collect()
+    }
+
+    /// The bytes of their versions, as an app brings them, without the files that they choose from.
+    pub fn versions(&self) -> Vec<Vec<u8>> {
+        let version = |form| FormVersion { form, tables: BTreeMap::new() }.to_bytes();
+        self.forms().into_iter().map(version).collect()
     }
 }
 

@@ -23,35 +23,27 @@ impl Synthetic {
         Self { rng: ChaCha8Rng::seed_from_u64(seed), clock_ms: START_MS }
     }
 
-    /// The body of a frame of so many new records of a type, as a phone would pack them.
-    pub fn records(&mut self, kind: &RecordType, count: usize) -> Option<Vec<u8>> {
+    /// The body of a frame of a new record of a type, as a phone would pack it.
+    pub fn new_record(&mut self, kind: &RecordType) -> Option<Vec<u8>> {
         let (actor, area) = (self.actor(), AreaId(self.bytes()));
-        let made: Vec<_> = (0..count).map(|_| self.record(kind, actor, area)).collect::<Option<_>>()?;
-        body(&made)
+        let (id, change, hash) = self.record(kind, actor, area)?;
+        encode_columns(&[Entry { record: id, change: &change, hash }], &|_, _| None).ok()
     }
 
-    /// The body of a frame of so many edits, each of another record that the receiver holds.
-    pub fn edits(&mut self, kind: &RecordType, count: usize) -> Option<Vec<u8>> {
+    /// The body of a frame of an edit of a record that the receiver holds.
+    pub fn edit(&mut self, kind: &RecordType) -> Option<Vec<u8>> {
         let (actor, area) = (self.actor(), AreaId(self.bytes()));
-        let mut made = Vec::with_capacity(count);
-        let mut known = Vec::with_capacity(count);
-        for _ in 0..count {
-            let (id, first, hash) = self.record(kind, actor, area)?;
-            known.push((id, hash));
-            let mut state = RecordState::new(id);
-            state.accept(&first, hash, Provenance::default());
-            let mut puts = self.answers(kind);
-            self.shuffle(&mut puts);
-            puts.truncate(1 + self.below(3));
-            let save = Save { actor, time: self.tick(), puts, deletes: Vec::new() };
-            if let Ok(change) = state.build(&save) {
-                let (_, hash) = change.encode();
-                made.push((id, change, hash));
-            }
-        }
-        let entries: Vec<Entry<'_>> = entries(&made);
-        let own = |id: RecordId, hash: &ChangeHash| known.contains(&(id, *hash)).then_some((actor, 1));
-        encode_columns(&entries, &own).ok()
+        let (id, first, known) = self.record(kind, actor, area)?;
+        let mut state = RecordState::new(id);
+        state.accept(&first, known, Provenance::default());
+        let mut puts = self.answers(kind);
+        self.shuffle(&mut puts);
+        puts.truncate(1 + self.below(3));
+        let change = state.build(&Save { actor, time: self.tick(), puts, deletes: Vec::new() }).ok()?;
+        let (_, hash) = change.encode();
+        let own =
+            |record: RecordId, hash: &ChangeHash| ((record, hash) == (id, &known)).then_some((actor, 1));
+        encode_columns(&[Entry { record: id, change: &change, hash }], &own).ok()
     }
 
     fn record(
@@ -180,12 +172,4 @@ impl Synthetic {
             list.swap(last, self.below(last + 1));
         }
     }
-}
-
-fn entries(made: &[(RecordId, Change, ChangeHash)]) -> Vec<Entry<'_>> {
-    made.iter().map(|(record, change, hash)| Entry { record: *record, change, hash: *hash }).collect()
-}
-
-fn body(made: &[(RecordId, Change, ChangeHash)]) -> Option<Vec<u8>> {
-    encode_columns(&entries(made), &|_, _| None).ok()
 }

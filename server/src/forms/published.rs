@@ -34,6 +34,8 @@ pub struct Forms {
     pub all: Vec<Published>,
     /// What the records of the project hold.
     pub types: RecordTypes,
+    /// The places in [`Self::all`] of the versions with which a record type came, in order.
+    pub with_new_types: Vec<usize>,
 }
 
 impl Forms {
@@ -50,20 +52,8 @@ impl Forms {
             let version = FormVersion::from_bytes(&bytes).map_err(|_| corrupt("packed"))?;
             all.push(Published { row, version, bytes });
         }
-        let types = types_of(&all);
-        Ok(Self { all, types })
-    }
-
-    /// The places of the versions with which a record type came, in order.
-    pub fn with_new_types(&self) -> Vec<usize> {
-        let mut known = BTreeSet::new();
-        let brings = |(_, published): &(usize, &Published)| {
-            let form = &published.version.form;
-            let before = known.len();
-            known.extend((0..form.elements.len()).map(|at| form.target(at).record_type.clone()));
-            known.len() > before
-        };
-        self.all.iter().enumerate().filter(brings).map(|(at, _)| at).collect()
+        let (types, with_new_types) = (types_of(&all), with_new_types(&all));
+        Ok(Self { all, types, with_new_types })
     }
 
     /// What the records held when the version at a place had been published.
@@ -86,6 +76,18 @@ impl Forms {
         let known = self.all.iter().rposition(|published| form_check(&published.row.chain) == check);
         &self.all[known.map_or(0, |at| at + 1)..]
     }
+}
+
+fn with_new_types(published: &[Published]) -> Vec<usize> {
+    let mut known = BTreeSet::new();
+    let mut places = Vec::new();
+    for (at, published) in published.iter().enumerate() {
+        let form = &published.version.form;
+        let before = known.len();
+        known.extend((0..form.elements.len()).map(|at| form.target(at).record_type.as_str()));
+        places.extend((known.len() > before).then_some(at));
+    }
+    places
 }
 
 fn types_of(published: &[Published]) -> RecordTypes {

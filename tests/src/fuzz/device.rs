@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use fieldmerge_engine::{Edit, Enrolment, Input, Request, SyncOptions, Table};
 use fieldmerge_model::access::{Role, Roles};
-use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::pack::HIMO;
 use fieldmerge_protocol::bundle::{BundleWriter, Frame, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
@@ -52,12 +51,6 @@ static DEVICE_OF_ALL: LazyLock<Phone> = LazyLock::new(|| {
     phone
 });
 
-/// The forms of the pack.
-fn forms() -> Vec<Vec<u8>> {
-    let version = |form| FormVersion { form, tables: BTreeMap::new() }.to_bytes();
-    HIMO.forms().into_iter().map(version).collect()
-}
-
 fn enrolled() -> Phone {
     let enrolment = Enrolment {
         project: PROJECT,
@@ -72,7 +65,7 @@ fn enrolled() -> Phone {
         server_ms: NOW_MS,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without IO");
-    runtime.block_on(Phone::enrolled("phone", 1, NOW_MS, &forms(), async |_| enrolment))
+    runtime.block_on(Phone::enrolled("phone", 1, NOW_MS, &HIMO.versions(), async |_| enrolment))
 }
 
 /// Who receives exchange files, and its key.

@@ -1,13 +1,15 @@
 //! The merged records as rows: columns by role, conflicts and what is pending, one moment.
 
 use fieldmerge_model::access::Role;
-use fieldmerge_protocol::api::{AS_OF_HEADER, AsOf};
+use fieldmerge_protocol::api::{AS_OF_HEADER, AsOf, CasePage};
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::{RecordClass, Value};
 use fieldmerge_server::dataset::{Dataset, DatasetRequest, Format};
+use fieldmerge_server::forms::publish::publish;
 use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::persona::Persona;
-use fieldmerge_tests::server::{Server, problem_of, refusal};
+use fieldmerge_tests::server::{PROJECT, Server, problem_of, refusal};
+use fieldmerge_tests::world::visits::{draft, form};
 
 use crate::workers::{PERSONAL, attendance, conflict, record, worker};
 
@@ -49,6 +51,30 @@ async fn a_person_has_one_pseudonym_in_every_dataset() {
     assert_eq!(workers[0]["_id"], days[0]["_person"]);
     assert_ne!(workers[0]["_id"], person.to_string());
     assert_eq!((&days[0]["work_date"], &days[0]["day_fraction"]), (&"2026-03-02".into(), &1.0.into()));
+}
+
+/// A type that no form says is matched may still be of persons.
+#[tokio::test]
+async fn whatever_may_be_a_person_has_a_pseudonym() {
+    let server = Server::start().await;
+    publish(&server.app, PROJECT, &draft(&form("1", ""))).await.expect("its form is published");
+    let mut a = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
+    let mut b = Persona::enrol(&server, 2, &["S1:enumerator"]).await;
+    let id = record(1);
+    let first = a.new_record(&server, id, "visit", None, &[("rooms", Value::Int(4))]);
+    let (brick, straw) = (
+        a.edit(id, std::slice::from_ref(&first), &[("wall", Value::str("brick"))]),
+        b.edit(id, std::slice::from_ref(&first), &[("wall", Value::str("straw"))]),
+    );
+    a.push(&server, RecordClass::Core, &[(id, first), (id, brick)]).await;
+    b.push(&server, RecordClass::Core, &[(id, straw)]).await;
+    let key = server.key(Role::Analyst).await;
+    let shown = rows(&server, &key, "visit").await[0]["_id"].clone();
+    assert_ne!(shown, id.to_string());
+    let cases = server.get(&server.project_url("/cases")).bearer_auth(&key);
+    let cases = cases.send().await.expect("answered").bytes().await.expect("whole");
+    let cases: CasePage = serde_json::from_slice(&cases).expect("cases");
+    assert_eq!(cases.cases.iter().map(|case| case.record.to_string()).collect::<Vec<_>>(), [shown]);
 }
 
 #[tokio::test]

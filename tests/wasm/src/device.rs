@@ -4,14 +4,13 @@
 //! `{"create": …}`, `{"change": …}`, `{"present": …}`. Frames may be compressed natively and never are in a browser, so
 //! they are compared by what no compression changes: their bodies as they were before it, their counts and digests.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{
     Edit, Effect, Engine, Enrolment, Input, LogEntry, Outcome, SavedEdit, Snapshot, SyncOptions, Ticket,
     Write, shipped_forms,
 };
-use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::pack::HIMO;
 use fieldmerge_model::types::entry::AttendanceEntry;
 use fieldmerge_protocol::bundle::{Frame, MAX_RAW_BYTES, PartReader};
@@ -63,9 +62,7 @@ pub(crate) fn answer(given: &Json) -> Result<Json, String> {
 
 /// A store that begins with the forms of the pack.
 fn forms() -> Snapshot {
-    let version = |form| FormVersion { form, tables: BTreeMap::new() }.to_bytes();
-    let versions: Vec<Vec<u8>> = HIMO.forms().into_iter().map(version).collect();
-    let rows = shipped_forms(&versions).into_iter();
+    let rows = shipped_forms(&HIMO.versions()).into_iter();
     Snapshot { rows: rows.filter_map(|write| Some((write.table, write.key, write.value?))).collect() }
 }
 

@@ -4,7 +4,7 @@ use fieldmerge_engine::number::WorkerNumber;
 use fieldmerge_engine::{Edit, Engine, Failure, ListQuery, LogEntry};
 use fieldmerge_model::access::Role;
 use fieldmerge_model::types::date::Date;
-use fieldmerge_model::types::entry::AttendanceEntry;
+use fieldmerge_model::types::entry::{AttendanceEntry, TrainingEntry, TrainingTopic};
 use fieldmerge_protocol::{RecordId, Value};
 
 use crate::phone::{Fault, Phone, change, path, snapshot, worker};
@@ -111,6 +111,23 @@ fn entries_go_into_the_log_of_their_month() {
     let both = [present(workers[0], "2026-03-04"), present(workers[0], "2026-04-02")];
     let mixed = phone.append(server.site, both.to_vec()).expect("saved");
     assert_eq!(mixed, [(first[0].0, 6), (april[0].0, 3)]);
+}
+
+#[test]
+fn a_log_that_no_form_writes_is_not_begun() {
+    let (server, mut phone) = phone();
+    let worker = phone.create(server.site, "Rakoto");
+    let training = TrainingEntry {
+        person: 0,
+        held_on: "2026-03-02".parse().expect("a date"),
+        topic: TrainingTopic::Osh,
+        quarters: 4,
+        result: None,
+        corrects: None,
+    };
+    let entry = LogEntry { subject: worker, entry: training.into() };
+    let refused = phone.append(server.site, vec![entry]);
+    assert!(matches!(&refused, Err(Failure::WrongType(name)) if name == "training"), "{refused:?}");
 }
 
 #[test]

@@ -231,7 +231,7 @@ read it. What that device may not read is not in it: `carry export` brings that 
 pub enum How {
     /// Give it up: the record goes on without it.
     Dismiss,
-    /// Write it again as a new change.
+    /// Send it again as it is where it may pass now, else write what it says as a new change.
     Repair,
 }
 

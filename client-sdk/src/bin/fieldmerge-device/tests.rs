@@ -1,13 +1,11 @@
 //! Commands on a device that a server of one answer has enrolled.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
 
 use clap::{CommandFactory, Parser};
-use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::pack::HIMO;
 use fieldmerge_sdk::{AreaId, Device, NewRecord, Options};
 
@@ -60,8 +58,7 @@ async fn refused(folder: &Path, arguments: &[&str]) -> (u8, String) {
 
 /// A device that has the forms of the pack.
 async fn enrolled(folder: &Path) {
-    let version = |form| FormVersion { form, tables: BTreeMap::new() }.to_bytes();
-    let forms = HIMO.forms().into_iter().map(version).collect();
+    let forms = HIMO.versions();
     drop(Device::open_with(folder, Options { forms, ..Options::default() }).await.expect("it opens"));
     on(folder, &["enrol", &answer_once(ENROLLED), "CODE"]).await.expect("it enrols");
 }

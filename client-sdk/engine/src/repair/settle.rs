@@ -28,6 +28,24 @@ fn offer_again(stage: &mut Stage<'_>, number: u64) {
     }
 }
 
+/// What of a record may be sent again as it is so that a change comes to the server: itself and what stands beneath it,
+/// where that was put aside. None where the change has to be written anew. One that the server holds is taken by itself
+/// once what it stands on is there, so written anew it would count twice.
+fn to_offer(stage: &Stage<'_>, number: u64, row: &OutboxRow) -> Result<Option<Vec<u64>>, Failure> {
+    let mut beneath = rows_from(stage, row.record, None);
+    beneath.retain(|(other, beneath)| *other == number || beneath.start_op < row.start_op);
+    let mut offered = Vec::new();
+    for (number, row) in &beneath {
+        if may_pass(stage, row)? {
+            offered.push(*number);
+        }
+    }
+    let is_coming = beneath.iter().any(|(_, row)| matches!(row.standing, Standing::Waiting | Standing::Sent));
+    let is_held = row.standing == Standing::Held;
+    let passes = if is_held { is_coming || !offered.is_empty() } else { offered.contains(&number) };
+    Ok(passes.then_some(offered))
+}
+
 impl Engine {
     /// A person gives a change up, or has it sent again: as it is where the server may take it now, else written anew.
     pub(crate) fn settle(
@@ -46,8 +64,13 @@ impl Engine {
             return Err(Failure::NotSettleable);
         }
         let doubts = how == Settlement::Repair && !exchange::doubted(&stage, record)?.is_empty();
-        if how == Settlement::Repair && !doubts && may_pass(&stage, row)? {
-            offer_again(&mut stage, number);
+        if how == Settlement::Repair
+            && !doubts
+            && let Some(offered) = to_offer(&stage, number, row)?
+        {
+            for number in offered {
+                offer_again(&mut stage, number);
+            }
             return stage.finish();
         }
         // The server knows the numbers of these changes, so what is written now needs others.

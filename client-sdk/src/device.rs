@@ -7,11 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use fieldmerge_engine::{
-    Batch, CarriedView, CaseView, Edit, Engine, Enrolment, FormView, Imported, Input, LogEntry, Notice,
-    OutboxView, Outcome, SavedEdit, Settlement, Status, SyncOptions, SyncReport, shipped_forms,
+    Batch, CarriedView, CaseView, Edit, Engine, Enrolment, Imported, Input, LogEntry, Notice, OutboxView,
+    Outcome, SavedEdit, Settlement, Status, SyncOptions, SyncReport, shipped_forms,
 };
-use fieldmerge_model::form::version::FormVersion;
-use fieldmerge_model::types::RecordTypes;
 use fieldmerge_protocol::api::EnrolRequest;
 use fieldmerge_protocol::sync::sealing_key_text;
 use fieldmerge_protocol::{AreaId, DeviceId, PersonNumber, ProjectId, RecordId, Value, exchange};
@@ -235,21 +233,6 @@ impl Device {
     pub async fn mark_read(&self, notice: u64) -> Result<(), ClientError> {
         self.ask(move |ticket| Input::Read { ticket, notice }).await?;
         Ok(())
-    }
-
-    /// The versions of forms that it has, in the order in which they were published.
-    pub async fn forms(&self) -> Vec<FormView> {
-        self.read(Engine::forms).await
-    }
-
-    /// A version of a form by its number.
-    pub async fn form(&self, number: u64) -> Option<Arc<FormVersion>> {
-        self.read(|engine| engine.form(number)).await
-    }
-
-    /// What its records hold, by the forms that it has.
-    pub async fn types(&self) -> RecordTypes {
-        self.read(Engine::types).await
     }
 
     /// What the device knows of itself and of its project.

@@ -27,6 +27,7 @@ mod device;
 mod draft;
 mod error;
 mod exchange;
+mod forms;
 mod key;
 mod records;
 mod store;
@@ -42,9 +43,9 @@ pub use error::{ClientError, ErrorKind};
 pub use exchange::{Given, Taken};
 pub use fieldmerge_engine::{
     Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, DEFAULT_ATTACHMENT_BYTES,
-    Edit, Enrolment, EntryView, FormView, Hit, Imported, ListQuery, LogEntry, Notice, OutboxState,
-    OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd, SyncOptions,
-    SyncReport, ValueView,
+    Edit, Enrolment, EntryView, FindingView, FormView, Hit, Imported, ListQuery, LogEntry, Notice,
+    OutboxState, OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd,
+    SyncOptions, SyncReport, ValueView,
 };
 pub use fieldmerge_model::form;
 pub use fieldmerge_model::types;

@@ -171,6 +171,49 @@ pub struct CasePage {
     pub next: Option<String>,
 }
 
+/// An answer that breaks a rule of its form, or the lack of one, as `GET /v1/projects/{project}/findings` lists it. What was
+/// answered is not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FindingView {
+    /// The record.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub record: RecordId,
+    /// The record's type.
+    pub record_type: String,
+    /// Where in it.
+    pub path: String,
+    /// `required`, `constraint`, `out-of-range` or `not-offered`.
+    pub code: String,
+    /// What is asked there, in the language that was asked for or the form's own; an ellipsis stands for an answer in it.
+    pub question: String,
+    /// What is wrong, in the same language.
+    pub message: String,
+    /// The id of the form.
+    pub form: String,
+    /// Its version.
+    pub form_version: String,
+    /// The device that wrote what stands there; where nothing does, the last one that wrote in the record.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub device: DeviceId,
+    /// Whether it stands.
+    pub open: bool,
+    /// When the server saw it, milliseconds since the epoch.
+    pub raised_ms: i64,
+    /// When it was there no more.
+    pub mended_ms: Option<i64>,
+}
+
+/// A page of findings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FindingPage {
+    /// The findings, oldest first.
+    pub findings: Vec<FindingView>,
+    /// Pass it as `after` for the next page; absent on the last.
+    pub next: Option<String>,
+}
+
 /// The header of a dataset that says what it stands for: an [`AsOf`] as JSON.
 pub const AS_OF_HEADER: &str = "fieldmerge-as-of";
 

@@ -42,6 +42,8 @@ pub const MAX_ATTACHMENT_BYTES_A_DAY: u64 = 1 << 30;
 pub const UNFINISHED_ATTACHMENT_SECONDS: i64 = 14 * 86_400;
 /// The most bytes of a version of a form with its tables.
 pub const MAX_FORM_BYTES: usize = 4 << 20;
+/// The most findings that a device is told of: some 12 KB. More than a person can see to before the next sync.
+pub const MAX_FINDINGS: usize = 200;
 /// How long a device's token may live, from `iat` to `exp`, in seconds.
 pub const MAX_TOKEN_SECONDS: i64 = 300;
 /// How far a device's clock may differ after it has learned the offset, in seconds.
@@ -100,6 +102,8 @@ pub struct Limits {
     pub unfinished_attachment_seconds: i64,
     /// The most bytes of a version of a form with its tables.
     pub max_form_bytes: usize,
+    /// The most findings that a device is told of.
+    pub max_findings: usize,
     /// How long a device's token may live, in seconds.
     pub max_token_seconds: i64,
     /// How far a device's clock may differ after it has learned the offset, in seconds.
@@ -133,6 +137,7 @@ impl Limits {
         max_attachment_bytes_a_day: MAX_ATTACHMENT_BYTES_A_DAY,
         unfinished_attachment_seconds: UNFINISHED_ATTACHMENT_SECONDS,
         max_form_bytes: MAX_FORM_BYTES,
+        max_findings: MAX_FINDINGS,
         max_token_seconds: MAX_TOKEN_SECONDS,
         max_clock_skew_seconds: MAX_CLOCK_SKEW_SECONDS,
         max_change_operations: crate::change::MAX_OPS,

@@ -11,7 +11,9 @@ use crate::{AreaId, DeviceId, Incarnation, LifeId, LogId, ProjectId, RecordClass
 
 mod checkpoint;
 mod dictionary;
+mod finding;
 mod form;
+mod hello;
 mod ids;
 mod partial;
 mod ranges;
@@ -21,7 +23,9 @@ mod telemetry;
 
 pub use checkpoint::{Checkpoint, Checkpoints, checkpoint_text};
 pub use dictionary::{Dictionary, MAX_DICTIONARY_BYTES};
+pub use finding::{Finding, Findings};
 pub use form::{FORM_PIECE_BYTES, FormPiece, FormsHeld, form_check};
+pub use hello::Hello;
 pub use partial::Partial;
 pub use ranges::FrameRange;
 pub use roster::{Roster, RosterArea, RosterDevice, RosterGrant};
@@ -63,6 +67,8 @@ pub mod tag {
     pub const CHECKPOINT: u8 = 28;
     /// [`super::FormPiece`].
     pub const FORM_PIECE: u8 = 29;
+    /// [`super::Findings`].
+    pub const FINDINGS: u8 = 30;
 }
 
 /// The unit of access, ordering and cursors: an area and a record class of the request's project.
@@ -84,71 +90,6 @@ pub struct Cursor {
     /// The last position that the device has stored.
     #[n(1)]
     pub position: u64,
-}
-
-/// The first part of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub struct Hello {
-    /// The incarnation that the device writes under now.
-    #[n(0)]
-    pub incarnation: Incarnation,
-    /// The number of the last frame that this incarnation ever packed, those in this request included; 0 if none.
-    /// A server that has committed a higher one speaks to a restored copy, and says so by [`Welcome::stale`].
-    #[n(1)]
-    pub packed: u64,
-    /// The highest frame number for which the device holds a receipt; above the server's own, the server was restored.
-    #[n(2)]
-    pub receipted: u64,
-    /// The log whose positions the cursors count, if the device has synced before; a device that names a life does
-    /// not name it.
-    #[n(3)]
-    pub log: Option<LogId>,
-    /// One cursor for each feed that the device has read from.
-    #[n(4)]
-    pub cursors: Vec<Cursor>,
-    /// The version of the roster that the device holds; 0 if none.
-    #[n(5)]
-    pub roster: u64,
-    /// The device's clock, milliseconds since the epoch.
-    #[n(6)]
-    pub now_ms: i64,
-    /// At most so many bytes of feed frames in the answer.
-    #[n(7)]
-    pub budget_bytes: Option<u64>,
-    /// Whether the device lost what it wrote and wants its own frames too.
-    #[n(8)]
-    pub recover: Option<bool>,
-    /// Frames with items that were held: the device asks how they stand now. At most 64.
-    #[n(9)]
-    pub unsettled: Option<Vec<FrameRef>>,
-    /// How the device fares.
-    #[n(10)]
-    pub telemetry: Option<Telemetry>,
-    /// The numbers of the dictionaries that the device holds and may use. At most 16.
-    #[n(11)]
-    pub dictionaries: Option<Vec<u32>>,
-    /// A feed frame that was cut, of which the device holds the beginning.
-    #[n(12)]
-    pub partial: Option<Partial>,
-    /// When the server issued the signed roster that the device holds, by the server's clock; 0 if it holds none. A
-    /// device that says nothing cannot read one.
-    #[n(15)]
-    pub roster_issued_ms: Option<i64>,
-    /// The latest life of the log that the device knows of: its cursors and receipts were given in it or before.
-    #[n(16)]
-    pub life: Option<LifeId>,
-    /// The device has receipts of which it does not know in which life they were given, and wants
-    /// [`Welcome::taken`].
-    #[n(17)]
-    pub unsure: Option<bool>,
-    /// Numbers of frames of this incarnation, first and last of each stretch, that the device gave out and does not stand by:
-    /// what the server took under them is another copy's.
-    #[n(18)]
-    pub unused: Option<Vec<(u64, u64)>>,
-    /// What the device has of the project's forms. One that says nothing is sent none.
-    #[n(19)]
-    pub forms: Option<FormsHeld>,
 }
 
 /// A frame by its author's own count.

@@ -29,6 +29,9 @@ pub const UPLOAD: [&str; 3] = ["chunk-stored", "object-stored", "attachment-stor
 /// The points of a compaction, in the order in which it passes them.
 pub const COMPACTION: [&str; 4] = ["segments-read", "segments-removed", "segments-replaced", "compacted"];
 
+/// The points of judging what was accepted, in the order in which it passes them.
+pub const JUDGING: [&str; 2] = ["findings-written", "findings-kept"];
+
 /// Dies here if a test asked for it. Without the feature it is nothing.
 #[cfg(not(feature = "failpoints"))]
 #[inline]
@@ -43,7 +46,7 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use super::{COMPACTION, SYNC, UPLOAD};
+    use super::{COMPACTION, JUDGING, SYNC, UPLOAD};
 
     /// A point, and at which time of coming to it one dies, counted from 1.
     pub type Dies = (&'static str, u32);
@@ -68,7 +71,7 @@ mod armed {
     /// Dies here if a test asked for it.
     pub fn failpoint(name: &'static str) {
         static WANTED: OnceLock<Option<(String, AtomicU32)>> = OnceLock::new();
-        let listed = [&SYNC[..], &UPLOAD, &COMPACTION].iter().any(|points| points.contains(&name));
+        let listed = [&SYNC[..], &UPLOAD, &COMPACTION, &JUDGING].iter().any(|points| points.contains(&name));
         debug_assert!(listed, "every point stands in a list");
         let wanted = WANTED.get_or_init(|| {
             let text = std::env::var("FIELDMERGE_DIE_AT").ok()?;

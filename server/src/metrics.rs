@@ -31,6 +31,8 @@ pub struct Metrics {
     pub sync: SyncMetrics,
     /// What compaction did.
     pub compaction: CompactionMetrics,
+    /// How records were judged by their forms.
+    pub findings: FindingMetrics,
     /// Open connections.
     pub connections: Gauge,
 }
@@ -58,6 +60,30 @@ impl CompactionMetrics {
         );
         registry.register("compaction_written", "Segments written by compaction", compaction.written.clone());
         compaction
+    }
+}
+
+/// Counts of judging records by their forms.
+#[derive(Debug, Clone, Default)]
+pub struct FindingMetrics {
+    judged: Counter,
+}
+
+impl FindingMetrics {
+    /// Counts records that were judged.
+    pub fn count(&self, records: u64) {
+        self.judged.inc_by(records);
+    }
+
+    /// How many records were judged, each as often as it was.
+    pub fn judged(&self) -> u64 {
+        self.judged.get()
+    }
+
+    fn registered(registry: &mut Registry) -> Self {
+        let findings = Self::default();
+        registry.register("findings_judged", "Records judged by their forms", findings.judged.clone());
+        findings
     }
 }
 
@@ -131,7 +157,9 @@ impl Default for Metrics {
         registry.register("connections", "Open connections", connections.clone());
         let sync = SyncMetrics::registered(&mut registry);
         let compaction = CompactionMetrics::registered(&mut registry);
-        Self { registry: Arc::new(registry), requests, latencies, statements, sync, compaction, connections }
+        let findings = FindingMetrics::registered(&mut registry);
+        let registry = Arc::new(registry);
+        Self { registry, requests, latencies, statements, sync, compaction, findings, connections }
     }
 }
 

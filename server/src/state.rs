@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_store::{Dialect, Store};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::attachments::objects::Objects;
 use crate::auth::attempts::Attempts;
@@ -54,6 +54,7 @@ struct Inner {
     commits: Commits,
     seen: Seen,
     tails: Tails,
+    accepted: Notify,
     stopping: AtomicBool,
 }
 
@@ -83,6 +84,7 @@ impl App {
             commits,
             seen: Seen::default(),
             tails: Tails::default(),
+            accepted: Notify::new(),
             stopping,
         }))
     }
@@ -156,6 +158,11 @@ impl App {
     /// Where what lies behind a cursor inside a segment is packed.
     pub fn tails(&self) -> &Tails {
         &self.0.tails
+    }
+
+    /// Told when something was accepted.
+    pub fn accepted(&self) -> &Notify {
+        &self.0.accepted
     }
 
     /// Where what devices bring is written.

@@ -87,6 +87,7 @@ impl Persona {
             unsure: None,
             unused: None,
             forms: None,
+            findings: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use fieldmerge_model::form::RecordTarget;
 use fieldmerge_model::form::compiled::{CompiledForm, Table};
-use fieldmerge_model::form::filling::{Filling, NewEntry, RecordChange, StoredRecord, World};
+use fieldmerge_model::form::filling::{FORM, Filling, NewEntry, RecordChange, StoredRecord, World};
 use fieldmerge_model::form::record_file::{self, Listed};
+use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::types::RecordTypes;
 use fieldmerge_model::types::entry::Entry;
 use fieldmerge_protocol::{AreaId, Path, PersonNumber, RecordId, Value};
@@ -15,8 +16,6 @@ use crate::doc::{Body, Doc};
 use crate::engine::Engine;
 use crate::{Edit, Failure, LogEntry};
 
-/// At the path of a record: the number of the version of a form that wrote it last.
-pub const FORM: &str = "_form";
 /// At the path of a record about a person: who she is.
 const SUBJECT: &str = "_subject";
 
@@ -50,16 +49,11 @@ impl Engine {
     /// Begins a form, or opens it with a record and what else it writes about the same person. `world` also makes the
     /// id of a new record.
     pub fn fill(&self, request: &FillRequest, world: &mut dyn World) -> Result<Fill, Failure> {
-        let unknown = Failure::UnknownForm(request.form);
-        let version = self.form(request.form).ok_or(unknown.clone())?;
+        let version = self.form(request.form).ok_or(Failure::UnknownForm(request.form))?;
         let languages = &version.form.languages;
         let language = languages.iter().position(|known| known.code == request.language);
         let language = language.unwrap_or(version.form.default_language);
-        let mut files = BTreeMap::new();
-        for name in version.record_files() {
-            files.insert(name.to_owned(), self.record_file(name)?);
-        }
-        let form = Arc::new(version.compile(files).map_err(|_| unknown)?);
+        let form = self.compiled(request.form, &version)?;
         let (mut subject, mut records) = (request.subject, Vec::new());
         let own = if let Some(record) = request.record {
             let row = self.memory.records.get(&record).ok_or(Failure::UnknownRecord(record))?;
@@ -77,6 +71,15 @@ impl Engine {
         };
         let types = self.memory.forms.types.clone();
         Ok(Fill { filling, number: request.form, own, subject, records, types })
+    }
+
+    /// A version made ready to be filled, with the records on the device that it looks things up in.
+    pub(crate) fn compiled(&self, number: u64, version: &FormVersion) -> Result<Arc<CompiledForm>, Failure> {
+        let mut files = BTreeMap::new();
+        for name in version.record_files() {
+            files.insert(name.to_owned(), self.record_file(name)?);
+        }
+        version.compile(files).map(Arc::new).map_err(|_| Failure::UnknownForm(number))
     }
 
     /// The records of a type on the device, as a form looks things up in them.
@@ -100,7 +103,7 @@ impl Engine {
 
     /// The records that a form reads: the one that it is opened with, and of each other type that it writes the latest
     /// about the person; all of them where each is an instance of a repeat.
-    fn records_of(
+    pub(crate) fn records_of(
         &self,
         form: &CompiledForm,
         own: RecordId,

@@ -23,6 +23,7 @@ mod engine;
 mod exchange;
 mod failure;
 mod fill;
+mod findings;
 mod forms;
 mod header;
 mod input;
@@ -44,7 +45,8 @@ pub use effect::{
 };
 pub use engine::Engine;
 pub use failure::{Failure, FailureKind, OpenError};
-pub use fill::{FORM, Fill, FillRequest};
+pub use fill::{Fill, FillRequest};
+pub use findings::FindingView;
 pub use forms::shipped_forms;
 pub use input::{Edit, Enrolment, Input, LogEntry, Refused, Settlement, SyncOptions, Ticket, Transferred};
 pub use store::{Batch, Snapshot, Table, Write};

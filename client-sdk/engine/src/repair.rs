@@ -353,7 +353,12 @@ fn settle_frames(stage: &mut Stage<'_>, turn: &mut Turn<'_>) {
 
 /// Whether a frame holds what the device may not read back.
 pub(crate) fn may_not_be_read(frame: &[u8]) -> bool {
-    Frame::parse(frame).is_ok_and(|frame| frame.header.origin.class == RecordClass::Observation)
+    Frame::parse(frame).is_ok_and(|frame| is_secret(frame.header.origin.class))
+}
+
+/// Whether records of a class are written by devices that may not read them back.
+pub(crate) fn is_secret(class: RecordClass) -> bool {
+    class == RecordClass::Observation
 }
 
 /// The server may have taken a change meanwhile, and said of its position only that the device's own changes stand there:

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::Feed;
-use crate::{AreaId, DeviceId, Incarnation, LifeId, LogId, ProjectId, RecordClass};
+use crate::{AreaId, DeviceId, Incarnation, LifeId, LogId, ProjectId, RecordClass, RecordId};
 
 macro_rules! cbor_bytes {
     ($($name:ident),+) => {$(
@@ -25,7 +25,7 @@ macro_rules! cbor_bytes {
     )+};
 }
 
-cbor_bytes!(ProjectId, AreaId, LogId, LifeId, DeviceId, Incarnation);
+cbor_bytes!(ProjectId, AreaId, LogId, LifeId, DeviceId, Incarnation, RecordId);
 
 impl<C> Encode<C> for Feed {
     fn encode<W: minicbor::encode::Write>(

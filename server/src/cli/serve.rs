@@ -11,6 +11,7 @@ use super::{Failure, Output, address, listen, open};
 use crate::admin::projects;
 use crate::compact;
 use crate::config::{Config, DEFAULT_LISTEN};
+use crate::findings;
 use crate::http::serve::{serve, stop_signal};
 use crate::http::{metrics, router};
 use crate::sync::expire;
@@ -76,9 +77,10 @@ impl Serve {
         };
         let compaction = tokio::spawn(compact::run(app.clone(), told()));
         let expiry = tokio::spawn(expire::run(app.clone(), told()));
+        let judging = tokio::spawn(findings::run(app.clone(), told()));
         serve(app.clone(), listener, router(&app), stop_signal()).await;
         drop(stop);
-        _ = tokio::join!(compaction, expiry);
+        _ = tokio::join!(compaction, expiry, judging);
         app.close().await;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)

@@ -1,8 +1,10 @@
 //! The forms that a project has published.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
+use fieldmerge_model::form::compiled::CompiledForm;
 use fieldmerge_model::form::types;
 use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::types::RecordTypes;
@@ -25,6 +27,15 @@ pub struct Published {
     pub version: FormVersion,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// The form made ready, once it was needed.
+    compiled: OnceLock<Option<Arc<CompiledForm>>>,
+}
+
+impl Published {
+    /// The form made ready to be filled, with no record in the files of records that it looks into. None where it cannot be.
+    pub fn compiled(&self) -> Option<&Arc<CompiledForm>> {
+        self.compiled.get_or_init(|| self.version.compile(BTreeMap::new()).ok().map(Arc::new)).as_ref()
+    }
 }
 
 /// Every version of every form of a project.
@@ -50,7 +61,7 @@ impl Forms {
             };
             let bytes = unpack(&row, &all).ok_or_else(|| corrupt("packed"))?;
             let version = FormVersion::from_bytes(&bytes).map_err(|_| corrupt("packed"))?;
-            all.push(Published { row, version, bytes });
+            all.push(Published { row, version, bytes, compiled: OnceLock::new() });
         }
         let (types, with_new_types) = (types_of(&all), with_new_types(&all));
         Ok(Self { all, types, with_new_types })

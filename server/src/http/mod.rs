@@ -6,6 +6,7 @@ pub mod cases;
 pub mod dataset;
 pub mod enrol;
 pub mod extract;
+pub mod findings;
 pub mod health;
 pub mod layers;
 pub mod metrics;

@@ -5,7 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::ApiError;
-use super::{attachments, capabilities, cases, dataset, enrol, health, layers, openapi, sync};
+use super::{attachments, capabilities, cases, dataset, enrol, findings, health, layers, openapi, sync};
 use crate::state::App;
 use fieldmerge_protocol::problem::ProblemCode;
 
@@ -24,6 +24,7 @@ fn short_routes() -> OpenApiRouter<App> {
         .routes(routes!(enrol::enrol))
         .routes(routes!(attachments::progress, attachments::append, attachments::read))
         .routes(routes!(cases::list))
+        .routes(routes!(findings::list))
         .routes(routes!(dataset::read))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))

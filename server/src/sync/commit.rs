@@ -265,6 +265,7 @@ async fn run(
         .await?;
     failpoint("committed");
     app.lives().gave(project, pushed.life, &pushed.given);
+    app.accepted().notify_one();
     let sync = &app.metrics().sync;
     sync.count_changes("accepted", pushed.accepted);
     sync.count_changes("held", pushed.held);

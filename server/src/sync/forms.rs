@@ -1,18 +1,20 @@
-//! The versions of forms that a device lacks, on their way to it.
+//! The versions of forms that a device lacks, and what stands against what it wrote by their rules, on their way to it.
 
 use std::sync::Arc;
 
-use fieldmerge_protocol::sync::{self, FORM_PIECE_BYTES, FormPiece, FormsHeld, form_check, tag};
+use fieldmerge_protocol::sync::{self, FORM_PIECE_BYTES, Findings, FormPiece, FormsHeld, form_check, tag};
 
 use super::writer::{Answer, Gone};
 use crate::directory::Directory;
 use crate::forms::published::Published;
 use crate::keys::ServerSigner;
 
-/// What a device has of the forms of its project.
+/// What a device lacks beside records.
 pub struct Lacking {
     /// What it says that it has; it is sent none where it says nothing.
     pub held: Option<FormsHeld>,
+    /// What stands against what it wrote, where it does not know it yet.
+    pub findings: Option<Findings>,
     /// The project.
     pub directory: Arc<Directory>,
 }
@@ -36,12 +38,17 @@ fn pieces(published: &Published, held: FormsHeld) -> impl Iterator<Item = FormPi
 }
 
 impl Answer {
-    /// Sends the forms that a device lacks, each as soon as it is written.
+    /// Sends what stands against what a device wrote, and the forms that it lacks, each as soon as it is written.
     pub async fn forms(
         &mut self,
         (signer, hello): (&ServerSigner, &[u8]),
-        Lacking { held, directory }: &Lacking,
+        Lacking { held, findings, directory }: &Lacking,
     ) -> Result<(), Gone> {
+        if let Some(findings) = findings {
+            let payload = sync::encode(findings);
+            self.prove_before(payload.len(), (signer, hello), directory.project.id);
+            self.part(tag::FINDINGS, &payload);
+        }
         let Some(held) = *held else { return Ok(()) };
         for published in directory.forms.after(held.check) {
             for piece in pieces(published, held) {

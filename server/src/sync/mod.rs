@@ -2,6 +2,7 @@
 
 pub mod commit;
 pub mod expire;
+mod feeds;
 mod forms;
 pub mod judgement;
 pub mod lives;
@@ -17,21 +18,20 @@ mod writer;
 
 pub use self::writer::put_receipts;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
-use fieldmerge_model::access;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::problem::ProblemCode;
-use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Welcome};
-use fieldmerge_protocol::{AreaId, DeviceId, LogId, ProjectId, RecordClass};
+use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Partial, Welcome};
+use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::segments::Own;
-use fieldmerge_store::{StoreError, Tx, feeds, projects, proofs};
+use fieldmerge_store::{StoreError, Tx, projects, proofs};
 use tracing::Instrument;
 
 use self::commit::Receipted;
+use self::feeds::{concerned, feed_heads, head, readable, to_read};
 use self::forms::Lacking;
 use self::lives::Judged;
 use self::pull::Pull;
@@ -41,6 +41,7 @@ use self::writer::{Answer, Holds};
 use crate::auth::AuthedDevice;
 use crate::directory::Directory;
 use crate::failpoint::failpoint;
+use crate::findings;
 use crate::http::ApiError;
 use crate::state::App;
 
@@ -95,6 +96,7 @@ async fn take(
     let committed = proofs::highest(&mut tx, id, device, hello.incarnation).await?;
     let heads = feed_heads(&mut tx, id, &concerned(&hello, &readable(&directory, device))).await?;
     let Judged { lost, taken } = lives::judge(&mut tx, &directory.project, device, &hello).await?;
+    let findings = findings::of_device(&mut tx, id, device).await?;
     tx.rollback().await?;
     let stale = committed > hello.packed;
     let lost = lost || is_beyond(committed, &heads, &hello);
@@ -144,11 +146,16 @@ async fn take(
         own: (!hello.recover.unwrap_or(false)).then_some(Own { device, incarnation, unused }),
         life: welcome.life,
     };
-    let dictionaries = hello.dictionaries.unwrap_or_default().into_iter().collect();
-    let current = app.dictionaries().current(&directory.forms);
-    let holds = Holds { dictionaries, begun: hello.partial, current };
-    let forms = Lacking { held: hello.forms.filter(|_| !lost), directory };
+    let holds = holds(app, &directory, hello.dictionaries, hello.partial);
+    let findings = (findings.check() != hello.findings && !lost).then_some(findings);
+    let forms = Lacking { held: hello.forms.filter(|_| !lost), findings, directory };
     Ok(Prepared { welcome, receipts, hello_bytes, forms, holds, pull })
+}
+
+/// What a device holds that an answer need not tell, beside the dictionary that the phones of its project pack with.
+fn holds(app: &App, directory: &Directory, dictionaries: Option<Vec<u32>>, begun: Option<Partial>) -> Holds {
+    let current = app.dictionaries().current(&directory.forms);
+    Holds { dictionaries: dictionaries.unwrap_or_default().into_iter().collect(), begun, current }
 }
 
 /// What the store knows of frames before they are looked into.
@@ -323,19 +330,6 @@ async fn look_first(
     Ok((tx, directory, known))
 }
 
-/// The feeds that the device may read.
-fn readable(directory: &Directory, device: DeviceId) -> Vec<(AreaId, RecordClass)> {
-    let areas: Vec<AreaId> = directory.areas.iter().copied().collect();
-    access::readable(directory.grants_of(device), directory.project.root_area, &areas)
-}
-
-/// The areas of the feeds that a request is about, sorted: those that the device may read, and those that it has read.
-fn concerned(hello: &Hello, readable: &[(AreaId, RecordClass)]) -> Vec<AreaId> {
-    let read = hello.cursors.iter().map(|cursor| cursor.feed.area);
-    let areas: BTreeSet<AreaId> = readable.iter().map(|(area, _)| *area).chain(read).collect();
-    areas.into_iter().collect()
-}
-
 /// Whether the device has a receipt or a cursor beyond this log's end. Then the server was restored from a backup. If more
 /// were taken now, the device could not know any more what of its own is gone.
 fn is_beyond(committed: u64, heads: &BTreeMap<Feed, u64>, hello: &Hello) -> bool {
@@ -343,52 +337,4 @@ fn is_beyond(committed: u64, heads: &BTreeMap<Feed, u64>, hello: &Hello) -> bool
     let beyond = |cursor: &Cursor| cursor.position > head(heads, cursor.feed);
     // A device may have a receipt before anything was proven to it: its first answer was cut.
     committed < hello.receipted || (counts && hello.cursors.iter().any(beyond))
-}
-
-async fn feed_heads(
-    tx: &mut Tx,
-    project: ProjectId,
-    areas: &[AreaId],
-) -> Result<BTreeMap<Feed, u64>, StoreError> {
-    let heads = feeds::of_areas(tx, project, areas).await?;
-    Ok(heads.into_iter().map(|head| (head.feed, head.head)).collect())
-}
-
-fn head(heads: &BTreeMap<Feed, u64>, feed: Feed) -> u64 {
-    heads.get(&feed).copied().unwrap_or_default()
-}
-
-/// The feeds in which there is something new for the device, with where each ends. They are read from the last one on.
-fn to_read(
-    hello: &Hello,
-    log: LogId,
-    readable: Vec<(AreaId, RecordClass)>,
-    heads: &BTreeMap<Feed, u64>,
-) -> Vec<(Cursor, u64)> {
-    let cursors = cursors(hello, log, readable).into_iter();
-    // Most feeds have nothing new: they are not even looked into.
-    let feeds = cursors.map(|cursor| (cursor, head(heads, cursor.feed)));
-    let mut feeds: Vec<(Cursor, u64)> = feeds.filter(|(cursor, head)| cursor.position < *head).collect();
-    // The feed of a frame that was cut comes first, which is last here: another one might be cut before it. Then what
-    // is urgent: the link may break, and the budget may not suffice.
-    feeds.sort_by_key(|(cursor, _)| {
-        let begun = hello.partial.as_ref().is_some_and(|begun| begun.feed == cursor.feed);
-        (begun, Reverse(cursor.feed.class.urgency()), Reverse(cursor.feed))
-    });
-    feeds
-}
-
-/// Where the device stands in each feed that it may read: at the beginning where it names none, or counts the
-/// positions of another log.
-fn cursors(hello: &Hello, log: LogId, feeds: Vec<(AreaId, RecordClass)>) -> Vec<Cursor> {
-    let known: BTreeMap<Feed, u64> = if hello.life.is_some() || hello.log == Some(log) {
-        hello.cursors.iter().map(|cursor| (cursor.feed, cursor.position)).collect()
-    } else {
-        BTreeMap::new()
-    };
-    feeds
-        .into_iter()
-        .map(|(area, class)| Feed { area, class })
-        .map(|feed| Cursor { feed, position: known.get(&feed).copied().unwrap_or_default() })
-        .collect()
 }

@@ -32,7 +32,8 @@ fn steps() -> impl Iterator<Item = Step> {
         "0009_backups",
         "0010_attachment_waste",
         "0011_lives",
-        "0012_forms"
+        "0012_forms",
+        "0013_findings"
     ]
     .into_iter()
 }

@@ -44,7 +44,6 @@ crate::sql::declare! {
                 state = excluded.state
             WHERE records.version = excluded.version - 1"
     };
-    OF_SUBJECT = "SELECT * FROM records WHERE project = $1 AND subject = $2 ORDER BY id";
     PAGE = "SELECT * FROM records WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3";
     PAGE_OF_TYPE = "SELECT * FROM records WHERE project = $1 AND id > $2 AND record_type = $3 ORDER BY id LIMIT $4";
     COUNT = "SELECT COUNT(*) AS count FROM records WHERE project = $1";
@@ -172,11 +171,6 @@ pub async fn upsert(tx: &mut Tx, project: ProjectId, records: &[ValuedRecord]) -
     ];
     let written = tx.write_rows(&UPSERT, order.len(), &columns).await?;
     if written == order.len() as u64 { Ok(()) } else { Err(tx.lost()) }
-}
-
-/// The records about a person, by id.
-pub async fn of_subject(tx: &mut Tx, project: ProjectId, subject: RecordId) -> Result<Vec<ValuedRecord>> {
-    tx.query(&OF_SUBJECT).bind(project).bind(subject).fetch_all().await
 }
 
 /// The next `limit` records of a project after an id, by id: of one type, or of all.

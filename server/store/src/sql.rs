@@ -112,6 +112,7 @@ pub fn statements() -> Vec<Sql> {
         crate::forms::ALL,
         crate::grants::ALL,
         crate::feeds::ALL,
+        crate::findings::ALL,
         crate::lives::ALL,
         crate::gate::ALL,
         crate::segments::ALL,

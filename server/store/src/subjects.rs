@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fieldmerge_protocol::{ProjectId, RecordId};
 
-use crate::records::sorted;
+use crate::records::{ValuedRecord, sorted};
 use crate::row::{FromRow, Row};
 use crate::{Result, Tx};
 
@@ -15,6 +15,10 @@ crate::sql::declare! {
             WHERE project = ? AND subject IN (", "?", ") AND class = 2";
         postgres: "SELECT DISTINCT subject, record_type FROM records
             WHERE project = $1 AND subject = ANY($2) AND class = 2"
+    };
+    ABOUT = rows {
+        sqlite: "SELECT * FROM records WHERE project = ? AND subject IN (", "?", ") ORDER BY id";
+        postgres: "SELECT * FROM records WHERE project = $1 AND subject = ANY($2) ORDER BY id"
     };
 }
 
@@ -35,4 +39,9 @@ pub async fn observed(
 ) -> Result<BTreeSet<(RecordId, String)>> {
     let found = tx.fetch_rows::<Observed>(&OBSERVED, project, &sorted(persons)).await?;
     Ok(found.into_iter().map(|observed| observed.0).collect())
+}
+
+/// The records about these persons, by id.
+pub async fn about(tx: &mut Tx, project: ProjectId, persons: &[RecordId]) -> Result<Vec<ValuedRecord>> {
+    tx.fetch_rows(&ABOUT, project, &sorted(persons)).await
 }

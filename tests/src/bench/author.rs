@@ -229,6 +229,7 @@ impl Author {
             unsure: None,
             unused: None,
             forms: None,
+            findings: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -195,6 +195,7 @@ fn request() -> Vec<u8> {
         unsure: None,
         unused: None,
         forms: None,
+        findings: None,
     };
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &sync::encode(&hello)).part(tag::FRAME, &frame(0)).part(tag::END, &[]);

@@ -11,8 +11,8 @@ use fieldmerge_protocol::bundle::{
 };
 use fieldmerge_protocol::problem::{Problem, ProblemCode};
 use fieldmerge_protocol::sync::{
-    self, Checkpoint, Dictionary, Feed, FeedFrame, Finish, FrameReceipt, FrameRef, Hello, ReceiptList,
-    Receipts, Welcome, tag,
+    self, Checkpoint, Dictionary, Feed, FeedFrame, Findings, Finish, FrameReceipt, FrameRef, Hello,
+    ReceiptList, Receipts, Welcome, tag,
 };
 use fieldmerge_protocol::{Actor, Change, ChangeHash, DeviceId, Incarnation, ProjectId, RecordId};
 use sha2::{Digest, Sha256};
@@ -147,6 +147,7 @@ impl Author {
             unsure: None,
             unused: None,
             forms: None,
+            findings: None,
         }
     }
 
@@ -234,6 +235,9 @@ impl Told {
                 tag::DICTIONARY => {
                     let sent: Dictionary = sync::decode(&part.payload).expect("a dictionary reads");
                     sent.unpack().expect("a dictionary unpacks");
+                }
+                tag::FINDINGS => {
+                    let _findings: Findings = sync::decode(&part.payload).expect("findings read");
                 }
                 other => panic!("a part with tag {other}"),
             }

@@ -9,6 +9,7 @@ mod dataset;
 mod devices;
 mod discovery;
 mod enrol;
+mod findings;
 mod logs;
 mod office;
 mod photos;

@@ -92,7 +92,7 @@ pub fn run(template: &Template, seed: u64) {
 }
 
 fn death(rng: &mut ChaCha8Rng) -> Death {
-    let all = failpoint::SYNC;
+    let all = [&failpoint::SYNC[..], &failpoint::JUDGING].concat();
     match rng.next_u32() % 4 {
         0 => Death::After(Duration::from_micros(u64::from(rng.next_u32() % 60_000))),
         _ => Death::At(all[rng.next_u32() as usize % all.len()], 1 + rng.next_u32() % 6),

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fieldmerge_model::access::Role;
 use fieldmerge_model::types::entry::{AttendanceStatus, Entry};
-use fieldmerge_protocol::{DeviceId, RecordClass, RecordId, Value};
+use fieldmerge_protocol::{DeviceId, ProjectId, RecordClass, RecordId, Value};
 use fieldmerge_server::App;
 use fieldmerge_server::dataset::{Dataset, DatasetRequest, Format};
 use fieldmerge_server::demo::scenario::{Scenario, date};
 use fieldmerge_server::demo::story::Story;
+use fieldmerge_server::findings::judge_all;
+use fieldmerge_store::findings::{self, ListedFinding};
 use fieldmerge_store::projects::Project;
 use fieldmerge_tests::world::census::Census;
 use fieldmerge_tests::world::phone::Phone;
@@ -176,4 +178,22 @@ async fn rows(app: &App, project: Project, record_type: &str, role: Role) -> Vec
     }
     let text = String::from_utf8(bytes).expect("JSON is text");
     text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+/// What the server finds wrong with the records by the rules of their forms: the story makes no worksite, so nobody has said
+/// that the work is not hazardous, and no contract but the one that was withdrawn may be active.
+pub async fn check_findings(app: &App, project: ProjectId) {
+    assert!(judge_all(app).await.expect("the database answers") > 0);
+    let mut tx = app.store().read().await.expect("the database answers");
+    let found = findings::page(&mut tx, project, true, None, 500).await.expect("the database answers");
+    tx.rollback().await.expect("the database answers");
+    let mut counts: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+    for ListedFinding { row, record_type, .. } in &found {
+        *counts.entry((record_type, &row.path, &row.code)).or_default() += 1;
+    }
+    let expected = [
+        (("assignment", "assignment_status", "not-offered"), 24),
+        (("assignment", "site_id", "not-offered"), 25),
+    ];
+    assert_eq!(counts, BTreeMap::from(expected));
 }

@@ -50,6 +50,7 @@ async fn the_story_ends_as_it_should(kind: Kind) {
     let phones = stage::read_phones(folder.path()).await;
     facts::check(&census, &phones, &story);
     facts::check_dataset(&app, project.clone()).await;
+    facts::check_findings(&app, project.id).await;
 
     // Everything that the phones ever sent arrives three times more, by the hands of a third one.
     let resent = stage::Resent::new(&app, &phones).await;

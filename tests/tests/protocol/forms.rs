@@ -1,4 +1,4 @@
-//! The example of a version of a form.
+//! The examples of a version of a form, and of what was found wrong by one.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use fieldmerge_model::form::Workbook;
 use fieldmerge_model::form::compiled::Table;
 use fieldmerge_model::form::import::import;
 use fieldmerge_model::form::version::{FormVersion, chain};
-use fieldmerge_protocol::sync::{self, FormPiece, FormsHeld, form_check};
+use fieldmerge_protocol::RecordId;
+use fieldmerge_protocol::sync::{self, Finding, Findings, FormPiece, FormsHeld, form_check};
 use serde_json::json;
 
 use crate::{assert_example, bytes, example, hex};
@@ -64,4 +65,19 @@ fn a_version_of_a_form_and_its_piece() {
     assert_eq!(sync::decode(&bytes(&written["piece"])), Ok(piece));
     assert_eq!(sync::decode(&bytes(&written["held"])), Ok(held));
     assert_eq!(sync::decode(&bytes(&written["begun"])), Ok(begun));
+}
+
+#[test]
+fn what_was_found_wrong_and_what_stands_for_it() {
+    let finding = |path: &str, code: &str| Finding {
+        record: RecordId([7; 16]),
+        path: path.to_owned(),
+        code: code.to_owned(),
+        form: 3,
+    };
+    let findings = Findings { findings: vec![finding("rooms", "required"), finding("wall", "not-offered")] };
+    let check = findings.check().expect("there are some");
+    assert_example("findings", &json!({ "findings": hex(&sync::encode(&findings)), "check": check }));
+    assert_eq!(sync::decode(&bytes(&example("findings")["findings"])), Ok(findings));
+    assert_eq!(Findings::default().check(), None);
 }

@@ -152,6 +152,7 @@ fn the_messages_of_a_sync() {
         unsure: None,
         unused: None,
         forms: None,
+        findings: None,
     };
     let welcome = Welcome {
         log: LogId([0x10; 16]),

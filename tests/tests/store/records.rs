@@ -2,7 +2,7 @@
 
 use fieldmerge_protocol::RecordId;
 use fieldmerge_store::records::{RecordRow, ValuedRecord};
-use fieldmerge_store::{Result, StoreError, Tx, records};
+use fieldmerge_store::{Result, StoreError, Tx, records, subjects};
 
 use crate::place::{FEED, PROJECT, Place, on_both, record, record_id};
 
@@ -45,7 +45,7 @@ async fn records_of_every_batch_size_come_back(place: &Place) {
         Some(stored(record(3, &[7; 900])))
     );
     assert_eq!(records::find(&mut tx, PROJECT, record_id(9_999)).await.expect("find"), None);
-    let about = records::of_subject(&mut tx, PROJECT, record_id(5)).await.expect("records");
+    let about = subjects::about(&mut tx, PROJECT, &[record_id(5)]).await.expect("records");
     assert_eq!(about, [stored(record(4, &[7; 900]))]);
 }
 

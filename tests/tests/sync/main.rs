@@ -9,6 +9,7 @@ mod cuts;
 mod dictionaries;
 mod exchange;
 mod filled;
+mod findings;
 mod forms;
 mod frames;
 mod hostile;

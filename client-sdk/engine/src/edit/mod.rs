@@ -7,6 +7,7 @@ mod record;
 use std::sync::Arc;
 
 use fieldmerge_model::access;
+use fieldmerge_model::form::filling::FORM;
 use fieldmerge_model::record::BuildError;
 use fieldmerge_model::typed::{self, FindingCode};
 use fieldmerge_model::types::RecordType;
@@ -17,7 +18,7 @@ use smol_str::SmolStr;
 
 use crate::doc::{Body, Doc};
 use crate::stage::Stage;
-use crate::{Edit, FORM, Failure, SavedEdit, attach};
+use crate::{Edit, Failure, SavedEdit, attach};
 
 /// Works edits into a stage.
 pub(crate) struct Saver<'s, 'm> {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fieldmerge_model::access::{Grant, Role, Roles};
-use fieldmerge_protocol::sync::{self, Feed, Roster, RosterStatement};
+use fieldmerge_protocol::sync::{self, Feed, Findings, Roster, RosterStatement};
 use fieldmerge_protocol::{Actor, AreaId, DeviceId, RecordClass, RecordId};
 use smol_str::SmolStr;
 
@@ -32,6 +32,7 @@ pub(crate) const STATE: &[u8] = b"state";
 pub(crate) const ROSTER: &[u8] = b"roster";
 pub(crate) const PARTIAL: &[u8] = b"partial";
 pub(crate) const FORM_BEGUN: &[u8] = b"form_begun";
+pub(crate) const FINDINGS: &[u8] = b"findings";
 
 /// Whose log, where, of what, of which month.
 pub(crate) type LogKey = (Actor, AreaId, RecordClass, SmolStr);
@@ -43,6 +44,8 @@ pub(crate) struct Memory {
     pub(crate) forms: Arc<Forms>,
     /// The version of a form of which the beginning has arrived.
     pub(crate) form_begun: Option<BegunForm>,
+    /// What the server found wrong with what this device wrote.
+    pub(crate) findings: Findings,
     pub(crate) enrolment: Option<Enrolment>,
     pub(crate) state: Option<State>,
     pub(crate) roster: Roster,
@@ -174,6 +177,10 @@ impl Memory {
         }
         if key == FORM_BEGUN {
             self.form_begun = value.map(|value| rows::read("meta", value)).transpose()?;
+        }
+        if key == FINDINGS {
+            let findings = value.map(|value| rows::read("meta", value)).transpose()?;
+            self.findings = findings.unwrap_or_default();
         }
         let Some(value) = value else { return Ok(()) };
         match key {

@@ -1,5 +1,6 @@
 //! One record, decoded for a reader.
 
+use fieldmerge_model::form::filling::FORM;
 use fieldmerge_model::log::LogState;
 use fieldmerge_model::record::RecordState;
 use fieldmerge_model::types::entry::Entry;
@@ -7,7 +8,7 @@ use fieldmerge_protocol::{RecordId, Value};
 
 use crate::doc::{Body, Doc, read_entries};
 use crate::engine::Engine;
-use crate::{EntryView, FORM, RecordView, ValueView};
+use crate::{EntryView, RecordView, ValueView};
 
 impl Engine {
     /// One record with its values, conflicts and entries.

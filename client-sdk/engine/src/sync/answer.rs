@@ -229,6 +229,7 @@ impl Engine {
                 match piece {
                     Piece::Frame(frame) => reading.feed_frame(frame)?,
                     Piece::Form(piece) => reading.form_piece(&piece)?,
+                    Piece::Findings(findings) => reading.stage.set_findings(&findings),
                 }
                 continue;
             }
@@ -292,6 +293,10 @@ impl Reading<'_, '_, '_> {
             },
             tag::FORM_PIECE => match sync::decode(&part.payload) {
                 Ok(piece) => Ok(self.waits(Piece::Form(piece))),
+                Err(_) => Ok(malformed()),
+            },
+            tag::FINDINGS => match sync::decode(&part.payload) {
+                Ok(findings) => Ok(self.waits(Piece::Findings(findings))),
                 Err(_) => Ok(malformed()),
             },
             tag::FEED_REST => Ok(self.feed_rest(&part.payload)),

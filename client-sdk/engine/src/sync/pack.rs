@@ -10,6 +10,7 @@ use fieldmerge_protocol::{Actor, Change, ChangeHash, Incarnation, RecordId};
 use crate::Failure;
 use crate::doc::Doc;
 use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
+use crate::repair;
 use crate::stage::Stage;
 
 /// The most compressed bytes of a frame.
@@ -220,8 +221,10 @@ impl Packer<'_, '_> {
         let acknowledged = |record: RecordId, hash: &ChangeHash| -> Option<(Actor, u64)> {
             self.stage.acknowledged(docs.get(&record)?, record, hash)
         };
-        // Who names everything by whole hashes does not know what its reader holds.
-        let dictionary = if group.full_hashes { None } else { self.stage.dictionary_to_pack() };
+        // Who names everything by whole hashes does not know what its reader holds. And what this device may not read back it
+        // cannot pack again, should a server be restored that never knew the dictionary.
+        let goes_without = group.full_hashes || repair::is_secret(group.feed.class);
+        let dictionary = if goes_without { None } else { self.stage.dictionary_to_pack() };
         let packing = dictionary.map_or_else(Packing::default, |(number, bytes)| Packing {
             dictionary: number,
             dictionary_bytes: bytes,

@@ -63,7 +63,7 @@ impl Reading<'_, '_, '_> {
         };
         let unproven = self.answer.unproven.iter().filter_map(|piece| match piece {
             Piece::Frame(frame) => Some((frame.body.as_ref()?.bytes.len(), frame)),
-            Piece::Form(_) => None,
+            Piece::Form(_) | Piece::Findings(_) => None,
         });
         let largest = unproven.max_by_key(|(bytes, _)| *bytes);
         match (under_way, largest) {

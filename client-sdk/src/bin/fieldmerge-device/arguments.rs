@@ -183,6 +183,18 @@ pub enum Command {
     },
     /// List the conflicts that wait for a decision.
     Conflicts,
+    /// Show which answers that this device wrote break a rule of their form, as the server found, and what to do.
+    ///
+    /// The server takes everything and judges it some time later; a later `sync` brings what it found.
+    #[command(after_help = "\
+Examples:
+  fieldmerge-device findings --language fr
+  fieldmerge-device edit RECORD sex=female      mends one; it is gone after a sync or two")]
+    Findings {
+        /// The language of the texts, where the form has it, such as `fr`; its own otherwise.
+        #[arg(long, default_value = "")]
+        language: String,
+    },
     /// Show what has not left the device.
     Outbox,
     /// Settle a change that the server has put aside or holds: give it up, or write it again on the record as it is now.

@@ -195,6 +195,7 @@ async fn command(device: &Device, output: &Output, command: Command) -> Result<(
         Command::Settle { number, how } => write::settle(device, output, number, how).await,
         Command::Notices => read::notices(device, output).await,
         Command::Forms => forms::forms(device, output).await,
+        Command::Findings { language } => forms::findings(device, &language, output).await,
         Command::Status => read::status(device, output).await,
         Command::Sync { spend } => read::sync(device, output, spend).await,
         Command::Carry(carry) => carry::carry(device, output, carry).await,

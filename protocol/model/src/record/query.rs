@@ -55,6 +55,12 @@ impl RecordState {
         self.changes.first().map(|first| (first.actor, first.time))
     }
 
+    /// Who made the last change of the record, and when by the device's clock: the last in canonical order.
+    pub fn last_saved(&self) -> Option<(Actor, i64)> {
+        let last = self.changes.iter().max_by_key(|change| (change.start_op, change.actor))?;
+        Some((last.actor, last.time))
+    }
+
     /// Every path that was ever written, ascending.
     pub fn known_paths(&self) -> impl Iterator<Item = &Path> {
         self.registers.keys()

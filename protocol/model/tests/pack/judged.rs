@@ -1,6 +1,8 @@
 //! Records are judged as whoever fills the form is.
 
-use fieldmerge_model::form::filling::{Fault, Filling, StoredRecord, judge};
+use std::collections::BTreeMap;
+
+use fieldmerge_model::form::filling::{Fault, Filling, StoredRecord, World, describe, judge};
 use fieldmerge_protocol::{Path, Value};
 
 use super::person::registered;
@@ -19,7 +21,7 @@ fn stored(filling: &Filling) -> Vec<StoredRecord> {
 
 /// What is wrong, as `type path fault`.
 fn wrong(records: &[StoredRecord]) -> Vec<String> {
-    let breaches = judge(compiled("worker", &[]), records, &mut Fixed::default());
+    let breaches = judge(&compiled("worker", &[]), 0, records, Fixed::default().now());
     let told = breaches.into_iter().map(|breach| {
         format!("{} {} {}", records[breach.record].target.record_type, breach.path, breach.fault.code())
     });
@@ -64,4 +66,29 @@ fn what_breaks_a_rule_is_found_where_it_stands() {
     let seeing = spoilt("observation", "wg_seeing", Some(Value::str("5")));
     assert_eq!(seeing, ["observation wg_seeing not-offered"]);
     assert_eq!(Fault::Choice.code(), "not-offered");
+}
+
+#[test]
+fn what_is_said_is_what_whoever_fills_the_form_is_told() {
+    let mut records = stored(&registered(&[]).1);
+    set(&mut records, "worker", "birth_year", Some(Value::Int(1_800)));
+    set(&mut records, "worker", "sex", Some(Value::str("f")));
+    let (form, mut world) = (compiled("worker", &[]), Fixed::default());
+    for language in 0..form.form().languages.len() {
+        let filling = Filling::open(form.clone(), language, &records, BTreeMap::new(), &mut world);
+        let told = filling.complaints(&mut world);
+        let shown = |place| filling.label(place);
+        let told: Vec<_> = told.into_iter().map(|said| (shown(said.place), said.message)).collect();
+        let breaches = judge(&form, language, &records, world.now());
+        assert!(breaches.len() >= 2, "{breaches:?}");
+        for breach in breaches {
+            let said = (breach.question, breach.message);
+            assert!(told.contains(&said), "{said:?} in {told:?}");
+            // Neither text names an answer, so who does not have the answers is told the same.
+            let described = describe(form.form(), language, ("worker", &breach.path), breach.fault);
+            assert_eq!(described, Some(said));
+        }
+    }
+    assert_eq!(describe(form.form(), 0, ("worker", "ghost"), Fault::Required), None);
+    assert_eq!(describe(form.form(), 0, ("identity", "sex"), Fault::Required), None);
 }

@@ -2,7 +2,7 @@
 
 use super::instance::TOP;
 use super::{Filling, Place, World};
-use crate::form::{Element, Question};
+use crate::form::{Element, Question, Text};
 
 /// A rule of the form that an answer breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,24 @@ impl Fault {
             Self::Choice => "not-offered",
         }
     }
+
+    /// The fault of a code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Required, Self::Constraint, Self::Range, Self::Choice]
+            .into_iter()
+            .find(|fault| fault.code() == code)
+    }
+}
+
+impl Element {
+    /// What the form says itself where an answer breaks a rule.
+    pub(super) fn own_message(&self, fault: Fault) -> Option<&Text> {
+        match fault {
+            Fault::Required => Some(&self.logic.required_message),
+            Fault::Constraint | Fault::Range => Some(&self.logic.constraint_message),
+            Fault::Choice => None,
+        }
+    }
 }
 
 impl Filling {
@@ -61,14 +79,14 @@ impl Filling {
     /// What is wrong with the answer at a place; nothing with one that does not apply.
     pub fn complaint(&self, place: Place, world: &mut dyn World) -> Option<Complaint> {
         let fault = self.fault(place, world).filter(|_| self.is_relevant(place))?;
-        let logic = &self.element(place)?.logic;
-        let own = match fault {
-            Fault::Required => self.text(place, &logic.required_message),
-            Fault::Constraint | Fault::Range => self.text(place, &logic.constraint_message),
-            Fault::Choice => String::new(),
-        };
-        let message = if own.is_empty() { fault.sentence(&self.language_code()).to_owned() } else { own };
-        Some(Complaint { place, fault, message })
+        Some(Complaint { place, fault, message: self.message(place, fault) })
+    }
+
+    /// What to say of a fault at a place, in the language in use.
+    pub(super) fn message(&self, place: Place, fault: Fault) -> String {
+        let own = self.element(place).and_then(|element| element.own_message(fault));
+        let own = own.map_or_else(String::new, |own| self.text(place, own));
+        if own.is_empty() { fault.sentence(&self.language_code()).to_owned() } else { own }
     }
 
     /// What is wrong with the answer at a place, whether or not its question applies; of one that does not, whether it is on

@@ -1,17 +1,21 @@
 //! What is wrong with records by the rules of the form that writes them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use fieldmerge_protocol::RecordId;
 
 use super::check::Fault;
 use super::instance::TOP;
 use super::open::StoredRecord;
 use super::{Filling, Place, World};
-use crate::form::Element;
 use crate::form::compiled::CompiledForm;
+use crate::form::{Element, Form, Text};
+
+/// The days of the calendar of every place on earth lie between these, in minutes from UTC.
+const OFFSETS: (i32, i32) = (14 * 60, -12 * 60);
 
 /// An answer in a record that breaks a rule of its form, or the lack of one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
     /// The place of the record among those that were judged.
     pub record: usize,
@@ -19,15 +23,46 @@ pub struct Breach {
     pub path: String,
     /// What is wrong.
     pub fault: Fault,
+    /// What is asked there.
+    pub question: String,
+    /// What to say: the same as while the form is filled.
+    pub message: String,
 }
 
 /// Judges records that one form wrote about one thing, by the rules that whoever fills it keeps to: what is required, what is
 /// offered, scales and constraints. What is sealed, derived or never stored is not judged, nor is what would stand in
-/// records that are not there. Of an answer whose question does not apply it is judged whether it is on the scale and
-/// offered: whether it applies may follow from one that is never stored, and of those that do not no phone stores any.
-pub fn judge(form: Arc<CompiledForm>, records: &[StoredRecord], world: &mut dyn World) -> Vec<Breach> {
-    let language = form.form().default_language;
-    let filling = Filling::opened(form, language, records.iter(), BTreeMap::new(), world);
+/// records or instances of repeats that are not there. Of an answer whose question does not apply it is judged whether it is
+/// on the scale and offered: whether it applies may follow from one that is never stored, and of those that do not no phone
+/// stores any. Texts are in a language of the form.
+///
+/// Where a rule asks for the time it is that of the last save. Which day that was, where it was saved, nobody knows: what
+/// breaks a rule breaks it on every day that it may have been.
+pub fn judge(
+    form: &Arc<CompiledForm>,
+    language: usize,
+    records: &[StoredRecord],
+    saved_ms: i64,
+) -> Vec<Breach> {
+    let on = |offset_minutes| {
+        let mut world = Saved { saved_ms, offset_minutes };
+        judge_in(form.clone(), language, records, &mut world)
+    };
+    let mut breaches = on(OFFSETS.0);
+    if !breaches.is_empty() {
+        let later = on(OFFSETS.1);
+        let at = |breach: &Breach| (breach.record, breach.path.clone(), breach.fault);
+        breaches.retain(|breach| later.iter().any(|other| at(other) == at(breach)));
+    }
+    breaches
+}
+
+fn judge_in(
+    form: Arc<CompiledForm>,
+    language: usize,
+    records: &[StoredRecord],
+    world: &mut dyn World,
+) -> Vec<Breach> {
+    let filling = Filling::as_stored(form, language, records, world);
     let mut breaches = Vec::new();
     for place in filling.instance.subtree(TOP).into_iter().map(Place) {
         let is_judged = filling.element(place).is_some_and(Element::is_kept)
@@ -40,8 +75,81 @@ pub fn judge(form: Arc<CompiledForm>, records: &[StoredRecord], world: &mut dyn 
         let record = records.iter().position(|record| record.target == *target && record.key == key);
         let Some(record) = record else { continue };
         if let Some(fault) = filling.fault(place, world) {
-            breaches.push(Breach { record, path: filling.path(place.0, top), fault });
+            let path = filling.path(place.0, top);
+            let (question, message) = (filling.label(place), filling.message(place, fault));
+            breaches.push(Breach { record, path, fault, question, message });
         }
     }
     breaches
+}
+
+/// What is asked at a path of a record that a form writes, and what is wrong there, in a language of the form, for who does
+/// not have the answers: an ellipsis stands for each that a text names. None where the form asks nothing there.
+pub fn describe(
+    form: &Form,
+    language: usize,
+    (record_type, path): (&str, &str),
+    fault: Fault,
+) -> Option<(String, String)> {
+    // In an instance of a repeat a question stands behind the name of the instance.
+    let (repeat, name) = match path.split('/').collect::<Vec<_>>()[..] {
+        [repeat, _, name] => (Some(repeat), name),
+        [name] => (None, name),
+        _ => return None,
+    };
+    let has = |path: &str| form.elements.iter().any(|element| element.path.as_deref() == Some(path));
+    let mut all = form.elements.iter().enumerate().filter(|(_, element)| element.question().is_some());
+    let (_, element) = all.find(|(at, element)| {
+        element.path.as_deref() == Some(name)
+            && form.target(*at).record_type == record_type
+            && repeat.is_none_or(has)
+    })?;
+    let text = |text: &Text| plain(text.get(language, form.default_language));
+    let own = element.own_message(fault).map_or_else(String::new, text);
+    let code = form.languages.get(language).map_or("", |language| language.code.as_str());
+    let message = if own.is_empty() { fault.sentence(code).to_owned() } else { own };
+    Some((text(&element.label), message))
+}
+
+/// A text with an ellipsis for each answer that it names.
+fn plain(text: &str) -> String {
+    let mut parts = text.split("${");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push('…');
+        shown.push_str(part.split_once('}').map_or(part, |(_, rest)| rest));
+    }
+    shown
+}
+
+/// The world as it was when records were saved. Nothing that is stored by chance is judged.
+struct Saved {
+    saved_ms: i64,
+    offset_minutes: i32,
+}
+
+impl World for Saved {
+    fn now(&mut self) -> i64 {
+        self.saved_ms
+    }
+
+    fn offset_minutes(&mut self) -> i32 {
+        self.offset_minutes
+    }
+
+    fn random(&mut self) -> f64 {
+        0.5
+    }
+
+    fn uuid(&mut self) -> String {
+        self.key()
+    }
+
+    fn key(&mut self) -> String {
+        RecordId([0; 16]).to_string()
+    }
+
+    fn property(&mut self, _name: &str) -> Option<String> {
+        None
+    }
 }

@@ -39,13 +39,15 @@ use crate::xpath::{Context, EvalError, Expr, Tree, Value, local_date, local_text
 pub use answer::{MAX_ANSWER_BYTES, Odd};
 pub use check::{Complaint, Fault};
 pub use entry::{NewEntry, Unsealed};
-pub use judge::{Breach, judge};
+pub use judge::{Breach, describe, judge};
 pub use open::{StoredRecord, Values};
 pub use recalculate::Failed;
 pub use record::{Dropped, RecordChange};
 pub use show::Offered;
 pub use world::World;
 
+/// At the path of a record: the number of the version of a form that wrote it last.
+pub const FORM: &str = "_form";
 /// The most instances that a repeat has by its number.
 pub const MAX_INSTANCES: u32 = 10_000;
 /// The most questions, groups and instances that a filled form has.

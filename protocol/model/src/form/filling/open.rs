@@ -44,28 +44,39 @@ impl Filling {
     ) -> Self {
         // Those that are written once are not opened again.
         let again = records.iter().filter(|record| !record.target.is_written_once());
-        Self::opened(form, language, again, last_saved, world)
-    }
-
-    /// The same with every record that is given.
-    pub(super) fn opened<'r>(
-        form: Arc<CompiledForm>,
-        language: usize,
-        records: impl Iterator<Item = &'r StoredRecord>,
-        last_saved: BTreeMap<String, String>,
-        world: &mut dyn World,
-    ) -> Self {
         let mut filling = Self::empty(form, language, last_saved, world);
         filling.is_opening = true;
+        let known = filling.read_all(again);
+        filling.begin_missing(&known, world);
+        filling.opened(world)
+    }
+
+    /// Opens a form with every record that is given, and nothing that no record says anything of.
+    pub(super) fn as_stored(
+        form: Arc<CompiledForm>,
+        language: usize,
+        records: &[StoredRecord],
+        world: &mut dyn World,
+    ) -> Self {
+        let mut filling = Self::empty(form, language, BTreeMap::new(), world);
+        filling.is_opening = true;
+        filling.read_all(records.iter());
+        filling.opened(world)
+    }
+
+    fn opened(mut self, world: &mut dyn World) -> Self {
+        self.opened_due();
+        self.settle(world);
+        self.is_opening = false;
+        self
+    }
+
+    fn read_all<'r>(&mut self, records: impl Iterator<Item = &'r StoredRecord>) -> Known {
         let mut known = Known::default();
         for record in records {
-            filling.read(record, &mut known);
+            self.read(record, &mut known);
         }
-        filling.begin_missing(&known, world);
-        filling.opened_due();
-        filling.settle(world);
-        filling.is_opening = false;
-        filling
+        known
     }
 
     /// Writes what a record holds into the nodes that it is written from.

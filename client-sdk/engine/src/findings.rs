@@ -1,0 +1,110 @@
+//! What the server found wrong with what this device wrote, shown as while the form is filled.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fieldmerge_model::form::compiled::CompiledForm;
+use fieldmerge_model::form::filling::{Breach, Fault, StoredRecord, describe, judge};
+use fieldmerge_protocol::RecordId;
+use fieldmerge_protocol::sync::{Finding, Findings};
+
+use crate::doc::{Body, Doc};
+use crate::engine::Engine;
+use crate::memory::{self, rows};
+use crate::stage::Stage;
+use crate::store::Table;
+
+/// Versions made ready, by their numbers; none where that cannot be.
+type Ready = BTreeMap<u64, Option<Arc<CompiledForm>>>;
+
+/// An answer that breaks a rule of its form, or the lack of one, as the server has found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FindingView {
+    /// The record.
+    pub record: RecordId,
+    /// Where in it.
+    pub path: String,
+    /// The stable code: `required`, `constraint`, `out-of-range`, `not-offered`.
+    pub code: String,
+    /// The number of the version of the form. Opened with it, the record shows the same.
+    pub form: u64,
+    /// What is asked there.
+    pub question: String,
+    /// What is wrong and what to do, in the person's language.
+    pub message: String,
+    /// Whether it is there no more on this device: the server will find so once it has what was saved since.
+    pub is_mended: bool,
+}
+
+impl Engine {
+    /// What the server has found wrong with what this device wrote, by record and path. The texts are in a language of the
+    /// form, or in the form's own.
+    pub fn findings(&self, language: &str) -> Vec<FindingView> {
+        let mut ready = BTreeMap::new();
+        let all = self.memory.findings.findings.iter();
+        all.map(|finding| self.finding(finding, language, &mut ready)).collect()
+    }
+
+    fn finding(&self, finding: &Finding, language: &str, ready: &mut Ready) -> FindingView {
+        let Finding { record, path, code, form } = finding.clone();
+        let mut view = FindingView {
+            record,
+            path,
+            code,
+            form,
+            question: String::new(),
+            message: String::new(),
+            is_mended: false,
+        };
+        let Some(version) = self.form(form) else { return view };
+        let known = version.form.languages.iter().position(|known| known.code == language);
+        let language = known.unwrap_or(version.form.default_language);
+        let compiled = ready.entry(form).or_insert_with(|| self.compiled(form, &version).ok());
+        let breaches = compiled.as_ref().and_then(|form| self.breaches(form, language, record));
+        if let Some(breaches) = breaches {
+            let is_it = |breach: &Breach| (&*breach.path, breach.fault.code()) == (&*view.path, &*view.code);
+            if let Some(breach) = breaches.into_iter().find(is_it) {
+                (view.question, view.message) = (breach.question, breach.message);
+                return view;
+            }
+            view.is_mended = true;
+        }
+        let record_type = self.memory.records.get(&record).map(|row| row.header.record_type.as_str());
+        let fault = Fault::from_code(&view.code);
+        if let Some((record_type, fault)) = record_type.zip(fault) {
+            let described = describe(&version.form, language, (record_type, &view.path), fault);
+            (view.question, view.message) = described.unwrap_or_default();
+        }
+        view
+    }
+
+    /// What is wrong with a record as it is here; none where it cannot be opened with the form.
+    fn breaches(&self, form: &Arc<CompiledForm>, language: usize, record: RecordId) -> Option<Vec<Breach>> {
+        let row = self.memory.records.get(&record)?;
+        let own_type = &form.targets().next()?.0.record_type;
+        let person = row.header.subject;
+        let own = if row.header.record_type == *own_type { record } else { person? };
+        let all = self.records_of(form, own, person.unwrap_or(record)).ok()?;
+        let saved_ms = all.iter().filter_map(|(id, _)| self.saved_ms(*id)).max();
+        let place = all.iter().position(|(id, _)| *id == record)?;
+        let stored: Vec<StoredRecord> = all.into_iter().map(|(_, stored)| stored).collect();
+        let mut breaches = judge(form, language, &stored, saved_ms.unwrap_or_default());
+        breaches.retain(|breach| breach.record == place);
+        Some(breaches)
+    }
+
+    fn saved_ms(&self, record: RecordId) -> Option<i64> {
+        let Body::Record(state) = Doc::decode(self.memory.records.get(&record)?).ok()?.body else {
+            return None;
+        };
+        state.last_saved().map(|(_, time)| time)
+    }
+}
+
+impl Stage<'_> {
+    /// Takes what the server has found in the place of what it had found before.
+    pub(crate) fn set_findings(&mut self, findings: &Findings) {
+        let row = (!findings.findings.is_empty()).then(|| rows::bytes(findings));
+        self.put(Table::Meta, memory::FINDINGS.to_vec(), row);
+    }
+}

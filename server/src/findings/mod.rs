@@ -1,0 +1,190 @@
+//! Findings: the server judges what it took by the rules of the forms, as phones do while they are filled.
+//!
+//! It never refuses anything for what it says. In the background it reads each feed as a device would, judges every record
+//! that changed together with those that its form opens beside it, and keeps what is wrong: for headquarters, and for the
+//! device that wrote it, which is told at its next sync. A push pays nothing for it, and a server that dies goes on where it
+//! was. Where a rule asks for the time, it is that of the last save by the clock of its device.
+
+mod family;
+mod judged;
+mod page;
+mod told;
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+use std::time::Duration;
+
+use fieldmerge_protocol::RecordId;
+use fieldmerge_store::findings::{self, FindingRow, Unjudged};
+use fieldmerge_store::{StoreError, segments};
+
+use self::judged::{Judged, judged};
+pub use self::page::{Cursor, Wanted, page};
+pub use self::told::of_device;
+use crate::clock::Stopwatch;
+use crate::failpoint::failpoint;
+use crate::state::App;
+use crate::stored::{blocking, dictionaries_of, unpack_behind};
+
+/// Changes whose records are judged together: what is in memory, and what is done again after a crash.
+const MAX_CHANGES: usize = 500;
+/// Segments looked at together.
+const PAGE: u32 = 64;
+/// After a step in the background the machine is left to others for so many times as long as the step took.
+const REST: u32 = 4;
+/// Other servers of the same database may have taken something without this one knowing.
+const LOOKS_AGAIN: Duration = Duration::from_mins(1);
+
+/// Judges what is accepted until told to stop; a step under way is finished.
+pub async fn run(app: App, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    loop {
+        let stopwatch = Stopwatch::start();
+        let rest = match step(&app).await {
+            Ok(true) => stopwatch.elapsed() * REST,
+            Ok(false) => LOOKS_AGAIN,
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error.chain = %error, "records are judged later");
+                LOOKS_AGAIN
+            }
+        };
+        let news = async {
+            if rest < LOOKS_AGAIN {
+                std::future::pending::<()>().await;
+            }
+            app.accepted().notified().await;
+        };
+        tokio::select! {
+            () = &mut stop => return,
+            () = news => {}
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}
+
+/// Judges all that was accepted. Gives how many records were judged, each as often as it changed.
+pub async fn judge_all(app: &App) -> Result<u64, StoreError> {
+    let before = app.metrics().findings.judged();
+    while step(app).await? {}
+    Ok(app.metrics().findings.judged() - before)
+}
+
+/// Judges the records of some changes of each feed that has new ones. False if there was nothing to do.
+async fn step(app: &App) -> Result<bool, StoreError> {
+    let mut tx = app.store().read().await?;
+    let unjudged = findings::unjudged(&mut tx).await?;
+    tx.rollback().await?;
+    let mut did = false;
+    for next in unjudged.into_iter().filter(|unjudged| !unjudged.feed.class.is_log()) {
+        advance(app, next).await?;
+        did = true;
+    }
+    Ok(did)
+}
+
+/// Judges the records of the next changes of a feed: those of one segment, or of some small ones.
+async fn advance(app: &App, mut next: Unjudged) -> Result<(), StoreError> {
+    let (changed, end) = changed(app, next).await?;
+    for changed in changed.chunks(MAX_CHANGES) {
+        let ids: BTreeSet<RecordId> = changed.iter().map(|(_, record)| *record).collect();
+        let ids: Vec<RecordId> = ids.into_iter().collect();
+        let to = changed.last().map_or(end, |(position, _)| *position);
+        let mut tx = app.store().read().await?;
+        let Some(directory) = app.directories().get(&mut tx, next.project).await? else { break };
+        let judged = judged(&mut tx, directory, &ids).await?;
+        tx.rollback().await?;
+        if !keep(app, next, to, &judged).await? {
+            // Another server was faster.
+            return Ok(());
+        }
+        app.metrics().findings.count(judged.records.len() as u64);
+        next.from = to;
+    }
+    if next.from < end {
+        keep(app, next, end, &Judged::default()).await?;
+    }
+    Ok(())
+}
+
+/// The records that changed behind a position of a feed, each with the position of its change, and where what was read ends.
+/// Of a segment that is broken nothing is judged; `verify` tells of it.
+async fn changed(app: &App, next: Unjudged) -> Result<(Vec<(u64, RecordId)>, u64), StoreError> {
+    let (project, feed) = (next.project, next.feed);
+    let mut tx = app.store().read().await?;
+    let heads = segments::heads_after(&mut tx, project, feed, next.from, PAGE).await?;
+    let mut count = 0;
+    let few = heads.iter().take_while(|head| {
+        let is_first = count == 0;
+        count += head.count as usize;
+        is_first || count <= MAX_CHANGES
+    });
+    let few = few.count();
+    let Some(last) = heads[..few].last() else { return Ok((Vec::new(), next.to)) };
+    let end = last.to;
+    let whole = segments::between(&mut tx, project, feed, heads[0].from, last.to).await?;
+    let dictionaries = dictionaries_of(&mut tx, project, &heads[..few]).await?;
+    tx.rollback().await?;
+    let read = move || {
+        let mut changed = Vec::new();
+        for (head, body) in &whole {
+            let before = usize::try_from(next.from.saturating_sub(head.from)).unwrap_or_default();
+            let Ok((packed, front)) = unpack_behind(head, body, &dictionaries, before) else { continue };
+            let from = head.from + before as u64;
+            changed.extend((from + 1..).zip(packed[front..].iter().map(|packed| packed.record)));
+        }
+        changed
+    };
+    Ok((blocking(read).await.unwrap_or_default(), end))
+}
+
+/// Writes what was found, and that it was. False if somebody else has judged these positions.
+async fn keep(app: &App, next: Unjudged, to: u64, judged: &Judged) -> Result<bool, StoreError> {
+    let now_ms = app.now_ms();
+    let ids: Vec<RecordId> = judged.records.iter().copied().collect();
+    let kept = app
+        .store()
+        .write(async |mut tx| {
+            if !findings::advance(&mut tx, next.project, next.feed, (next.from, to)).await? {
+                return Ok(false);
+            }
+            let before = findings::of_records(&mut tx, next.project, &ids).await?;
+            findings::upsert(&mut tx, next.project, &changes(&before, judged, now_ms)).await?;
+            failpoint("findings-written");
+            Ok::<_, StoreError>(true)
+        })
+        .await?;
+    failpoint("findings-kept");
+    Ok(kept)
+}
+
+/// The rows that are new or changed.
+fn changes(before: &[FindingRow], judged: &Judged, now_ms: i64) -> Vec<FindingRow> {
+    let mut rows = Vec::new();
+    for fault in &judged.faults {
+        let is_it = |row: &&FindingRow| {
+            (row.record, &*row.path, &*row.code) == (fault.record, &*fault.path, fault.code)
+        };
+        let known = before.iter().find(is_it);
+        let standing = known.filter(|row| row.mended_ms.is_none());
+        let row = FindingRow {
+            record: fault.record,
+            path: fault.path.clone(),
+            code: fault.code.to_owned(),
+            form: fault.form,
+            device: fault.device,
+            raised_ms: standing.map_or(now_ms, |row| row.raised_ms),
+            mended_ms: None,
+        };
+        rows.extend((known != Some(&row)).then_some(row));
+    }
+    let stands = |row: &FindingRow| {
+        judged
+            .faults
+            .iter()
+            .any(|fault| (fault.record, &*fault.path, fault.code) == (row.record, &*row.path, &*row.code))
+    };
+    let gone = before.iter().filter(|row| row.mended_ms.is_none() && !stands(row));
+    rows.extend(gone.map(|row| FindingRow { mended_ms: Some(now_ms), ..row.clone() }));
+    rows
+}

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use fieldmerge_model::form::compiled::CompiledForm;
 use fieldmerge_model::form::filling::{Breach, Fault, StoredRecord, describe, judge};
 use fieldmerge_protocol::RecordId;
-use fieldmerge_protocol::sync::{Finding, Findings};
+use fieldmerge_protocol::sync::Finding;
 
 use crate::doc::{Body, Doc};
 use crate::engine::Engine;
-use crate::memory::{self, rows};
+use crate::memory;
 use crate::stage::Stage;
 use crate::store::Table;
 
@@ -102,9 +102,8 @@ impl Engine {
 }
 
 impl Stage<'_> {
-    /// Takes what the server has found in the place of what it had found before.
-    pub(crate) fn set_findings(&mut self, findings: &Findings) {
-        let row = (!findings.findings.is_empty()).then(|| rows::bytes(findings));
-        self.put(Table::Meta, memory::FINDINGS.to_vec(), row);
+    /// Takes what the server has found, as it came, in the place of what it had found before.
+    pub(crate) fn set_findings(&mut self, part: Vec<u8>) {
+        self.put(Table::Meta, memory::FINDINGS.to_vec(), Some(part.into()));
     }
 }

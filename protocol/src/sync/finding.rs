@@ -35,9 +35,9 @@ pub struct Finding {
 
 impl Findings {
     /// What stands for them in [`super::Hello::findings`]: the first four bytes, big-endian and at least 1, of the SHA-256 of
-    /// their bytes; none where there are none.
-    pub fn check(&self) -> Option<u32> {
-        let digest = Sha256::digest(super::encode(self));
+    /// the bytes of the part, as they came; none where there are none.
+    pub fn check(&self, part: &[u8]) -> Option<u32> {
+        let digest = Sha256::digest(part);
         let check = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]).max(1);
         (!self.findings.is_empty()).then_some(check)
     }

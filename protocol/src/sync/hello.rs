@@ -13,7 +13,7 @@ pub struct Hello {
     #[n(0)]
     pub incarnation: Incarnation,
     /// The number of the last frame that this incarnation ever packed, those in this request included; 0 if none.
-    /// A server that has committed a higher one speaks to a restored copy, and says so by [`Welcome::stale`].
+    /// A server that has committed a higher one speaks to a restored copy, and says so by [`super::Welcome::stale`].
     #[n(1)]
     pub packed: u64,
     /// The highest frame number for which the device holds a receipt; above the server's own, the server was restored.
@@ -58,7 +58,7 @@ pub struct Hello {
     #[n(16)]
     pub life: Option<LifeId>,
     /// The device has receipts of which it does not know in which life they were given, and wants
-    /// [`Welcome::taken`].
+    /// [`super::Welcome::taken`].
     #[n(17)]
     pub unsure: Option<bool>,
     /// Numbers of frames of this incarnation, first and last of each stretch, that the device gave out and does not stand by:
@@ -68,7 +68,7 @@ pub struct Hello {
     /// What the device has of the project's forms. One that says nothing is sent none.
     #[n(19)]
     pub forms: Option<FormsHeld>,
-    /// What stands for the [`Findings`] that the device holds, if there are any.
+    /// What stands for the [`super::Findings`] that the device holds, if there are any.
     #[n(20)]
     pub findings: Option<u32>,
 }

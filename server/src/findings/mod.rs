@@ -20,7 +20,7 @@ use fieldmerge_store::{StoreError, segments};
 
 use self::judged::{Judged, judged};
 pub use self::page::{Cursor, Wanted, page};
-pub use self::told::of_device;
+pub use self::told::{of_device, unknown};
 use crate::clock::Stopwatch;
 use crate::failpoint::failpoint;
 use crate::state::App;
@@ -41,16 +41,17 @@ pub async fn run(app: App, stop: impl Future<Output = ()>) {
     loop {
         let stopwatch = Stopwatch::start();
         let rest = match step(&app).await {
-            Ok(true) => stopwatch.elapsed() * REST,
-            Ok(false) => LOOKS_AGAIN,
+            Ok(true) => (stopwatch.elapsed() * REST, false),
+            Ok(false) => (LOOKS_AGAIN, true),
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error.chain = %error, "records are judged later");
-                LOOKS_AGAIN
+                (LOOKS_AGAIN, false)
             }
         };
+        let (rest, wakes) = rest;
         let news = async {
-            if rest < LOOKS_AGAIN {
+            if !wakes {
                 std::future::pending::<()>().await;
             }
             app.accepted().notified().await;
@@ -75,12 +76,15 @@ async fn step(app: &App) -> Result<bool, StoreError> {
     let mut tx = app.store().read().await?;
     let unjudged = findings::unjudged(&mut tx).await?;
     tx.rollback().await?;
-    let mut did = false;
+    let (mut did, mut failed) = (false, None);
     for next in unjudged.into_iter().filter(|unjudged| !unjudged.feed.class.is_log()) {
-        advance(app, next).await?;
-        did = true;
+        // One that fails does not hold up the others.
+        match advance(app, next).await {
+            Ok(()) => did = true,
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(did)
+    if did { Ok(true) } else { failed.map_or(Ok(false), Err) }
 }
 
 /// Judges the records of the next changes of a feed: those of one segment, or of some small ones.

@@ -1,11 +1,17 @@
 //! What a device is told of what it wrote.
 
 use fieldmerge_protocol::limits::MAX_FINDINGS;
-use fieldmerge_protocol::sync::{Finding, Findings};
+use fieldmerge_protocol::sync::{self, Finding, Findings};
 use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::{StoreError, Tx, findings};
 
-/// What stands against what a device wrote.
+/// The part that tells a device of them, where what stands for it is not what the device names.
+pub fn unknown(findings: &Findings, check: Option<u32>) -> Option<Vec<u8>> {
+    let part = sync::encode(findings);
+    (findings.check(&part) != check).then_some(part)
+}
+
+/// What stands against what a device wrote, but for what it cannot mend: observations are written once, and leave it.
 pub async fn of_device(tx: &mut Tx, project: ProjectId, device: DeviceId) -> Result<Findings, StoreError> {
     let limit = u32::try_from(MAX_FINDINGS).unwrap_or(u32::MAX);
     let rows = findings::of_device(tx, project, device, limit).await?.into_iter();

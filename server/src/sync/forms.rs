@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fieldmerge_protocol::sync::{self, FORM_PIECE_BYTES, Findings, FormPiece, FormsHeld, form_check, tag};
+use fieldmerge_protocol::sync::{self, FORM_PIECE_BYTES, FormPiece, FormsHeld, form_check, tag};
 
 use super::writer::{Answer, Gone};
 use crate::directory::Directory;
@@ -14,7 +14,7 @@ pub struct Lacking {
     /// What it says that it has; it is sent none where it says nothing.
     pub held: Option<FormsHeld>,
     /// What stands against what it wrote, where it does not know it yet.
-    pub findings: Option<Findings>,
+    pub findings: Option<Vec<u8>>,
     /// The project.
     pub directory: Arc<Directory>,
 }
@@ -45,9 +45,8 @@ impl Answer {
         Lacking { held, findings, directory }: &Lacking,
     ) -> Result<(), Gone> {
         if let Some(findings) = findings {
-            let payload = sync::encode(findings);
-            self.prove_before(payload.len(), (signer, hello), directory.project.id);
-            self.part(tag::FINDINGS, &payload);
+            self.prove_before(findings.len(), (signer, hello), directory.project.id);
+            self.part(tag::FINDINGS, findings);
         }
         let Some(held) = *held else { return Ok(()) };
         for published in directory.forms.after(held.check) {

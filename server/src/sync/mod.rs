@@ -147,8 +147,9 @@ async fn take(
         life: welcome.life,
     };
     let holds = holds(app, &directory, hello.dictionaries, hello.partial);
-    let findings = (findings.check() != hello.findings && !lost).then_some(findings);
-    let forms = Lacking { held: hello.forms.filter(|_| !lost), findings, directory };
+    let held = hello.forms.filter(|_| !lost);
+    let findings = held.and_then(|_| findings::unknown(&findings, hello.findings));
+    let forms = Lacking { held, findings, directory };
     Ok(Prepared { welcome, receipts, hello_bytes, forms, holds, pull })
 }
 

@@ -21,7 +21,9 @@ crate::sql::declare! {
         sqlite: "SELECT * FROM findings WHERE project = ? AND record IN (", "?", ") ORDER BY record, path, code";
         postgres: "SELECT * FROM findings WHERE project = $1 AND record = ANY($2) ORDER BY record, path, code"
     };
-    OF_DEVICE = "SELECT * FROM findings WHERE project = $1 AND device = $2 AND mended_ms IS NULL
+    OF_DEVICE = "SELECT findings.* FROM findings
+            JOIN records ON records.project = findings.project AND records.id = findings.record
+        WHERE findings.project = $1 AND device = $2 AND mended_ms IS NULL AND records.class <> 2
         ORDER BY raised_ms DESC, record, path, code LIMIT $3";
     UPSERT = "INSERT INTO findings (project, record, path, code, form, device, raised_ms, mended_ms)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -140,7 +142,7 @@ pub async fn of_records(tx: &mut Tx, project: ProjectId, records: &[RecordId]) -
     tx.fetch_rows(&OF_RECORDS, project, &sorted(records)).await
 }
 
-/// What stands against what a device wrote, the latest first.
+/// What stands against what a device wrote, the latest first; nothing of the class `observation` (2).
 pub async fn of_device(
     tx: &mut Tx,
     project: ProjectId,

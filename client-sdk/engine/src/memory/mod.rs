@@ -46,6 +46,8 @@ pub(crate) struct Memory {
     pub(crate) form_begun: Option<BegunForm>,
     /// What the server found wrong with what this device wrote.
     pub(crate) findings: Findings,
+    /// What stands for it.
+    pub(crate) findings_check: Option<u32>,
     pub(crate) enrolment: Option<Enrolment>,
     pub(crate) state: Option<State>,
     pub(crate) roster: Roster,
@@ -179,8 +181,9 @@ impl Memory {
             self.form_begun = value.map(|value| rows::read("meta", value)).transpose()?;
         }
         if key == FINDINGS {
-            let findings = value.map(|value| rows::read("meta", value)).transpose()?;
+            let findings: Option<Findings> = value.map(|value| rows::read("meta", value)).transpose()?;
             self.findings = findings.unwrap_or_default();
+            self.findings_check = value.and_then(|part| self.findings.check(part));
         }
         let Some(value) = value else { return Ok(()) };
         match key {

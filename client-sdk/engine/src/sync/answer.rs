@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use fieldmerge_protocol::bundle::{Part, PartReader};
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{
-    self, Checkpoint, Feed, FeedFrame, Finish, Partial, Receipts, Roster, Welcome, tag,
+    self, Checkpoint, Feed, FeedFrame, Findings, Finish, Partial, Receipts, Roster, Welcome, tag,
 };
 
 use super::ending::{code_of, malformed, problem, untrusted};
@@ -229,7 +229,7 @@ impl Engine {
                 match piece {
                     Piece::Frame(frame) => reading.feed_frame(frame)?,
                     Piece::Form(piece) => reading.form_piece(&piece)?,
-                    Piece::Findings(findings) => reading.stage.set_findings(&findings),
+                    Piece::Findings(part) => reading.stage.set_findings(part),
                 }
                 continue;
             }
@@ -295,8 +295,8 @@ impl Reading<'_, '_, '_> {
                 Ok(piece) => Ok(self.waits(Piece::Form(piece))),
                 Err(_) => Ok(malformed()),
             },
-            tag::FINDINGS => match sync::decode(&part.payload) {
-                Ok(findings) => Ok(self.waits(Piece::Findings(findings))),
+            tag::FINDINGS => match sync::decode::<Findings>(&part.payload) {
+                Ok(_) => Ok(self.waits(Piece::Findings(part.payload.clone()))),
                 Err(_) => Ok(malformed()),
             },
             tag::FEED_REST => Ok(self.feed_rest(&part.payload)),

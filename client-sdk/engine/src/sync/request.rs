@@ -247,7 +247,7 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         unsure: state.unsure,
         unused: state.unused.clone(),
         forms: Some(forms::held(memory)),
-        findings: memory.findings.check(),
+        findings: memory.findings_check,
         roster_issued_ms: Some(memory.statement.as_ref().map_or(0, |statement| statement.issued_ms)),
     }
 }

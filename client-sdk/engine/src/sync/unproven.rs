@@ -1,19 +1,18 @@
 //! What of an answer counts only when the server has signed for it.
 
-use fieldmerge_protocol::sync::{FeedFrame, Findings, FormPiece};
+use fieldmerge_protocol::sync::{FeedFrame, FormPiece};
 use fieldmerge_protocol::{LifeId, LogId};
 
 /// What a piece takes in memory beside its body, at most.
 const FRAME_BYTES: usize = 128;
-/// The same for a finding.
-const FINDING_BYTES: usize = 512;
 
 /// What counts once the server has signed for it.
 #[derive(Debug)]
 pub(crate) enum Piece {
     Frame(FeedFrame),
     Form(FormPiece),
-    Findings(Findings),
+    /// What the server found, as it came.
+    Findings(Vec<u8>),
 }
 
 impl Piece {
@@ -22,7 +21,7 @@ impl Piece {
         let held = match self {
             Self::Frame(frame) => frame.body.as_ref().map_or(0, |body| body.bytes.len()),
             Self::Form(piece) => piece.bytes.len(),
-            Self::Findings(findings) => findings.findings.len() * FINDING_BYTES,
+            Self::Findings(part) => part.len(),
         };
         FRAME_BYTES + held
     }

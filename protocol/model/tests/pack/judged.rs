@@ -92,3 +92,17 @@ fn what_is_said_is_what_whoever_fills_the_form_is_told() {
     assert_eq!(describe(form.form(), 0, ("worker", "ghost"), Fault::Required), None);
     assert_eq!(describe(form.form(), 0, ("identity", "sex"), Fault::Required), None);
 }
+
+#[test]
+fn what_is_answered_in_one_language_is_answered() {
+    let form = compiled("project", &[]);
+    let target = form.form().record.clone();
+    let title = |name: &str| {
+        let values = [(Path::new(name).expect("a path"), Value::str("Piste rurale"))].into();
+        let record = StoredRecord { target: target.clone(), key: None, values };
+        let breaches = judge(&form, 0, &[record], 0);
+        breaches.iter().any(|breach| breach.path == "title" && breach.fault == Fault::Required)
+    };
+    assert!(!title("title/fr") && !title("title/en"));
+    assert!(title("project_code"));
+}

@@ -95,8 +95,10 @@ impl Filling {
         let (node, element) = (self.there(place)?, self.element(place)?);
         let question = element.question()?;
         if node.value.is_empty() {
-            let asked = *question != Question::Note && self.is_required(place, world);
-            return asked.then_some(Fault::Required);
+            let mut languages = 0..self.form.form.languages.len();
+            let is_answered = languages.any(|language| !self.text_in(place.0, language).is_empty());
+            let asks = *question != Question::Note && !is_answered;
+            return (asks && self.is_required(place, world)).then_some(Fault::Required);
         }
         if !within(question, &node.value) {
             return Some(Fault::Range);

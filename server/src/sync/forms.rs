@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use fieldmerge_protocol::sync::{self, FORM_PIECE_BYTES, FormPiece, FormsHeld, form_check, tag};
+use fieldmerge_protocol::sync::{self, FORM_PIECE_BYTES, Findings, FormPiece, FormsHeld, form_check, tag};
 
 use super::writer::{Answer, Gone};
 use crate::directory::Directory;
+use crate::findings;
 use crate::forms::published::Published;
 use crate::keys::ServerSigner;
 
@@ -17,6 +18,18 @@ pub struct Lacking {
     pub findings: Option<Vec<u8>>,
     /// The project.
     pub directory: Arc<Directory>,
+}
+
+impl Lacking {
+    /// What a device lacks by what it says that it has: of its forms, and of what stands against what it wrote.
+    pub fn of(
+        held: Option<FormsHeld>,
+        (findings, check): (Findings, Option<u32>),
+        directory: Arc<Directory>,
+    ) -> Self {
+        let findings = held.and_then(|_| findings::unknown(&findings, check));
+        Self { held, findings, directory }
+    }
 }
 
 /// The pieces of a version, from the byte on that the device lacks.

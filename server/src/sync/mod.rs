@@ -147,9 +147,7 @@ async fn take(
         life: welcome.life,
     };
     let holds = holds(app, &directory, hello.dictionaries, hello.partial);
-    let held = hello.forms.filter(|_| !lost);
-    let findings = held.and_then(|_| findings::unknown(&findings, hello.findings));
-    let forms = Lacking { held, findings, directory };
+    let forms = Lacking::of(hello.forms.filter(|_| !lost), (findings, hello.findings), directory);
     Ok(Prepared { welcome, receipts, hello_bytes, forms, holds, pull })
 }
 

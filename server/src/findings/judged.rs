@@ -40,8 +40,20 @@ pub struct Judged {
     pub faults: BTreeSet<Fault>,
 }
 
-/// Judges records as this transaction sees them, with those that their forms open beside them.
-pub async fn judged(tx: &mut Tx, directory: Arc<Directory>, ids: &[RecordId]) -> Result<Judged, StoreError> {
+/// What is judged together, as one snapshot saw it.
+#[derive(Debug)]
+pub struct Gathered {
+    directory: Arc<Directory>,
+    around: Around,
+    families: Vec<Family>,
+}
+
+/// Reads records, those that their forms open beside them, and those that these look up.
+pub async fn gathered(
+    tx: &mut Tx,
+    directory: Arc<Directory>,
+    ids: &[RecordId],
+) -> Result<Gathered, StoreError> {
     let project = directory.project.id;
     let mut around = Around::default();
     around.extend(records::load(tx, project, ids).await?);
@@ -67,7 +79,16 @@ pub async fn judged(tx: &mut Tx, directory: Arc<Directory>, ids: &[RecordId]) ->
             }
         }
     }
-    Ok(blocking(move || judge_families(&directory, &around, &families)).await.unwrap_or_default())
+    Ok(Gathered { directory, around, families })
+}
+
+/// Judges records, where it holds up nobody and with no snapshot held.
+pub async fn judged(gathered: Gathered) -> Judged {
+    let judged = blocking(move || judge_families(&gathered.directory, &gathered.around, &gathered.families));
+    judged.await.unwrap_or_else(|| {
+        tracing::error!("some records could not be judged by their forms; their findings stay as they were");
+        Judged::default()
+    })
 }
 
 async fn extend_by_type(
@@ -79,9 +100,12 @@ async fn extend_by_type(
     let mut after = None;
     loop {
         let page = records::page(tx, directory.project.id, Some(record_type), after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.row.id);
+        let is_last = page.len() < PAGE as usize;
+        after = page.last().map(|last| last.row.id);
         around.extend(page);
+        if is_last {
+            return Ok(());
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod judged;
 mod page;
 mod told;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use fieldmerge_protocol::RecordId;
 use fieldmerge_store::findings::{self, FindingRow, Unjudged};
 use fieldmerge_store::{StoreError, segments};
 
-use self::judged::{Judged, judged};
+use self::judged::{Fault, Judged, gathered, judged};
 pub use self::page::{Cursor, Wanted, page};
 pub use self::told::{of_device, unknown};
 use crate::clock::Stopwatch;
@@ -40,7 +40,7 @@ pub async fn run(app: App, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
     loop {
         let stopwatch = Stopwatch::start();
-        let rest = match step(&app).await {
+        let (rest, wakes) = match step(&app).await {
             Ok(true) => (stopwatch.elapsed() * REST, false),
             Ok(false) => (LOOKS_AGAIN, true),
             Err(error) => {
@@ -49,7 +49,6 @@ pub async fn run(app: App, stop: impl Future<Output = ()>) {
                 (LOOKS_AGAIN, false)
             }
         };
-        let (rest, wakes) = rest;
         let news = async {
             if !wakes {
                 std::future::pending::<()>().await;
@@ -96,8 +95,9 @@ async fn advance(app: &App, mut next: Unjudged) -> Result<(), StoreError> {
         let to = changed.last().map_or(end, |(position, _)| *position);
         let mut tx = app.store().read().await?;
         let Some(directory) = app.directories().get(&mut tx, next.project).await? else { break };
-        let judged = judged(&mut tx, directory, &ids).await?;
+        let gathered = gathered(&mut tx, directory, &ids).await?;
         tx.rollback().await?;
+        let judged = judged(gathered).await;
         if !keep(app, next, to, &judged).await? {
             // Another server was faster.
             return Ok(());
@@ -133,7 +133,13 @@ async fn changed(app: &App, next: Unjudged) -> Result<(Vec<(u64, RecordId)>, u64
         let mut changed = Vec::new();
         for (head, body) in &whole {
             let before = usize::try_from(next.from.saturating_sub(head.from)).unwrap_or_default();
-            let Ok((packed, front)) = unpack_behind(head, body, &dictionaries, before) else { continue };
+            let Ok((packed, front)) = unpack_behind(head, body, &dictionaries, before) else {
+                tracing::error!(
+                    segment.to = head.to,
+                    "a segment does not read: what changed in it is not judged"
+                );
+                continue;
+            };
             let from = head.from + before as u64;
             changed.extend((from + 1..).zip(packed[front..].iter().map(|packed| packed.record)));
         }
@@ -164,31 +170,24 @@ async fn keep(app: &App, next: Unjudged, to: u64, judged: &Judged) -> Result<boo
 
 /// The rows that are new or changed.
 fn changes(before: &[FindingRow], judged: &Judged, now_ms: i64) -> Vec<FindingRow> {
+    let mut gone: BTreeMap<_, _> =
+        before.iter().map(|row| ((row.record, row.path.as_str(), row.code.as_str()), row)).collect();
     let mut rows = Vec::new();
-    for fault in &judged.faults {
-        let is_it = |row: &&FindingRow| {
-            (row.record, &*row.path, &*row.code) == (fault.record, &*fault.path, fault.code)
-        };
-        let known = before.iter().find(is_it);
+    for Fault { record, path, code, form, device } in &judged.faults {
+        let known = gone.remove(&(*record, path.as_str(), *code));
         let standing = known.filter(|row| row.mended_ms.is_none());
         let row = FindingRow {
-            record: fault.record,
-            path: fault.path.clone(),
-            code: fault.code.to_owned(),
-            form: fault.form,
-            device: fault.device,
+            record: *record,
+            path: path.clone(),
+            code: (*code).to_owned(),
+            form: *form,
+            device: *device,
             raised_ms: standing.map_or(now_ms, |row| row.raised_ms),
             mended_ms: None,
         };
         rows.extend((known != Some(&row)).then_some(row));
     }
-    let stands = |row: &FindingRow| {
-        judged
-            .faults
-            .iter()
-            .any(|fault| (fault.record, &*fault.path, fault.code) == (row.record, &*row.path, &*row.code))
-    };
-    let gone = before.iter().filter(|row| row.mended_ms.is_none() && !stands(row));
+    let gone = gone.into_values().filter(|row| row.mended_ms.is_none());
     rows.extend(gone.map(|row| FindingRow { mended_ms: Some(now_ms), ..row.clone() }));
     rows
 }

@@ -3,6 +3,7 @@
 use fieldmerge_model::form::filling::{Fault, describe};
 use fieldmerge_protocol::api::{FindingPage, FindingView};
 use fieldmerge_protocol::problem::ProblemCode;
+use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{RecordClass, RecordId};
 use fieldmerge_store::findings::{FindingCursor, ListedFinding, page as rows_after};
 
@@ -47,7 +48,7 @@ pub async fn page(app: &App, reader: &Reader, wanted: Wanted) -> Result<FindingP
     while !page.is_done() {
         let rows = rows_after(&mut tx, project, open_only, page.at(), limit).await?;
         page.take(rows, cursor_of, |listed| {
-            let may = reader.may_list(listed.feed.area, listed.feed.class);
+            let may = may_know(reader, &directory, &listed);
             Ok(may.then(|| view((reader, &pseudonyms), &directory, language.as_deref(), listed)))
         })?;
     }
@@ -62,6 +63,15 @@ pub async fn page(app: &App, reader: &Reader, wanted: Wanted) -> Result<FindingP
 fn cursor_of(ListedFinding { row, .. }: &ListedFinding) -> FindingCursor {
     let (path, code) = (row.path.clone(), row.code.clone());
     FindingCursor { raised_ms: row.raised_ms, record: row.record, path, code }
+}
+
+/// Whether a reader may know of a finding: that an answer is wrong, or is missing where another one asks for it, says something
+/// of it, so it is for those who may see the answer.
+fn may_know(reader: &Reader, directory: &Directory, listed: &ListedFinding) -> bool {
+    let Feed { area, class } = listed.feed;
+    let kind = directory.forms.types.find(&listed.record_type);
+    let field = kind.and_then(|kind| kind.field_at(&listed.row.path));
+    reader.may_list(area, class) && field.is_some_and(|field| reader.sees(area, class, field))
 }
 
 fn view(

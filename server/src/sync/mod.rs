@@ -94,9 +94,10 @@ async fn take(
     let (mut tx, directory, known) = look_first(app, authed, answer, &batch).await?;
     let (id, mut life) = (directory.project.id, directory.project.life);
     let committed = proofs::highest(&mut tx, id, device, hello.incarnation).await?;
-    let heads = feed_heads(&mut tx, id, &concerned(&hello, &readable(&directory, device))).await?;
+    let reads = readable(&directory, device);
+    let heads = feed_heads(&mut tx, id, &concerned(&hello, &reads)).await?;
     let Judged { lost, taken } = lives::judge(&mut tx, &directory.project, device, &hello).await?;
-    let findings = findings::of_device(&mut tx, id, device).await?;
+    let findings = findings::of_device(&mut tx, id, device, &reads).await?;
     tx.rollback().await?;
     let stale = committed > hello.packed;
     let lost = lost || is_beyond(committed, &heads, &hello);

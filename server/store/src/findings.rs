@@ -21,7 +21,7 @@ crate::sql::declare! {
         sqlite: "SELECT * FROM findings WHERE project = ? AND record IN (", "?", ") ORDER BY record, path, code";
         postgres: "SELECT * FROM findings WHERE project = $1 AND record = ANY($2) ORDER BY record, path, code"
     };
-    OF_DEVICE = "SELECT findings.* FROM findings
+    OF_DEVICE = "SELECT findings.*, records.area, records.class, records.record_type FROM findings
             JOIN records ON records.project = findings.project AND records.id = findings.record
         WHERE findings.project = $1 AND device = $2 AND mended_ms IS NULL AND records.class <> 2
         ORDER BY raised_ms DESC, record, path, code LIMIT $3";
@@ -148,7 +148,7 @@ pub async fn of_device(
     project: ProjectId,
     device: DeviceId,
     limit: u32,
-) -> Result<Vec<FindingRow>> {
+) -> Result<Vec<ListedFinding>> {
     tx.query(&OF_DEVICE).bind(project).bind(device).bind(limit).fetch_all().await
 }
 

@@ -304,7 +304,7 @@ pub struct LogEntry {
 /// What a person does with a change that was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settlement {
-    /// Gives it up: the record goes on without it.
+    /// Gives it up: the record goes on without it. What the server holds cannot be given up while what it stands on may pass.
     Dismiss,
     /// Has it sent again: as it is where the server put it aside for a grant, an area, a form or a limit, which may be there
     /// now; else written again on the record as it is now, as a new change.

@@ -64,14 +64,19 @@ impl Engine {
             return Err(Failure::NotSettleable);
         }
         let doubts = how == Settlement::Repair && !exchange::doubted(&stage, record)?.is_empty();
-        if how == Settlement::Repair
-            && !doubts
-            && let Some(offered) = to_offer(&stage, number, row)?
-        {
-            for number in offered {
-                offer_again(&mut stage, number);
+        let passes = if doubts { None } else { to_offer(&stage, number, row)? };
+        match (how, passes) {
+            (Settlement::Repair, Some(offered)) => {
+                for number in offered {
+                    offer_again(&mut stage, number);
+                }
+                return stage.finish();
             }
-            return stage.finish();
+            // The server takes it with what follows it, whatever is written here, so what follows would count twice.
+            (Settlement::Dismiss, Some(_)) if row.standing == Standing::Held => {
+                return Err(Failure::StandsOnUnsettled);
+            }
+            _ => {}
         }
         // The server knows the numbers of these changes, so what is written now needs others.
         begin_incarnation(&mut stage, turn);

@@ -173,6 +173,31 @@ fn a_refused_change_is_shown_and_blocks_nobody() {
 }
 
 #[test]
+fn what_the_server_holds_is_given_up_only_with_what_it_stands_on() {
+    let (mut server, mut a, _) = pair();
+    let worker = a.create(server.site, "Rakoto");
+    a.sync_well(&mut server);
+    server.refuses = Some((RecordClass::Attendance, "not-granted"));
+    a.append(server.site, vec![present(worker, "2026-03-02")]).expect("saved");
+    a.sync_well(&mut server);
+    server.refuses = None;
+    for day in ["2026-03-03", "2026-03-04"] {
+        a.append(server.site, vec![present(worker, day)]).expect("saved");
+        a.sync_well(&mut server);
+    }
+    let numbers: Vec<u64> = a.engine.outbox().changes.iter().map(|change| change.number).collect();
+    let [aside, held, above] = numbers[..] else { panic!("three changes wait: {numbers:?}") };
+    for number in [held, above] {
+        let failure = a.settle(number, Settlement::Dismiss).expect_err("the server takes it with the first");
+        assert_eq!(failure.code(), "stands-on-unsettled");
+    }
+    a.settle(aside, Settlement::Repair).expect("offered again");
+    a.sync_well(&mut server);
+    assert_eq!(a.engine.outbox().changes, []);
+    assert_eq!(server.entries(RecordClass::Attendance), 3, "each day once");
+}
+
+#[test]
 fn a_change_that_is_given_up_leaves_the_record() {
     let (mut server, mut a, _) = pair();
     let worker = a.create(server.site, "Rakoto");

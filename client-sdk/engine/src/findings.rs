@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fieldmerge_model::RecordState;
 use fieldmerge_model::form::compiled::CompiledForm;
-use fieldmerge_model::form::filling::{Breach, Fault, StoredRecord, describe, judge};
+use fieldmerge_model::form::filling::{Breach, Fault, StoredRecord, When, describe, judge};
+use fieldmerge_model::form::record_file;
+use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_protocol::RecordId;
 use fieldmerge_protocol::sync::Finding;
 
@@ -60,7 +63,7 @@ impl Engine {
         let known = version.form.languages.iter().position(|known| known.code == language);
         let language = known.unwrap_or(version.form.default_language);
         let compiled = ready.entry(form).or_insert_with(|| self.compiled(form, &version).ok());
-        let breaches = compiled.as_ref().and_then(|form| self.breaches(form, language, record));
+        let breaches = compiled.as_ref().and_then(|form| self.breaches(&version, (form, language), record));
         if let Some(breaches) = breaches {
             let is_it = |breach: &Breach| (&*breach.path, breach.fault.code()) == (&*view.path, &*view.code);
             if let Some(breach) = breaches.into_iter().find(is_it) {
@@ -79,25 +82,38 @@ impl Engine {
     }
 
     /// What is wrong with a record as it is here; none where it cannot be opened with the form.
-    fn breaches(&self, form: &Arc<CompiledForm>, language: usize, record: RecordId) -> Option<Vec<Breach>> {
+    fn breaches(
+        &self,
+        version: &FormVersion,
+        (form, language): (&Arc<CompiledForm>, usize),
+        record: RecordId,
+    ) -> Option<Vec<Breach>> {
         let row = self.memory.records.get(&record)?;
         let own_type = &form.targets().next()?.0.record_type;
         let person = row.header.subject;
         let own = if row.header.record_type == *own_type { record } else { person? };
         let all = self.records_of(form, own, person.unwrap_or(record)).ok()?;
-        let saved_ms = all.iter().filter_map(|(id, _)| self.saved_ms(*id)).max();
         let place = all.iter().position(|(id, _)| *id == record)?;
+        let states: Vec<Option<Box<RecordState>>> = all.iter().map(|(id, _)| self.state(*id)).collect();
+        let saved = states.iter().flatten().filter_map(|state| state.last_saved()).map(|(_, time)| time);
+        let saved_ms = saved.max().unwrap_or_default();
+        let written_ms = |at: usize, path: &str| {
+            let author = states[at].as_ref().and_then(|state| state.author(path));
+            author.map_or(saved_ms, |(_, time)| time)
+        };
         let stored: Vec<StoredRecord> = all.into_iter().map(|(_, stored)| stored).collect();
-        let mut breaches = judge(form, language, &stored, saved_ms.unwrap_or_default());
+        let partial = record_file::partial(version.record_files(), &self.types());
+        let when = When { saved_ms, written_ms: &written_ms };
+        let mut breaches = judge(form, language, &stored, &partial, &when);
         breaches.retain(|breach| breach.record == place);
         Some(breaches)
     }
 
-    fn saved_ms(&self, record: RecordId) -> Option<i64> {
-        let Body::Record(state) = Doc::decode(self.memory.records.get(&record)?).ok()?.body else {
-            return None;
-        };
-        state.last_saved().map(|(_, time)| time)
+    fn state(&self, record: RecordId) -> Option<Box<RecordState>> {
+        match Doc::decode(self.memory.records.get(&record)?).ok()?.body {
+            Body::Record(state) => Some(state),
+            Body::Log(_) => None,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `fieldmerge demo`: the worked scenario through a real server and two real devices.
 
 pub mod link;
+pub mod office;
 pub mod scenario;
 pub mod story;
 
@@ -16,13 +17,15 @@ use tokio::sync::oneshot;
 use self::link::Link;
 use self::story::{Phone, Story, Tell};
 use crate::admin::codes::{self, CodeRequest};
-use crate::admin::{AdminError, GrantText, projects};
+use crate::admin::{AdminError, GrantText, ROOT_CODE, projects};
 use crate::forms::pack::publish_pack;
 use crate::forms::publish::PublishError;
 use crate::http::router;
 use crate::http::serve::serve;
 use crate::state::App;
 
+/// What the phones may do on both sites.
+pub const FIELD: [Role; 2] = [Role::Enumerator, Role::Supervisor];
 /// The code of the demo project.
 pub const PROJECT: &str = "HIMO-MG-DEMO-01";
 
@@ -61,9 +64,12 @@ pub async fn tell(app: &App, folder: &Path, at: SocketAddr, tell: Tell<'_>) -> R
     let serving = tokio::spawn(serve(app.clone(), listener, router(app), async {
         _ = stopped.await;
     }));
-    let a = phone(app, "Hery", &link, &folder.join("a")).await?;
-    let b = phone(app, "Lalao", &link, &folder.join("b")).await?;
-    let mut story = Story::new(a, b, app.clock().clone()).await?;
+    let office = [(ROOT_CODE, Role::Analyst)];
+    let office = phone(app, "Office", &office, (&link, &folder.join("office"))).await?;
+    let both = ["S1", "S2"].map(|area| FIELD.map(|role| (area, role)));
+    let a = phone(app, "Hery", both.as_flattened(), (&link, &folder.join("a"))).await?;
+    let b = phone(app, "Lalao", both.as_flattened(), (&link, &folder.join("b"))).await?;
+    let mut story = Story::new(&office.device, a, b, app.clock().clone()).await?;
     story.tell(&link, tell).await?;
     drop(link);
     _ = stop.send(());
@@ -71,14 +77,15 @@ pub async fn tell(app: &App, folder: &Path, at: SocketAddr, tell: Tell<'_>) -> R
     Ok(story)
 }
 
-/// Enrols a new phone with an enumerator's and a supervisor's grants on both sites.
-async fn phone(app: &App, label: &str, link: &Link, folder: &Path) -> Result<Phone, DemoError> {
-    let grants = ["S1", "S2"]
-        .into_iter()
-        .flat_map(|area| {
-            [Role::Enumerator, Role::Supervisor].map(|role| GrantText { area: area.to_owned(), role })
-        })
-        .collect();
+/// Enrols a new device with these grants.
+pub async fn phone(
+    app: &App,
+    label: &str,
+    grants: &[(&str, Role)],
+    (link, folder): (&Link, &Path),
+) -> Result<Phone, DemoError> {
+    let grant = |(area, role): &(&str, Role)| GrantText { area: (*area).to_owned(), role: *role };
+    let grants = grants.iter().map(grant).collect();
     let request = CodeRequest {
         project: PROJECT.to_owned(),
         label: label.to_owned(),

@@ -11,9 +11,9 @@ use fieldmerge_sdk::{
     ClientError, Clock, Device, LogEntry, NewRecord, RecordEdit, SyncEnd, SyncOptions, SyncReport,
 };
 
-use super::DemoError;
 use super::link::Link;
 use super::scenario::{Attendance, Scenario, Worker, date};
+use super::{DemoError, office};
 use crate::clock::Clock as ServerClock;
 
 const DAY_MS: i64 = 86_400_000;
@@ -40,6 +40,8 @@ pub struct Story {
     /// The server's clock, which goes with the story.
     server: ServerClock,
     areas: BTreeMap<String, AreaId>,
+    /// The worksites by the codes of their areas.
+    pub sites: BTreeMap<String, RecordId>,
     /// The person records by their names in the scenario.
     pub people: BTreeMap<String, RecordId>,
     /// The assignment of each person.
@@ -50,16 +52,18 @@ pub struct Story {
 pub type Tell<'a> = &'a mut dyn FnMut(&str);
 
 impl Story {
-    /// Two enrolled phones that have synced once.
-    pub async fn new(a: Phone, b: Phone, server: ServerClock) -> Result<Self, ClientError> {
+    /// Two enrolled phones that have synced once, after headquarters has said what the project is.
+    pub async fn new(office: &Device, a: Phone, b: Phone, server: ServerClock) -> Result<Self, ClientError> {
+        let scenario = Scenario::load();
+        let sites = office::describe(office, &scenario).await?;
         for phone in [&a, &b] {
             phone.clock.set_ms(START_MS);
             phone.device.sync(SyncOptions::default()).await?;
         }
         let status = a.device.status().await;
         let areas = status.areas.iter().map(|area| (area.code.clone(), area.area)).collect();
-        let scenario = Scenario::load();
-        Ok(Self { scenario, a, b, server, areas, people: BTreeMap::new(), assignments: BTreeMap::new() })
+        let (people, assignments) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { scenario, a, b, server, areas, sites, people, assignments })
     }
 
     /// What people call each person and assignment of the story.
@@ -226,7 +230,7 @@ impl Story {
         }
         let contract = NewRecord::new("assignment", area)
             .about(person)
-            .set("site_id", Value::Bytes(area.0.to_vec()))
+            .set("site_id", Value::Bytes(self.sites[&worker.site].0.to_vec()))
             .set("assignment_status", "active")
             .set("isco08", "9312")
             .set("icse18", "43")

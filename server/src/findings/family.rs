@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fieldmerge_model::RecordState;
+use fieldmerge_model::form::compiled::CompiledForm;
 use fieldmerge_model::form::filling::{FORM, StoredRecord, Values};
 use fieldmerge_model::form::record_file::Listed;
 use fieldmerge_protocol::{RecordId, Value};
@@ -30,12 +31,12 @@ pub struct Around {
 }
 
 /// Records that a form judges together.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Family {
     /// The place of the version among those of the project.
     pub form: usize,
     /// The records.
-    pub members: Vec<(RecordId, StoredRecord)>,
+    pub members: Vec<RecordId>,
 }
 
 impl Around {
@@ -60,17 +61,32 @@ impl Around {
 
     /// The persons that records are about or may be.
     pub fn persons(&self) -> Vec<RecordId> {
-        self.records.values().map(|known| known.row.subject.unwrap_or(known.row.id)).collect()
+        self.records.values().map(person_of).collect()
     }
 
-    /// What records name by their values.
+    /// What records name by their values: one, many in a text, or as a member of a set.
     pub fn named(&self) -> Vec<RecordId> {
-        let values = self.records.values().flat_map(|known| known.values.values());
-        let id = |value: &Value| match value {
-            Value::Bytes(bytes) => RecordId::try_from(bytes.as_slice()).ok(),
-            _ => None,
+        let mut named = Vec::new();
+        let in_text = |text: &str| -> Vec<RecordId> {
+            text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
         };
-        values.filter_map(id).collect()
+        for (path, value) in self.records.values().flat_map(|known| &known.values) {
+            match value {
+                Value::Bytes(bytes) => named.extend(RecordId::try_from(bytes.as_slice())),
+                Value::Str(text) => named.extend(in_text(text)),
+                Value::Bool(true) => {
+                    named.extend(
+                        path.as_str()
+                            .rsplit_once('/')
+                            .map(|(_, member)| in_text(member))
+                            .into_iter()
+                            .flatten(),
+                    );
+                }
+                _ => {}
+            }
+        }
+        named
     }
 
     /// The records of a type, as a form looks things up in them.
@@ -94,30 +110,34 @@ impl Around {
         let later = own.and_then(|own| form_of(forms, own));
         let form = later.filter(|at| forms.all[*at].row.form_id == forms.all[first].row.form_id);
         let form = form.map_or(first, |later| later.max(first));
-        let person = known.row.subject.unwrap_or(record);
         let mut members = Vec::new();
         for (at, (target, is_repeat)) in forms.all[form].compiled()?.targets().enumerate() {
-            if target.class.is_log() {
-                continue;
-            }
-            let about =
-                || self.about.get(&(person, target.record_type.clone())).map_or(&[][..], Vec::as_slice);
-            let ids = match self.own(forms, form, known) {
-                own if at == 0 => own.into_iter().collect(),
-                _ if is_repeat => about().to_vec(),
-                _ if known.row.record_type == target.record_type => vec![record],
-                _ => about().last().copied().into_iter().collect(),
-            };
-            for id in ids {
-                let Some(member) = self.get(id).filter(|of| of.row.record_type == target.record_type) else {
-                    continue;
-                };
-                let key = (is_repeat && at > 0).then(|| id.to_string());
-                let stored = StoredRecord { target: target.clone(), key, values: member.values.clone() };
-                members.push((id, stored));
+            match &target.record_type {
+                _ if target.class.is_log() => {}
+                _ if at == 0 => members.extend(self.own(forms, form, known)),
+                of_type if is_repeat => members.extend(self.about(known, of_type)),
+                of_type => members.extend(self.beside(known, of_type)),
             }
         }
         Some(Family { form, members })
+    }
+
+    /// A record as the form of a family writes it.
+    pub fn stored(&self, form: &CompiledForm, record: RecordId) -> Option<StoredRecord> {
+        let known = self.get(record)?;
+        let mut targets = form.targets().enumerate();
+        let (at, (target, is_repeat)) =
+            targets.find(|(_, (target, _))| target.record_type == known.row.record_type)?;
+        let key = (is_repeat && at > 0).then(|| record.to_string());
+        Some(StoredRecord { target: target.clone(), key, values: known.values.clone() })
+    }
+
+    /// The records about a person and those about whom she is, that were read.
+    pub fn with_person(&self, record: RecordId) -> impl Iterator<Item = RecordId> {
+        let person = self.get(record).map(person_of);
+        let first = (person.unwrap_or(record), String::new());
+        let about = self.about.range(first..).take_while(move |((of, _), _)| Some(*of) == person);
+        about.flat_map(|(_, ids)| ids.iter().copied()).chain(person)
     }
 
     /// The record of what stands in no group of its own, where a form is opened with a record.
@@ -128,9 +148,34 @@ impl Around {
         }
         let person = known.row.subject?;
         let is_it = self.get(person).is_some_and(|of| of.row.record_type == target.record_type);
-        let latest = || self.about.get(&(person, target.record_type.clone()))?.last().copied();
-        is_it.then_some(person).or_else(latest)
+        is_it.then_some(person).or_else(|| self.beside(known, &target.record_type))
     }
+
+    fn about(&self, known: &Known, record_type: &str) -> &[RecordId] {
+        let about = self.about.get(&(person_of(known), record_type.to_owned()));
+        about.map_or(&[], Vec::as_slice)
+    }
+
+    /// The record of a type that was begun together with one; the only one about the person where it is the only one of its
+    /// type too. Of others nobody knows which was filled beside it.
+    fn beside(&self, known: &Known, record_type: &str) -> Option<RecordId> {
+        if known.row.record_type == record_type {
+            return Some(known.row.id);
+        }
+        let save = |known: &Known| (known.row.author, known.row.created_ms);
+        let all = self.about(known, record_type);
+        let together = all.iter().rfind(|id| self.get(**id).is_some_and(|other| save(other) == save(known)));
+        let is_alone = self.about(known, &known.row.record_type).len() <= 1;
+        match all {
+            [only] if is_alone => Some(*only),
+            _ => together.copied(),
+        }
+    }
+}
+
+/// Whom a record is about, or who it is.
+fn person_of(known: &Known) -> RecordId {
+    known.row.subject.unwrap_or(known.row.id)
 }
 
 /// The place of the version of a form that wrote a record.

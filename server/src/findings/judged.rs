@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fieldmerge_model::form::compiled::CompiledForm;
-use fieldmerge_model::form::filling::{Breach, StoredRecord, judge};
+use fieldmerge_model::form::filling::{Breach, StoredRecord, When, judge};
 use fieldmerge_model::form::record_file;
-use fieldmerge_protocol::{Actor, DeviceId, RecordClass, RecordId};
+use fieldmerge_protocol::{DeviceId, RecordClass, RecordId};
 use fieldmerge_store::{StoreError, Tx, records, subjects};
 
-use super::family::{Around, Family, Known};
+use super::family::{Around, Family};
 use crate::directory::Directory;
 use crate::stored::blocking;
 
@@ -34,8 +34,8 @@ pub struct Fault {
 /// What came of judging records: those that were judged, and what is wrong with them.
 #[derive(Debug, Default)]
 pub struct Judged {
-    /// The records that were judged with those that were asked for.
-    pub records: BTreeSet<RecordId>,
+    /// The records that were judged, with those that were asked for, each with the numbers of the versions of its form.
+    pub records: BTreeMap<RecordId, BTreeSet<u64>>,
     /// What is wrong.
     pub faults: BTreeSet<Fault>,
 }
@@ -43,12 +43,15 @@ pub struct Judged {
 /// What is judged together, as one snapshot saw it.
 #[derive(Debug)]
 pub struct Gathered {
+    /// The types of the records that were asked for.
+    pub types: BTreeSet<String>,
     directory: Arc<Directory>,
     around: Around,
     families: Vec<Family>,
 }
 
-/// Reads records, those that their forms open beside them, and those that these look up.
+/// Reads records, those that their forms open beside them, and those that these look up. Others about the same persons are
+/// judged with them where their forms open or look up one of these.
 pub async fn gathered(
     tx: &mut Tx,
     directory: Arc<Directory>,
@@ -57,13 +60,21 @@ pub async fn gathered(
     let project = directory.project.id;
     let mut around = Around::default();
     around.extend(records::load(tx, project, ids).await?);
+    let types: BTreeSet<String> =
+        ids.iter().filter_map(|id| Some(around.get(*id)?.row.record_type.clone())).collect();
     let persons = around.persons();
     around.extend(subjects::about(tx, project, &persons).await?);
     around.extend(records::load(tx, project, &persons).await?);
+    let concerned: BTreeSet<RecordId> =
+        ids.iter().flat_map(|id| around.with_person(*id).chain([*id])).collect();
     let mut families: Vec<Family> = Vec::new();
-    for id in ids {
-        let family = around.family(&directory.forms, *id);
-        families.extend(family.filter(|family| !families.contains(family)));
+    for family in concerned.into_iter().filter_map(|id| around.family(&directory.forms, id)) {
+        let mut files = directory.forms.all[family.form].version.record_files();
+        let concerns = family.members.iter().any(|member| ids.contains(member))
+            || files.any(|file| types.contains(file));
+        if concerns && !families.contains(&family) {
+            families.push(family);
+        }
     }
     let used: BTreeSet<usize> = families.iter().map(|family| family.form).collect();
     let files = used.iter().flat_map(|at| directory.forms.all[*at].version.record_files());
@@ -79,7 +90,7 @@ pub async fn gathered(
             }
         }
     }
-    Ok(Gathered { directory, around, families })
+    Ok(Gathered { types, directory, around, families })
 }
 
 /// Judges records, where it holds up nobody and with no snapshot held.
@@ -115,13 +126,20 @@ fn judge_families(directory: &Directory, around: &Around, families: &[Family]) -
     for family in families {
         let form = compiled.entry(family.form).or_insert_with(|| ready(directory, around, family.form));
         let Some(form) = form else { continue };
-        let form_number = directory.forms.all[family.form].row.number;
-        found.records.extend(family.members.iter().map(|(record, _)| *record));
-        for Breach { record, path, fault, .. } in breaches(form, around, family) {
-            let Some(known) = around.get(family.members[record].0) else { continue };
-            let Some(device) = author(known, &path) else { continue };
-            let (record, code) = (known.row.id, fault.code());
-            found.faults.insert(Fault { record, path, code, form: form_number, device });
+        let row = &directory.forms.all[family.form].row;
+        let of_form = directory.forms.all.iter().filter(|other| other.row.form_id == row.form_id);
+        let versions: BTreeSet<u64> = of_form.map(|other| other.row.number).collect();
+        // A record that was filled beside others is judged with those.
+        let is_own = |id: &RecordId| around.family(&directory.forms, *id).as_ref() == Some(family);
+        let own: BTreeSet<RecordId> = family.members.iter().copied().filter(is_own).collect();
+        found.records.extend(own.iter().map(|record| (*record, versions.clone())));
+        for Breach { record, path, fault, .. } in breaches(directory, form, around, family) {
+            let Some(known) = around.get(family.members[record]) else { continue };
+            let Some((actor, _)) = known.state.author(&path) else { continue };
+            let (record, code, form, device) = (known.row.id, fault.code(), row.number, actor.device());
+            if own.contains(&record) {
+                found.faults.insert(Fault { record, path, code, form, device });
+            }
         }
     }
     found
@@ -143,19 +161,22 @@ fn ready(directory: &Directory, around: &Around, form: usize) -> Option<Arc<Comp
 }
 
 /// What is wrong with records.
-fn breaches(form: &Arc<CompiledForm>, around: &Around, family: &Family) -> Vec<Breach> {
-    let known = family.members.iter().filter_map(|(record, _)| around.get(*record));
-    let saved_ms = known.filter_map(|known| known.state.last_saved()).map(|(_, time)| time).max();
-    let stored: Vec<StoredRecord> = family.members.iter().map(|(_, stored)| stored.clone()).collect();
-    judge(form, form.form().default_language, &stored, saved_ms.unwrap_or_default())
-}
-
-/// Who wrote what stands at a path or below it; where nothing does, what the record says last.
-fn author(known: &Known, path: &str) -> Option<DeviceId> {
-    let below =
-        |other: &str| other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let paths = known.values.keys().filter(|other| below(other.as_str()));
-    let written = paths.filter_map(|path| known.state.winner(path.as_str())).map(|(op, _)| op).max();
-    let actor = written.map(|op| op.actor).or_else(|| known.state.last_saved().map(|(actor, _)| actor));
-    actor.map(Actor::device)
+fn breaches(
+    directory: &Directory,
+    form: &Arc<CompiledForm>,
+    around: &Around,
+    family: &Family,
+) -> Vec<Breach> {
+    let published = &directory.forms.all[family.form];
+    let partial = record_file::partial(published.version.record_files(), &directory.forms.types);
+    let state = |at: usize| Some(&around.get(family.members[at])?.state);
+    let saved = (0..family.members.len()).filter_map(|at| state(at)?.last_saved()).map(|(_, time)| time);
+    let saved_ms = saved.max().unwrap_or_default();
+    let written_ms = |at: usize, path: &str| {
+        state(at).and_then(|state| state.author(path)).map_or(saved_ms, |(_, time)| time)
+    };
+    let stored: Vec<StoredRecord> =
+        family.members.iter().filter_map(|member| around.stored(form, *member)).collect();
+    let when = When { saved_ms, written_ms: &written_ms };
+    judge(form, form.form().default_language, &stored, &partial, &when)
 }

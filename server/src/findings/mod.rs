@@ -12,9 +12,10 @@ mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use fieldmerge_protocol::RecordId;
+use fieldmerge_protocol::{RecordClass, RecordId};
 use fieldmerge_store::findings::{self, FindingRow, Unjudged};
 use fieldmerge_store::{StoreError, segments};
 
@@ -22,12 +23,16 @@ use self::judged::{Fault, Judged, gathered, judged};
 pub use self::page::{Cursor, Wanted, page};
 pub use self::told::{of_device, unknown};
 use crate::clock::Stopwatch;
+use crate::directory::Directory;
 use crate::failpoint::failpoint;
+use crate::forms::Published;
 use crate::state::App;
 use crate::stored::{blocking, dictionaries_of, unpack_behind};
 
 /// Changes whose records are judged together: what is in memory, and what is done again after a crash.
 const MAX_CHANGES: usize = 500;
+/// Records that are judged together once more.
+const MAX_AGAIN: u32 = 500;
 /// Segments looked at together.
 const PAGE: u32 = 64;
 /// After a step in the background the machine is left to others for so many times as long as the step took.
@@ -95,8 +100,12 @@ async fn advance(app: &App, mut next: Unjudged) -> Result<(), StoreError> {
         let to = changed.last().map_or(end, |(position, _)| *position);
         let mut tx = app.store().read().await?;
         let Some(directory) = app.directories().get(&mut tx, next.project).await? else { break };
-        let gathered = gathered(&mut tx, directory, &ids).await?;
+        let gathered = gathered(&mut tx, directory.clone(), &ids).await?;
         tx.rollback().await?;
+        let is_looked_up = next.feed.class == RecordClass::Reference;
+        if is_looked_up && !again(app, next, &directory, &gathered.types).await? {
+            return Ok(());
+        }
         let judged = judged(gathered).await;
         if !keep(app, next, to, &judged).await? {
             // Another server was faster.
@@ -109,6 +118,32 @@ async fn advance(app: &App, mut next: Unjudged) -> Result<(), StoreError> {
         keep(app, next, end, &Judged::default()).await?;
     }
     Ok(())
+}
+
+/// Judges once more what was found wrong by forms that look into records of types that changed. False if another server was
+/// faster.
+async fn again(
+    app: &App,
+    next: Unjudged,
+    directory: &Arc<Directory>,
+    types: &BTreeSet<String>,
+) -> Result<bool, StoreError> {
+    let looks = |form: &&Published| form.version.record_files().any(|file| types.contains(file));
+    for form in directory.forms.all.iter().filter(looks) {
+        let mut after = None;
+        loop {
+            let mut tx = app.store().read().await?;
+            let ids = findings::of_form(&mut tx, next.project, form.row.number, after, MAX_AGAIN).await?;
+            let Some(last) = ids.last() else { break };
+            after = Some(*last);
+            let gathered = gathered(&mut tx, directory.clone(), &ids).await?;
+            tx.rollback().await?;
+            if !keep(app, next, next.from, &judged(gathered).await).await? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// The records that changed behind a position of a feed, each with the position of its change, and where what was read ends.
@@ -151,7 +186,7 @@ async fn changed(app: &App, next: Unjudged) -> Result<(Vec<(u64, RecordId)>, u64
 /// Writes what was found, and that it was. False if somebody else has judged these positions.
 async fn keep(app: &App, next: Unjudged, to: u64, judged: &Judged) -> Result<bool, StoreError> {
     let now_ms = app.now_ms();
-    let ids: Vec<RecordId> = judged.records.iter().copied().collect();
+    let ids: Vec<RecordId> = judged.records.keys().copied().collect();
     let kept = app
         .store()
         .write(async |mut tx| {
@@ -187,7 +222,10 @@ fn changes(before: &[FindingRow], judged: &Judged, now_ms: i64) -> Vec<FindingRo
         };
         rows.extend((known != Some(&row)).then_some(row));
     }
-    let gone = gone.into_values().filter(|row| row.mended_ms.is_none());
+    // What another form found is for that one to find again.
+    let by_same =
+        |row: &&FindingRow| judged.records.get(&row.record).is_some_and(|forms| forms.contains(&row.form));
+    let gone = gone.into_values().filter(|row| row.mended_ms.is_none()).filter(by_same);
     rows.extend(gone.map(|row| FindingRow { mended_ms: Some(now_ms), ..row.clone() }));
     rows
 }

@@ -14,7 +14,7 @@ mod table;
 mod xlsx;
 
 pub use error::WorkbookError;
-pub use published::{Forms, record_types};
+pub use published::{Forms, Published, record_types};
 
 use fieldmerge_model::form::Workbook;
 use fieldmerge_model::form::compiled::Table;

@@ -25,6 +25,8 @@ crate::sql::declare! {
             JOIN records ON records.project = findings.project AND records.id = findings.record
         WHERE findings.project = $1 AND device = $2 AND mended_ms IS NULL AND records.class <> 2
         ORDER BY raised_ms DESC, record, path, code LIMIT $3";
+    OF_FORM = "SELECT DISTINCT record FROM findings
+        WHERE project = $1 AND form = $2 AND mended_ms IS NULL AND record > $3 ORDER BY record LIMIT $4";
     UPSERT = "INSERT INTO findings (project, record, path, code, form, device, raised_ms, mended_ms)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (project, record, path, code) DO UPDATE SET form = excluded.form, device = excluded.device,
@@ -113,6 +115,14 @@ impl FromRow for ListedFinding {
     }
 }
 
+struct Found(RecordId);
+
+impl FromRow for Found {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self(row.get("record")?))
+    }
+}
+
 /// Where a page of findings ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FindingCursor {
@@ -150,6 +160,20 @@ pub async fn of_device(
     limit: u32,
 ) -> Result<Vec<ListedFinding>> {
     tx.query(&OF_DEVICE).bind(project).bind(device).bind(limit).fetch_all().await
+}
+
+/// The next `limit` records behind one of which a version of a form found something that stands.
+pub async fn of_form(
+    tx: &mut Tx,
+    project: ProjectId,
+    form: u64,
+    after: Option<RecordId>,
+    limit: u32,
+) -> Result<Vec<RecordId>> {
+    let after = after.map_or_else(Uuid::nil, RecordId::uuid);
+    let found: Vec<Found> =
+        tx.query(&OF_FORM).bind(project).bind(form).bind(after).bind(limit).fetch_all().await?;
+    Ok(found.into_iter().map(|found| found.0).collect())
 }
 
 /// Writes findings, new ones and changed ones alike.

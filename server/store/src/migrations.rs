@@ -33,7 +33,8 @@ fn steps() -> impl Iterator<Item = Step> {
         "0010_attachment_waste",
         "0011_lives",
         "0012_forms",
-        "0013_findings"
+        "0013_findings",
+        "0014_records_by_type"
     ]
     .into_iter()
 }

@@ -9,11 +9,10 @@ use fieldmerge_model::pack::HIMO;
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::sync::FrameReceipt;
 use fieldmerge_sdk::{Clock as PhoneClock, Device, ListQuery, Options, SyncEnd, SyncOptions};
-use fieldmerge_server::admin::codes::{self, CodeRequest};
-use fieldmerge_server::admin::{GrantText, projects};
-use fieldmerge_server::demo::PROJECT;
+use fieldmerge_server::admin::{ROOT_CODE, projects};
 use fieldmerge_server::demo::link::Link;
 use fieldmerge_server::demo::story::{BREAKS_AFTER, Phone as StoryPhone, Story};
+use fieldmerge_server::demo::{FIELD, PROJECT, phone};
 use fieldmerge_server::forms::pack::publish_pack;
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::projects::Project;
@@ -97,10 +96,12 @@ impl Offline {
         }
         let listening = listen(&app).await;
         let link = Link::open(address(kind), listening.address).await.expect("a link");
-        let (home_a, home_b) = (folder(), folder());
-        let a = enrol(&app, "Hery", &link, home_a.path()).await;
-        let b = enrol(&app, "Lalao", &link, home_b.path()).await;
-        let mut story = Story::new(a, b, app.clock().clone()).await.expect("both sync");
+        let (home, home_a, home_b) = (folder(), folder(), folder());
+        let office = enrol(&app, "Office", &[(ROOT_CODE, Role::Analyst)], (&link, home.path())).await;
+        let both = ["S1", "S2"].map(|area| FIELD.map(|role| (area, role)));
+        let a = enrol(&app, "Hery", both.as_flattened(), (&link, home_a.path())).await;
+        let b = enrol(&app, "Lalao", both.as_flattened(), (&link, home_b.path())).await;
+        let mut story = Story::new(&office.device, a, b, app.clock().clone()).await.expect("all sync");
         story.register_before_the_network_ends(&mut |_| {}).await.expect("step 0");
         for phone in [&story.a, &story.b] {
             let query =
@@ -158,23 +159,8 @@ async fn open(folder: &Path, now_ms: i64) -> Device {
     Device::open_with(folder, options).await.expect("the folder opens")
 }
 
-async fn enrol(app: &App, label: &str, link: &Link, folder: &Path) -> StoryPhone {
-    let roles = [Role::Enumerator, Role::Supervisor];
-    let grants =
-        ["S1", "S2"].into_iter().flat_map(|area| roles.map(|role| GrantText { area: area.to_owned(), role }));
-    let request = CodeRequest {
-        project: PROJECT.to_owned(),
-        label: label.to_owned(),
-        people: Vec::new(),
-        grants: grants.collect(),
-        lives_ms: 3_600_000,
-    };
-    let shown = codes::create(app, &request).await.expect("a code");
-    let clock = PhoneClock::fixed(START_MS);
-    let options = Options { clock: clock.clone(), ..Options::default() };
-    let device = Device::open_with(folder, options).await.expect("a folder");
-    device.enrol(&link.url(), &shown.code).await.expect("it enrols");
-    StoryPhone { device, clock }
+async fn enrol(app: &App, label: &str, grants: &[(&str, Role)], at: (&Link, &Path)) -> StoryPhone {
+    phone(app, label, grants, at).await.expect("it enrols")
 }
 
 /// Every frame that the phones have sent, to be sent again by somebody else.

@@ -1,7 +1,8 @@
 //! The server judges what it took by the rules of the forms, and tells who wrote it.
 
 use fieldmerge_engine::{Edit, FillRequest, FindingView, SavedEdit};
-use fieldmerge_protocol::{RecordId, Value};
+use fieldmerge_model::form::filling::FORM;
+use fieldmerge_protocol::{AreaId, RecordId, Value};
 use fieldmerge_server::compact;
 use fieldmerge_server::findings::judge_all;
 use fieldmerge_tests::synthetic::path;
@@ -17,9 +18,11 @@ on_both!(
     a_phone_that_fills_a_form_is_told_nothing,
     each_change_is_judged_once_however_it_is_stored,
     no_more_is_told_than_a_device_takes,
+    what_was_looked_up_and_changed_is_judged_again,
+    what_other_records_of_a_person_say_is_judged_again,
 );
 
-const FORM: &str = "
+const HOUSES: &str = "
 | survey |
 | | type | name | label::English (en) | label::Français (fr) | required | constraint | constraint_message::English (en) | constraint_message::Français (fr) | relevant |
 | | integer | rooms | How many rooms? | Combien de pièces ? | yes | | | | |
@@ -35,7 +38,8 @@ const FORM: &str = "
 ";
 
 fn create(phone: &mut Phone, place: &Place, values: &[(&str, Value)]) -> RecordId {
-    let values = values.iter().map(|(name, value)| (path(name), value.clone())).collect();
+    let filled = [(FORM, Value::Uint(PACK + 1))];
+    let values = values.iter().chain(&filled).map(|(name, value)| (path(name), value.clone())).collect();
     let (record_type, area) = ("house".to_owned(), place.area());
     let new = Edit::Create { record: None, record_type, area, subject: None, person: 0, values };
     let saved = phone.save(vec![new]).expect("phones do not die here").expect("the types allow it");
@@ -66,7 +70,7 @@ fn lines(phone: &Phone, language: &str) -> Vec<String> {
 }
 
 async fn who_wrote_what_breaks_a_rule_is_told_in_the_language_asked_for(place: &Place) {
-    published(&place.site, FORM).await;
+    published(&place.site, HOUSES).await;
     let (mut one, mut other) = (phone(place, "Hery", 1).await, phone(place, "Lalao", 2).await);
     for phone in [&mut one, &mut other] {
         sync(phone, &place.site).await;
@@ -136,7 +140,7 @@ async fn who_wrote_what_breaks_a_rule_is_told_in_the_language_asked_for(place: &
 }
 
 async fn a_phone_that_fills_a_form_is_told_nothing(place: &Place) {
-    published(&place.site, FORM).await;
+    published(&place.site, HOUSES).await;
     let mut one = phone(place, "Hery", 1).await;
     sync(&mut one, &place.site).await;
     let mut chance = Chance::of(5);
@@ -165,7 +169,7 @@ async fn a_phone_that_fills_a_form_is_told_nothing(place: &Place) {
 }
 
 async fn each_change_is_judged_once_however_it_is_stored(place: &Place) {
-    published(&place.site, FORM).await;
+    published(&place.site, HOUSES).await;
     let mut one = phone(place, "Hery", 1).await;
     sync(&mut one, &place.site).await;
     let houses = |phone: &mut Phone, count: i64| {
@@ -187,7 +191,7 @@ async fn each_change_is_judged_once_however_it_is_stored(place: &Place) {
 }
 
 async fn no_more_is_told_than_a_device_takes(place: &Place) {
-    published(&place.site, FORM).await;
+    published(&place.site, HOUSES).await;
     let mut one = phone(place, "Hery", 1).await;
     sync(&mut one, &place.site).await;
     let edits = (0..205).map(|_| Edit::Create {
@@ -196,11 +200,112 @@ async fn no_more_is_told_than_a_device_takes(place: &Place) {
         area: place.area(),
         subject: None,
         person: 0,
-        values: vec![(path("windows"), Value::Int(1))],
+        values: vec![(path("windows"), Value::Int(99))],
     });
     one.save(edits.collect()).expect("phones do not die here").expect("the types allow it");
     sync(&mut one, &place.site).await;
     assert_eq!(judged(place).await, 205);
     sync(&mut one, &place.site).await;
     assert_eq!(told(&one, "en").len(), fieldmerge_protocol::limits::MAX_FINDINGS);
+}
+
+const PLACES: &str = "
+| survey |
+| | type | name | label |
+| | text | called | What is it called? |
+| settings |
+| | form_id | fm::record |
+| | places | reference/place |
+";
+
+const NEAR: &str = "
+| survey |
+| | type | name | label | fm::kind |
+| | select_one_from_file place.csv | near | What is near? | record |
+| settings |
+| | form_id | fm::record |
+| | neighbours | core/neighbour |
+";
+
+/// Creates a record, written by the form of this number behind those of the pack.
+fn create_with(
+    phone: &mut Phone,
+    area: AreaId,
+    (record_type, form): (&str, u64),
+    (record, subject): (Option<RecordId>, Option<RecordId>),
+    values: &[(&str, Value)],
+) -> RecordId {
+    let filled = [(FORM, Value::Uint(PACK + form))];
+    let values = values.iter().chain(&filled).map(|(name, value)| (path(name), value.clone())).collect();
+    let record_type = record_type.to_owned();
+    let new = Edit::Create { record, record_type, area, subject, person: 0, values };
+    let saved = phone.save(vec![new]).expect("phones do not die here").expect("the types allow it");
+    let [SavedEdit::Record(record)] = saved[..] else { panic!("{saved:?}") };
+    record
+}
+
+/// What a phone is told once all that it and others wrote was judged, as `record path code`.
+async fn found(place: &Place, phone: &mut Phone) -> Vec<(RecordId, String, String)> {
+    sync(phone, &place.site).await;
+    judged(place).await;
+    sync(phone, &place.site).await;
+    told(phone, "en").into_iter().map(|found| (found.record, found.path, found.code)).collect()
+}
+
+async fn what_was_looked_up_and_changed_is_judged_again(place: &Place) {
+    for form in [PLACES, NEAR] {
+        published(&place.site, form).await;
+    }
+    let mut one = phone(place, "Hery", 1).await;
+    let mut office = place.site.phone("Office", 2, &["all:analyst"]).await;
+    for phone in [&mut one, &mut office] {
+        sync(phone, &place.site).await;
+    }
+    let market: RecordId = "0197a000-0000-7000-8000-000000000007".parse().expect("an id");
+    let near = [("near", Value::Bytes(market.0.to_vec()))];
+    let neighbour = create_with(&mut one, place.area(), ("neighbour", 2), (None, None), &near);
+    let wrong = [(neighbour, "near".to_owned(), "not-offered".to_owned())];
+    assert_eq!(found(place, &mut one).await, wrong, "nobody knows such a place");
+
+    let called = [("called", Value::str("Market"))];
+    create_with(&mut office, place.area(), ("place", 1), (Some(market), None), &called);
+    sync(&mut office, &place.site).await;
+    assert_eq!(found(place, &mut one).await, [], "now it is there");
+}
+
+const PERSONS: &str = "
+| survey |
+| | type | name | label |
+| | integer | age | How old? |
+| settings |
+| | form_id | fm::record |
+| | persons | core/person |
+";
+
+const JOBS: &str = "
+| survey |
+| | type | name | label | required | calculation | fm::kind |
+| | select_one_from_file person.csv | who | Who? | yes | | subject |
+| | calculate | age | | | instance('person')/root/item[name = ${who}]/age | none |
+| | text | guardian | Who cares for her? | ${age} < 18 | | |
+| settings |
+| | form_id | fm::record |
+| | jobs | assignment/job |
+";
+
+async fn what_other_records_of_a_person_say_is_judged_again(place: &Place) {
+    for form in [PERSONS, JOBS] {
+        published(&place.site, form).await;
+    }
+    let mut one = phone(place, "Hery", 1).await;
+    sync(&mut one, &place.site).await;
+    let age = [("age", Value::Int(15))];
+    let person = create_with(&mut one, place.area(), ("person", 1), (None, None), &age);
+    let job = create_with(&mut one, place.area(), ("job", 2), (None, Some(person)), &[]);
+    let wrong = [(job, "guardian".to_owned(), "required".to_owned())];
+    assert_eq!(found(place, &mut one).await, wrong);
+    set(&mut one, person, "age", Value::Int(51));
+    assert_eq!(found(place, &mut one).await, [], "she is grown up, and nobody wrote to the job");
+    set(&mut one, person, "age", Value::Int(16));
+    assert_eq!(found(place, &mut one).await, wrong);
 }

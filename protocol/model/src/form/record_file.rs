@@ -1,13 +1,13 @@
 //! Records as a file that a form looks things up in: `select_one_from_file worker.csv` chooses among the workers on the
 //! device. A file is one of records where it is named like their record type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use fieldmerge_protocol::{RecordId, Value};
+use fieldmerge_protocol::{RecordClass, RecordId, Value};
 
 use super::compiled::Table;
 use super::filling::Values;
-use crate::types::{Kind, RecordType};
+use crate::types::{Kind, RecordType, RecordTypes};
 use crate::xpath::number_text;
 
 /// A record of the file.
@@ -37,6 +37,12 @@ pub fn table(kind: &RecordType, records: impl IntoIterator<Item = Listed>) -> Ta
         row
     };
     Table { columns, rows: records.into_iter().map(row).collect() }
+}
+
+/// The files of records of which nobody has all who judges other records by them: those that are written in the field.
+pub fn partial<'f>(files: impl Iterator<Item = &'f str>, types: &RecordTypes) -> BTreeSet<String> {
+    let is_partial = |file: &&str| types.find(file).is_none_or(|kind| kind.class != RecordClass::Reference);
+    files.filter(is_partial).map(str::to_owned).collect()
 }
 
 /// The answers that a record holds outside of its repeats, by the names of its fields.

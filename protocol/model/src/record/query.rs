@@ -61,6 +61,23 @@ impl RecordState {
         Some((last.actor, last.time))
     }
 
+    /// Who wrote what stands at a path or below it, and when by the device's clock; where nothing does, who saved last.
+    pub fn author(&self, path: &str) -> Option<(Actor, i64)> {
+        let below = |other: &str| {
+            other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let written = self.registers.keys().filter(|other| below(other.as_str()));
+        let op = written.filter_map(|path| self.winner(path.as_str())).map(|(op, _)| op).max();
+        op.map_or_else(|| self.last_saved(), |op| Some((op.actor, self.time_of(op)?)))
+    }
+
+    /// When a change was made, by the device's clock.
+    fn time_of(&self, op: OpId) -> Option<i64> {
+        let of_actor =
+            self.changes.iter().filter(|change| change.actor == op.actor && change.start_op <= op.counter);
+        of_actor.max_by_key(|change| change.start_op).map(|change| change.time)
+    }
+
     /// Every path that was ever written, ascending.
     pub fn known_paths(&self) -> impl Iterator<Item = &Path> {
         self.registers.keys()

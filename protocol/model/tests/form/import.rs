@@ -141,3 +141,21 @@ fn all_means_every_role() {
     let ours = &element(&form, "a").ours;
     assert_eq!((ours.see.as_slice(), ours.write.as_slice()), (&Role::ALL[..], &Role::ALL[..]));
 }
+
+#[test]
+fn the_files_that_expressions_look_into_come_with_the_form() {
+    let form = read(
+        "
+| survey |
+| | type | name | label | calculation | choice_filter |
+| | csv-external | firms | | | |
+| | select_one_from_file sites.csv | site | Site | | price = pulldata('prices', 'low', 'name', .) |
+| | select_one colour | shade | Shade | | name != instance('colour')/root/item[1]/name |
+| | calculate | all | | count(instance('site')/root/item) + count(instance('firms')/root/item) | |
+| choices |
+| | list_name | name | label |
+| | colour | red | Red |
+",
+    );
+    assert_eq!(form.files, ["firms.csv", "sites.csv", "prices.csv", "site.csv"]);
+}

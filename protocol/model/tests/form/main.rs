@@ -6,6 +6,7 @@ mod chance;
 mod filling;
 mod generated;
 mod import;
+mod judged;
 mod kinds;
 mod mistaken;
 mod mistakes;

@@ -1,8 +1,12 @@
 //! Records are judged as whoever fills the form is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use fieldmerge_model::form::filling::{Fault, Filling, StoredRecord, World, describe, judge};
+use fieldmerge_model::form::compiled::CompiledForm;
+use fieldmerge_model::form::filling::{
+    Breach, FORM, Fault, Filling, StoredRecord, When, World, describe, judge,
+};
 use fieldmerge_protocol::{Path, Value};
 
 use super::person::registered;
@@ -14,14 +18,25 @@ fn stored(filling: &Filling) -> Vec<StoredRecord> {
     let record = |change: fieldmerge_model::form::filling::RecordChange| StoredRecord {
         target: change.target,
         key: change.key,
-        values: change.values.into_iter().collect(),
+        values: change
+            .values
+            .into_iter()
+            .chain([(Path::new(FORM).expect("a path"), Value::Uint(1))])
+            .collect(),
     };
     changes.map(record).collect()
 }
 
+/// What is wrong with records that were saved just now.
+fn judged(form: &Arc<CompiledForm>, language: usize, records: &[StoredRecord]) -> Vec<Breach> {
+    let saved_ms = Fixed::default().now();
+    let when = When { saved_ms, written_ms: &|_, _| saved_ms };
+    judge(form, language, records, &BTreeSet::new(), &when)
+}
+
 /// What is wrong, as `type path fault`.
 fn wrong(records: &[StoredRecord]) -> Vec<String> {
-    let breaches = judge(&compiled("worker", &[]), 0, records, Fixed::default().now());
+    let breaches = judged(&compiled("worker", &[]), 0, records);
     let told = breaches.into_iter().map(|breach| {
         format!("{} {} {}", records[breach.record].target.record_type, breach.path, breach.fault.code())
     });
@@ -79,7 +94,7 @@ fn what_is_said_is_what_whoever_fills_the_form_is_told() {
         let told = filling.complaints(&mut world);
         let shown = |place| filling.label(place);
         let told: Vec<_> = told.into_iter().map(|said| (shown(said.place), said.message)).collect();
-        let breaches = judge(&form, language, &records, world.now());
+        let breaches = judged(&form, language, &records);
         assert!(breaches.len() >= 2, "{breaches:?}");
         for breach in breaches {
             let said = (breach.question, breach.message);
@@ -98,9 +113,10 @@ fn what_is_answered_in_one_language_is_answered() {
     let form = compiled("project", &[]);
     let target = form.form().record.clone();
     let title = |name: &str| {
-        let values = [(Path::new(name).expect("a path"), Value::str("Piste rurale"))].into();
+        let path = |name: &str| Path::new(name).expect("a path");
+        let values = [(path(name), Value::str("Piste rurale")), (path(FORM), Value::Uint(1))].into();
         let record = StoredRecord { target: target.clone(), key: None, values };
-        let breaches = judge(&form, 0, &[record], 0);
+        let breaches = judged(&form, 0, &[record]);
         breaches.iter().any(|breach| breach.path == "title" && breach.fault == Fault::Required)
     };
     assert!(!title("title/fr") && !title("title/en"));

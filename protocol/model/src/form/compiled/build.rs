@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::order::{Found, in_order};
 use super::{
-    Asked, CompileError, CompiledForm, Documents, LAST_SAVED, Purpose, Records, Rule, Schema, Table,
+    Asked, Beyond, CompileError, CompiledForm, Documents, LAST_SAVED, Purpose, Records, Rule, Schema, Table,
 };
 use crate::form::{ChoiceSource, Choices, Form, Initial, Kind, Order, Question};
 use crate::xpath::{Expr, Location, LocationStart, Reference, ReferenceUse, Volatile};
@@ -70,12 +70,13 @@ impl Build<'_> {
             _ => at,
         };
         let expr = self.resolved(from, text)?;
-        let volatile = expr.dependencies().volatile;
+        let dependencies = expr.dependencies();
+        let (volatile, beyond) = (&dependencies.volatile, Beyond::of(&dependencies));
         let positional = volatile.contains(&Volatile::Position);
         let is_fresh = volatile
             .iter()
             .any(|one| matches!(one, Volatile::Today | Volatile::Now | Volatile::Random | Volatile::Uuid));
-        Ok(Rule { at, purpose, expr, positional, is_fresh })
+        Ok(Rule { at, purpose, expr, positional, is_fresh, beyond })
     }
 
     /// What of a node is calculated when somebody asks.

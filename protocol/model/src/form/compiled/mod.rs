@@ -1,5 +1,6 @@
 //! A form made ready to be filled: its expressions parsed and resolved, and in which order they are calculated.
 
+mod beyond;
 mod build;
 mod documents;
 mod order;
@@ -7,12 +8,14 @@ mod records;
 mod schema;
 mod text;
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use super::{Form, RecordTarget};
 use crate::xpath::{Expr, ParseError};
 
+pub(crate) use beyond::Beyond;
 pub use build::stem;
 pub use documents::Table;
 pub(crate) use documents::{Documents, LAST_SAVED};
@@ -51,6 +54,7 @@ pub(crate) struct Rule {
     pub(crate) positional: bool,
     /// Whether it gives something else each time.
     pub(crate) is_fresh: bool,
+    pub(crate) beyond: Beyond,
 }
 
 /// What a rule gives. The order is that of rules that do not depend on each other.
@@ -146,6 +150,12 @@ impl CompiledForm {
     /// The rules in the order in which they are calculated, for people.
     pub fn order(&self) -> impl Iterator<Item = String> {
         self.rules.iter().map(|rule| format!("{}: {}", self.schema.nodes[rule.at].name, rule.purpose))
+    }
+
+    /// The nodes that an expression of a node looks at.
+    pub(crate) fn looked_at(&self, node: usize, expr: &Expr) -> BTreeSet<usize> {
+        let nodes = order::looked_at(&self.schema, node, &expr.dependencies()).into_iter();
+        nodes.map(|(node, _)| node).collect()
     }
 
     /// Every expression as it is evaluated, with paths in the place of references: the place of its element in the form,

@@ -65,9 +65,17 @@ fn watched_by(schema: &Schema, form: &Form, rule: &Rule) -> BTreeSet<(usize, usi
         let triggers = triggers.filter_map(|name| schema.named(name));
         return triggers.map(|trigger| (trigger, schema.common(trigger, rule.at))).collect();
     }
-    let dependencies = rule.expr.dependencies();
+    looked_at(schema, from, &rule.expr.dependencies())
+}
+
+/// The nodes that an expression at the node `from` looks at, with the highest node on the way to each.
+pub(super) fn looked_at(
+    schema: &Schema,
+    from: usize,
+    dependencies: &Dependencies,
+) -> BTreeSet<(usize, usize)> {
     let mut all = BTreeSet::new();
-    for (location, holds_text) in locations(&dependencies) {
+    for (location, holds_text) in locations(dependencies) {
         let Some(reach) = schema.reach(from, location) else { continue };
         for node in reach.nodes {
             // The text of a group is that of all that stands in it.

@@ -1,8 +1,9 @@
 //! What breaks a rule of the form.
 
 use super::instance::TOP;
+use super::show::OTHER;
 use super::{Filling, Place, World};
-use crate::form::{Element, Question, Text};
+use crate::form::{ChoiceSource, Element, Question, Text};
 
 /// A rule of the form that an answer breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl Filling {
 
     /// What is wrong with the answer at a place; nothing with one that does not apply.
     pub fn complaint(&self, place: Place, world: &mut dyn World) -> Option<Complaint> {
-        let fault = self.fault(place, world).filter(|_| self.is_relevant(place))?;
+        let fault = self.fault(place, &|_| false, world).filter(|_| self.is_relevant(place))?;
         Some(Complaint { place, fault, message: self.message(place, fault) })
     }
 
@@ -90,26 +91,34 @@ impl Filling {
     }
 
     /// What is wrong with the answer at a place, whether or not its question applies; of one that does not, whether it is on
-    /// the scale and offered.
-    pub(super) fn fault(&self, place: Place, world: &mut dyn World) -> Option<Fault> {
+    /// the scale and offered. What is in doubt is not wrong: of a choice whose filter is, it counts whether the list has it.
+    pub(super) fn fault(
+        &self,
+        place: Place,
+        doubts: &dyn Fn(Fault) -> bool,
+        world: &mut dyn World,
+    ) -> Option<Fault> {
         let (node, element) = (self.there(place)?, self.element(place)?);
         let question = element.question()?;
         if node.value.is_empty() {
             let mut languages = 0..self.form.form.languages.len();
             let is_answered = languages.any(|language| !self.text_in(place.0, language).is_empty());
             let asks = *question != Question::Note && !is_answered;
-            return (asks && self.is_required(place, world)).then_some(Fault::Required);
+            let is_missing = asks && self.is_required(place, world) && !doubts(Fault::Required);
+            return is_missing.then_some(Fault::Required);
         }
         if !within(question, &node.value) {
             return Some(Fault::Range);
         }
-        if !self.is_offered(place, element, &node.value, world) {
+        let is_offered = self.is_offered(place, element, &node.value, world)
+            || (doubts(Fault::Choice) && self.is_listed(element, &node.value));
+        if !is_offered {
             return Some(Fault::Choice);
         }
         // Expressions do not see an answer that does not apply.
         let constraint = self.form.asked[node.schema].constraint.as_ref().filter(|_| node.relevance.whole);
         let holds = constraint.is_none_or(|expr| self.holds(expr, place.0, world, true));
-        (!holds).then_some(Fault::Constraint)
+        (!holds && !doubts(Fault::Constraint)).then_some(Fault::Constraint)
     }
 
     /// What is wrong with the form as it is, in its order.
@@ -119,23 +128,40 @@ impl Filling {
     }
 
     fn is_offered(&self, place: Place, element: &Element, value: &str, world: &mut dyn World) -> bool {
-        let Some(Question::SelectOne(_) | Question::SelectMultiple(_) | Question::Rank(_)) =
-            element.question()
-        else {
+        if element.question().and_then(Question::choices).is_none() {
             return true;
-        };
-        let offered = self.choices(place, world);
-        let is_one = |name: &str| offered.iter().any(|choice| choice.name == name);
-        match element.question() {
-            Some(Question::SelectOne(_)) => is_one(value),
-            _ => value.split_whitespace().all(is_one),
         }
+        // Where it cannot be calculated what is offered, nothing is wrong with an answer.
+        let Some(offered) = self.offers(place, world) else { return true };
+        chosen(element, value).all(|name| offered.iter().any(|choice| choice.name == name))
+    }
+
+    /// Whether a question has the choices of an answer at all, whatever its filter says.
+    fn is_listed(&self, element: &Element, value: &str) -> bool {
+        let Some(choices) = element.question().and_then(Question::choices) else { return true };
+        let is_one = |name: &str| match &choices.source {
+            ChoiceSource::List(list) => {
+                let list = self.form.form.list(list);
+                list.is_some_and(|list| list.choices.iter().any(|choice| choice.name == name))
+            }
+            // There may have been other rows, or answers.
+            ChoiceSource::File { .. } | ChoiceSource::Repeat(_) => true,
+        };
+        chosen(element, value).all(|name| is_one(name) || (choices.or_other && name == OTHER))
     }
 
     pub(super) fn language_code(&self) -> String {
         let language = self.form.form.languages.get(self.language);
         language.map(|language| language.code.clone()).unwrap_or_default()
     }
+}
+
+/// The choices that an answer names.
+fn chosen<'v>(element: &Element, value: &'v str) -> impl Iterator<Item = &'v str> {
+    let is_one = matches!(element.question(), Some(Question::SelectOne(_)));
+    let one = is_one.then_some(value);
+    let many = (!is_one).then(|| value.split_whitespace());
+    one.into_iter().chain(many.into_iter().flatten())
 }
 
 /// Whether a number lies on its scale.

@@ -1,5 +1,6 @@
 //! What is wrong with records by the rules of the form that writes them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fieldmerge_protocol::RecordId;
@@ -7,7 +8,8 @@ use fieldmerge_protocol::RecordId;
 use super::check::Fault;
 use super::instance::TOP;
 use super::open::StoredRecord;
-use super::{Filling, Place, World};
+use super::unknown::Unknown;
+use super::{FORM, Filling, Place, World};
 use crate::form::compiled::CompiledForm;
 use crate::form::{Element, Form, Text};
 
@@ -29,40 +31,64 @@ pub struct Breach {
     pub message: String,
 }
 
+/// When records were saved, by the clocks of the devices, in milliseconds since 1970.
+#[derive(Clone, Copy)]
+pub struct When<'w> {
+    /// The last save of any of them.
+    pub saved_ms: i64,
+    /// When what stands in a record at a path was written; where nothing does, its last save.
+    pub written_ms: &'w dyn Fn(usize, &str) -> i64,
+}
+
 /// Judges records that one form wrote about one thing, by the rules that whoever fills it keeps to: what is required, what is
 /// offered, scales and constraints. What is sealed, derived or never stored is not judged, nor is what would stand in
-/// records or instances of repeats that are not there. Of an answer whose question does not apply it is judged whether it is
-/// on the scale and offered: whether it applies may follow from one that is never stored, and of those that do not no phone
-/// stores any. Texts are in a language of the form.
+/// records or instances of repeats that are not there, nor what follows from any of these, or from more of the files of
+/// records than is there: of those in `partial` only the rows that the records name. What no form wrote is required of
+/// nobody. Of an answer whose question does not apply it is judged whether it is on the scale and on the list, for of those
+/// that do not no phone stores any. Texts are in a language of the form.
 ///
 /// Where a rule asks for the time it is that of the last save. Which day that was, where it was saved, nobody knows: what
-/// breaks a rule breaks it on every day that it may have been.
+/// breaks a rule breaks it on every day that it may have been, and broke it when the answer was written.
 pub fn judge(
     form: &Arc<CompiledForm>,
     language: usize,
     records: &[StoredRecord],
-    saved_ms: i64,
+    partial: &BTreeSet<String>,
+    when: &When<'_>,
 ) -> Vec<Breach> {
-    let on = |offset_minutes| {
+    let unknown = Unknown::of(form, records, partial);
+    let on = |saved_ms, offset_minutes| {
         let mut world = Saved { saved_ms, offset_minutes };
-        judge_in(form.clone(), language, records, &mut world)
+        judge_in((form, language), records, &unknown, &mut world)
     };
-    let mut breaches = on(OFFSETS.0);
-    if !breaches.is_empty() {
-        let later = on(OFFSETS.1);
-        let at = |breach: &Breach| (breach.record, breach.path.clone(), breach.fault);
-        breaches.retain(|breach| later.iter().any(|other| at(other) == at(breach)));
+    let mut breaches = on(when.saved_ms, OFFSETS.0);
+    let written = |breach: &Breach| (when.written_ms)(breach.record, &breach.path);
+    let mut moments: BTreeSet<i64> = breaches.iter().map(written).collect();
+    moments.remove(&when.saved_ms);
+    let moments = moments.into_iter().flat_map(|moment| [(moment, OFFSETS.0), (moment, OFFSETS.1)]);
+    for (moment, offset) in [(when.saved_ms, OFFSETS.1)].into_iter().chain(moments) {
+        if breaches.is_empty() {
+            break;
+        }
+        let then = on(moment, offset);
+        let is_it = |one: &Breach, other: &Breach| {
+            (one.record, &one.path, one.fault) == (other.record, &other.path, other.fault)
+        };
+        breaches.retain(|breach| {
+            let concerns = moment == when.saved_ms || moment == written(breach);
+            !concerns || then.iter().any(|other| is_it(breach, other))
+        });
     }
     breaches
 }
 
 fn judge_in(
-    form: Arc<CompiledForm>,
-    language: usize,
+    (form, language): (&Arc<CompiledForm>, usize),
     records: &[StoredRecord],
+    unknown: &Unknown<'_>,
     world: &mut dyn World,
 ) -> Vec<Breach> {
-    let filling = Filling::as_stored(form, language, records, world);
+    let filling = Filling::as_stored(form.clone(), language, records, world);
     let mut breaches = Vec::new();
     for place in filling.instance.subtree(TOP).into_iter().map(Place) {
         let is_judged = filling.element(place).is_some_and(Element::is_kept)
@@ -74,7 +100,13 @@ fn judge_in(
         let target = &filling.form.records.targets[target];
         let record = records.iter().position(|record| record.target == *target && record.key == key);
         let Some(record) = record else { continue };
-        if let Some(fault) = filling.fault(place, world) {
+        let node = filling.instance.node(place.0);
+        let doubts = |fault| match fault {
+            Fault::Required if !records[record].values.contains_key(FORM) => true,
+            Fault::Choice if !node.relevance.whole => true,
+            _ => unknown.doubts(node.schema, fault),
+        };
+        if let Some(fault) = filling.fault(place, &doubts, world) {
             let path = filling.path(place.0, top);
             let (question, message) = (filling.label(place), filling.message(place, fault));
             breaches.push(Breach { record, path, fault, question, message });

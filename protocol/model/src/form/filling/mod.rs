@@ -20,6 +20,7 @@ mod record;
 mod sentences;
 mod show;
 mod store;
+mod unknown;
 mod view;
 mod world;
 
@@ -39,7 +40,7 @@ use crate::xpath::{Context, EvalError, Expr, Tree, Value, local_date, local_text
 pub use answer::{MAX_ANSWER_BYTES, Odd};
 pub use check::{Complaint, Fault};
 pub use entry::{NewEntry, Unsealed};
-pub use judge::{Breach, describe, judge};
+pub use judge::{Breach, When, describe, judge};
 pub use open::{StoredRecord, Values};
 pub use recalculate::Failed;
 pub use record::{Dropped, RecordChange};
@@ -69,6 +70,8 @@ pub struct Filling {
     elsewhere: BTreeMap<(u32, usize), String>,
     /// Whether it is being opened with what was stored: nobody begins anything then.
     is_opening: bool,
+    /// Whether it is judged as it was stored: nobody adds anything then.
+    is_judged: bool,
     /// What the order of choices comes from that stand in another order each time.
     seed: f64,
 }
@@ -126,7 +129,7 @@ impl Filling {
             Arc::make_mut(&mut documents).add(LAST_SAVED, Table { columns, rows: vec![row] }, None);
         }
         let instance = Instance::new(&form.schema);
-        let (due, failures, ended, is_opening) = (Due::default(), BTreeMap::new(), Vec::new(), false);
+        let (due, failures, ended) = (Due::default(), BTreeMap::new(), Vec::new());
         let mut filling = Self {
             form,
             instance,
@@ -136,7 +139,8 @@ impl Filling {
             failures,
             ended,
             elsewhere: BTreeMap::new(),
-            is_opening,
+            is_opening: false,
+            is_judged: false,
             seed: world.random(),
         };
         let id = filling.instance.all_below(&filling.form.schema, TOP, filling.form.schema.nodes.len() - 2);

@@ -59,7 +59,7 @@ impl Filling {
         world: &mut dyn World,
     ) -> Self {
         let mut filling = Self::empty(form, language, BTreeMap::new(), world);
-        filling.is_opening = true;
+        (filling.is_opening, filling.is_judged) = (true, true);
         filling.read_all(records.iter());
         filling.opened(world)
     }

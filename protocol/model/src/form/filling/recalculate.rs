@@ -139,7 +139,7 @@ impl Filling {
             reason = "it is clamped, and NaN gives 0"
         )]
         let count = count.clamp(0.0, f64::from(MAX_INSTANCES)) as usize;
-        while self.instance.below(parent, slot).len() < count && self.has_room() {
+        while !self.is_judged && self.instance.below(parent, slot).len() < count && self.has_room() {
             self.grow(repeat, parent, world);
         }
         for (at, node) in self.instance.below(parent, slot).to_vec().into_iter().enumerate() {

@@ -17,7 +17,7 @@ pub struct Offered {
 }
 
 /// What stands for any other choice, where a question has `or_other`.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 impl Filling {
     /// What is asked at a place, in the language in use.
@@ -57,27 +57,27 @@ impl Filling {
 
     /// The choices that a question offers, in the order in which they are shown.
     pub fn choices(&self, place: Place, world: &mut dyn World) -> Vec<Offered> {
-        let Some(choices) = self.element(place).and_then(Element::question).and_then(Question::choices)
-        else {
-            return Vec::new();
-        };
-        let Some(expr) = &self.form.asked[self.instance.node(place.0).schema].choices else {
-            return Vec::new();
-        };
+        self.offers(place, world).unwrap_or_default()
+    }
+
+    /// The choices that a question offers; none where it has none, or where what is offered cannot be calculated.
+    pub(super) fn offers(&self, place: Place, world: &mut dyn World) -> Option<Vec<Offered>> {
+        let choices = self.element(place).and_then(Element::question).and_then(Question::choices)?;
+        let expr = self.form.asked[self.instance.node(place.0).schema].choices.as_ref()?;
         let offered = self.evaluate(expr, place.0, world, |value, view| match value {
             Value::Nodes(nodes) => {
                 nodes.into_iter().map(|node| self.offered(place, choices, node, view)).collect()
             }
             _ => Vec::new(),
         });
-        let mut offered: Vec<Offered> = offered.unwrap_or_default();
+        let mut offered: Vec<Offered> = offered.ok()?;
         if choices.order == Order::Random {
             shuffle(&mut offered, self.seed);
         }
         if choices.or_other && !offered.iter().any(|choice| choice.name == OTHER) {
             offered.push(Offered { name: OTHER.to_owned(), label: self.other_label() });
         }
-        offered
+        Some(offered)
     }
 
     fn offered(&self, place: Place, choices: &Choices, node: Node, view: &View<'_>) -> Offered {

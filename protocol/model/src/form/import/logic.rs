@@ -1,14 +1,15 @@
 //! Expressions and references: each must be readable, and name what is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Importer;
 use super::columns::Column;
 use super::finding::{Mistake, Place, Said};
 use super::names::{is_name, survey_place};
+use crate::form::compiled::stem;
 use crate::form::{ChoiceSource, Form, Initial, Kind, Order, Text};
 use crate::nearest::nearest;
-use crate::xpath::{Expr, ParseErrorKind};
+use crate::xpath::{Expr, LocationStart, ParseErrorKind};
 
 /// The name that every form has, besides its own, in its references: the number of the filled form.
 const OF_EVERY_FORM: &str = "instanceID";
@@ -131,6 +132,27 @@ impl Importer<'_> {
             }
         }
     }
+}
+
+/// The files that expressions look into and nothing else names: whoever writes `pulldata('prices', …)` means `prices.csv`.
+pub(super) fn files_of_expressions(form: &Form) -> BTreeSet<String> {
+    let of_elements = (0..form.elements.len()).flat_map(|at| expressions(form, at)).map(|(_, text)| text);
+    let all = of_elements.chain(form.instance_name.as_deref());
+    let known: BTreeSet<&str> = form.lists.iter().map(|list| list.name.as_str()).collect();
+    let named: BTreeSet<&str> = form.files.iter().map(|file| stem(file)).collect();
+    let mut files = BTreeSet::new();
+    for expression in all.filter_map(|text| Expr::parse(text).ok()) {
+        let dependencies = expression.dependencies();
+        for location in dependencies.locations.into_iter().chain(dependencies.counted) {
+            if let LocationStart::Instance(name) = location.start
+                && !known.contains(name.as_str())
+                && !named.contains(name.as_str())
+            {
+                files.insert(format!("{name}.csv"));
+            }
+        }
+    }
+    files
 }
 
 /// The expressions of an element, with the columns that they stand in.

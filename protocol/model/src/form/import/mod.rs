@@ -120,6 +120,7 @@ impl Importer<'_> {
             record,
         };
         self.give_paths(&mut form, &survey.save_to, earlier);
+        form.files.extend(logic::files_of_expressions(&form));
         self.check_kinds(&form);
         self.check_expressions(&form);
         self.check_cycles(&form);

@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use ed25519_dalek::{Signer, SigningKey};
 use fieldmerge_engine::{Effect, Engine, Failure, Input, Outcome, Ticket};
 use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
 
 use crate::attachments::Files;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::forms::DeviceWorld;
 use crate::store::Store;
 
 /// The engine with its store, its key, its clock and its source of randomness.
@@ -31,6 +33,15 @@ impl Core {
         rng: ChaCha20Rng,
     ) -> Self {
         Self { engine, key, files, store, clock, rng, tickets: 0 }
+    }
+
+    /// What a form asks of the device while it is filled.
+    pub(crate) fn world(&mut self, offset_minutes: i32) -> DeviceWorld {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        let enrolment = self.engine.status().enrolment;
+        let device = enrolment.map(|enrolment| (enrolment.device, enrolment.label));
+        DeviceWorld::new(self.clock.clone(), offset_minutes, ChaCha20Rng::from_seed(seed), device)
     }
 
     /// Takes an input and performs every effect that concerns the store, the files or the key. The others are returned.

@@ -2,11 +2,75 @@
 
 use std::sync::Arc;
 
-use fieldmerge_engine::{Engine, FindingView, FormView};
+use fieldmerge_engine::{Engine, Fill, FillRequest, FindingView, FormView, SavedEdit};
+use fieldmerge_model::form::filling::World;
 use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::types::RecordTypes;
+use fieldmerge_protocol::{AreaId, DeviceId, PersonNumber};
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng;
 
+use crate::clock::Clock;
 use crate::device::Device;
+use crate::error::{ClientError, Error};
+
+/// What a form asks of the device while it is filled: the time, chance, and which device it is.
+#[derive(Debug)]
+pub struct DeviceWorld {
+    clock: Clock,
+    offset_minutes: i32,
+    rng: ChaCha20Rng,
+    device: Option<(DeviceId, String)>,
+}
+
+impl DeviceWorld {
+    pub(crate) fn new(
+        clock: Clock,
+        offset_minutes: i32,
+        rng: ChaCha20Rng,
+        device: Option<(DeviceId, String)>,
+    ) -> Self {
+        Self { clock, offset_minutes, rng, device }
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+impl World for DeviceWorld {
+    fn now(&mut self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    fn offset_minutes(&mut self) -> i32 {
+        self.offset_minutes
+    }
+
+    fn random(&mut self) -> f64 {
+        f64::from(self.rng.next_u32()) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    fn uuid(&mut self) -> String {
+        uuid::Builder::from_random_bytes(self.bytes()).into_uuid().to_string()
+    }
+
+    fn key(&mut self) -> String {
+        let millis = u64::try_from(self.clock.now_ms()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid().to_string()
+    }
+
+    fn property(&mut self, name: &str) -> Option<String> {
+        let (device, label) = self.device.as_ref()?;
+        match name {
+            "deviceid" => Some(device.to_string()),
+            "username" => Some(label.clone()),
+            _ => None,
+        }
+    }
+}
 
 impl Device {
     /// The versions of forms that it has, in the order in which they were published.
@@ -17,6 +81,48 @@ impl Device {
     /// A version of a form by its number.
     pub async fn form(&self, number: u64) -> Option<Arc<FormVersion>> {
         self.read(|engine| engine.form(number)).await
+    }
+
+    /// Begins a form, or opens it with a record: [`Fill::filling`] takes answers and says what is asked. The records that it
+    /// looks things up in are those of this moment.
+    ///
+    /// ```no_run
+    /// # async fn example(device: fieldmerge_sdk::Device, area: fieldmerge_sdk::AreaId) -> Result<(), Box<dyn std::error::Error>> {
+    /// use fieldmerge_sdk::FillRequest;
+    ///
+    /// let mut world = device.world(180).await;
+    /// let request = FillRequest { form: 5, language: "fr".to_owned(), ..FillRequest::default() };
+    /// let mut fill = device.fill(&request, &mut world).await?;
+    /// fill.filling.give("sex=female", &mut world)?;
+    /// if fill.filling.complaints(&mut world).is_empty() {
+    ///     device.save_filled(&fill, area, 0).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn fill(
+        &self,
+        request: &FillRequest,
+        world: &mut (dyn World + Send),
+    ) -> Result<Fill, ClientError> {
+        Ok(self.read(|engine| engine.fill(request, world)).await.map_err(Error::Engine)?)
+    }
+
+    /// What a form asks of this device while it is filled, where clocks show so many minutes more than in Greenwich.
+    pub async fn world(&self, offset_minutes: i32) -> DeviceWorld {
+        self.core().lock().await.world(offset_minutes)
+    }
+
+    /// Saves what was answered, in new records of this area where it makes any, as one: all of it becomes durable, or nothing.
+    /// It is saved as it is, also where [`fieldmerge_model::form::filling::Filling::complaints`] says something.
+    pub async fn save_filled(
+        &self,
+        fill: &Fill,
+        area: AreaId,
+        person: PersonNumber,
+    ) -> Result<Vec<SavedEdit>, ClientError> {
+        let edits = fill.edits(area, person).map_err(Error::Engine)?;
+        if edits.is_empty() { Ok(Vec::new()) } else { self.save(edits).await }
     }
 
     /// What the server has found wrong with what this device wrote, by the rules of the forms, in a language such as `fr` or in

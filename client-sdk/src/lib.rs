@@ -43,11 +43,12 @@ pub use error::{ClientError, ErrorKind};
 pub use exchange::{Given, Taken};
 pub use fieldmerge_engine::{
     Advice, AttachmentState, AttachmentView, CandidateView, CarriedView, CaseView, DEFAULT_ATTACHMENT_BYTES,
-    Edit, Enrolment, EntryView, FindingView, FormView, Hit, Imported, ListQuery, LogEntry, Notice,
-    OutboxState, OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd,
+    Edit, Enrolment, EntryView, Fill, FillRequest, FindingView, FormView, Hit, Imported, ListQuery, LogEntry,
+    Notice, OutboxState, OutboxView, Outgoing, RecordView, SavedEdit, Settlement, Status, Summary, SyncEnd,
     SyncOptions, SyncReport, ValueView,
 };
 pub use fieldmerge_model::form;
 pub use fieldmerge_model::types;
 pub use fieldmerge_protocol::{AreaId, AttachmentHash, DeviceId, Path, RecordClass, RecordId, Value};
+pub use forms::DeviceWorld;
 pub use records::Records;

@@ -17,8 +17,13 @@ use crate::memory;
 use crate::stage::Stage;
 use crate::store::Table;
 
-/// Versions made ready, by their numbers; none where that cannot be.
-type Ready = BTreeMap<u64, Option<Arc<CompiledForm>>>;
+/// What was worked out for the findings before: versions made ready, by their numbers, and what is wrong with a record by one
+/// of them; none where that cannot be.
+#[derive(Default)]
+struct Known {
+    ready: BTreeMap<u64, Option<Arc<CompiledForm>>>,
+    breaches: BTreeMap<(u64, RecordId), Option<Vec<Breach>>>,
+}
 
 /// An answer that breaks a rule of its form, or the lack of one, as the server has found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +48,12 @@ impl Engine {
     /// What the server has found wrong with what this device wrote, by record and path. The texts are in a language of the
     /// form, or in the form's own.
     pub fn findings(&self, language: &str) -> Vec<FindingView> {
-        let mut ready = BTreeMap::new();
+        let mut known = Known::default();
         let all = self.memory.findings.findings.iter();
-        all.map(|finding| self.finding(finding, language, &mut ready)).collect()
+        all.map(|finding| self.finding(finding, language, &mut known)).collect()
     }
 
-    fn finding(&self, finding: &Finding, language: &str, ready: &mut Ready) -> FindingView {
+    fn finding(&self, finding: &Finding, language: &str, known: &mut Known) -> FindingView {
         let Finding { record, path, code, form } = finding.clone();
         let mut view = FindingView {
             record,
@@ -60,14 +65,17 @@ impl Engine {
             is_mended: false,
         };
         let Some(version) = self.form(form) else { return view };
-        let known = version.form.languages.iter().position(|known| known.code == language);
-        let language = known.unwrap_or(version.form.default_language);
-        let compiled = ready.entry(form).or_insert_with(|| self.compiled(form, &version).ok());
-        let breaches = compiled.as_ref().and_then(|form| self.breaches(&version, (form, language), record));
+        let spoken = version.form.languages.iter().position(|spoken| spoken.code == language);
+        let language = spoken.unwrap_or(version.form.default_language);
+        let Known { ready, breaches } = known;
+        let breaches = breaches.entry((form, record)).or_insert_with(|| {
+            let compiled = ready.entry(form).or_insert_with(|| self.compiled(form, &version).ok());
+            compiled.as_ref().and_then(|form| self.breaches(&version, (form, language), record))
+        });
         if let Some(breaches) = breaches {
-            let is_it = |breach: &Breach| (&*breach.path, breach.fault.code()) == (&*view.path, &*view.code);
-            if let Some(breach) = breaches.into_iter().find(is_it) {
-                (view.question, view.message) = (breach.question, breach.message);
+            let is_it = |breach: &&Breach| (&*breach.path, breach.fault.code()) == (&*view.path, &*view.code);
+            if let Some(breach) = breaches.iter().find(is_it) {
+                (view.question, view.message) = (breach.question.clone(), breach.message.clone());
                 return view;
             }
             view.is_mended = true;

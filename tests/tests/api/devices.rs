@@ -274,3 +274,31 @@ async fn a_photo_goes_from_one_device_to_another() {
         "nothing was kept"
     );
 }
+
+/// The office says where there is work; whoever is in the field chooses it by its name, and what she answers is saved once
+/// nothing is missing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_is_filled_with_what_the_office_wrote_by_another() {
+    let mut place = Office::open(Ipv4Addr::new(127, 0, 9, 5)).await;
+    let (office, hery) = (place.device("Office", "all:analyst"), place.device("Hery", "S1:enumerator"));
+    let answers = ["site_name=Iarintsena", "admin_pcode=iarintsena", "pcode_version=MDG-2018-10-31"];
+    let rest = ["asset_type=road", "hazardous=No", "--save", "S1"];
+    let site = office.json(&[&["fill", "himo_worksite"][..], &answers, &rest].concat());
+    assert_eq!(site["records"].as_array().map(Vec::len), Some(1), "{site}");
+    for device in [&office, &hery] {
+        device.json(&["sync"]);
+    }
+    place.stop().await;
+
+    let shown = hery.says(&["fill", "himo_attendance", "site=iarin", "--language", "fr"]);
+    assert!(shown.contains("(x) Iarintsena"), "{shown}");
+    let (begun, save) = (["fill", "himo_household", "size=4"], ["--save", "S1"]);
+    hery.refuses(&[&begun[..], &save].concat(), 1, "incomplete", "Please answer this question.");
+    let saved = hery.json(&[&begun[..], &["head_type=couple"], &save].concat());
+    let record = saved["records"][0].as_str().expect("a record").to_owned();
+    assert!(hery.says(&["show", &record]).contains("couple"), "it is on the device");
+    let again =
+        hery.json(&["fill", "himo_household", "--record", &record, "head_type=woman_alone", "--save", "S1"]);
+    assert_eq!(again["records"], json!([record]));
+    assert!(hery.says(&["show", &record]).contains("woman_alone"));
+}

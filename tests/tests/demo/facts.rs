@@ -6,6 +6,7 @@ use fieldmerge_engine::FillRequest;
 use fieldmerge_model::access::Role;
 use fieldmerge_model::types::entry::{AttendanceStatus, Entry};
 use fieldmerge_protocol::{DeviceId, ProjectId, RecordClass, RecordId, Value};
+use fieldmerge_sdk::{FillRequest as SdkRequest, SavedEdit};
 use fieldmerge_server::App;
 use fieldmerge_server::dataset::{Dataset, DatasetRequest, Format};
 use fieldmerge_server::demo::scenario::{Scenario, date};
@@ -169,6 +170,30 @@ fn payments(census: &Census, story: &Story, device_a: DeviceId) {
     assert_eq!(found, expected);
     let of_w02 = found.iter().filter(|(_, person, ..)| *person == story.people["W02"]).count();
     assert_eq!(of_w02, 2, "paid twice for one week, and both are kept");
+}
+
+/// A partner's program fills a form by the SDK: it is told what is missing, and what it saves stands in the records.
+pub async fn fill_through_the_sdk(story: &Story) {
+    let device = &story.a.device;
+    let mut world = device.world(180).await;
+    let form =
+        device.forms().await.into_iter().find(|form| form.id == "himo_household").expect("the pack has it");
+    let request = SdkRequest { form: form.number, language: "fr".to_owned(), ..SdkRequest::default() };
+    let mut fill = device.fill(&request, &mut world).await.expect("it can be filled");
+    assert!(!fill.filling.complaints(&mut world).is_empty(), "something must be answered");
+    let area = device.status().await.areas.iter().find(|area| area.code == "S1").expect("its site").area;
+    let missing = fill.filling.complaints(&mut world);
+    for complaint in missing {
+        let place = complaint.place;
+        let choice = fill.filling.choices(place, &mut world).first().map(|choice| choice.name.clone());
+        let answer = choice.unwrap_or_else(|| "1".to_owned());
+        fill.filling.answer(place, &answer, &mut world).expect("it is an answer");
+    }
+    assert_eq!(fill.filling.complaints(&mut world), []);
+    let saved = device.save_filled(&fill, area, 0).await.expect("it is saved");
+    let [SavedEdit::Record(record)] = saved[..] else { panic!("{saved:?}") };
+    let view = device.records().get(record).await.expect("it is there");
+    assert_eq!((&*view.summary.record_type, view.form), ("household", Some(form.number)));
 }
 
 /// The dataset shows the agreed value where a decision is awaited, and says so.

@@ -61,6 +61,7 @@ async fn the_story_ends_as_it_should(kind: Kind) {
         Census::take(app.store(), project.id).await.assert_same_as(&census);
     }
     resent.end().await;
+    facts::fill_through_the_sdk(&story).await;
     app.close().await;
 }
 

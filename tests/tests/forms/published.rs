@@ -94,6 +94,14 @@ fn a_project_begins_with_the_forms_of_public_works() {
         let said = printed(folder, &["form", "publish", "--project", "ROADS", file]);
         assert!(said.contains("was published before"), "{name}: {said}");
     }
+    // A project that began without them gets them later, and each once.
+    printed(folder, &["admin", "project", "new", "WELLS", "Wells", "--forms", "none"]);
+    for said in ["Published himo_worker version 1", "himo_worker version 1 was published before"] {
+        let told = printed(folder, &["form", "publish", "--project", "WELLS", "--pack", "himo"]);
+        assert_eq!(told.lines().count(), HIMO.workbooks.len());
+        assert!(told.contains(said), "{told}");
+    }
+    assert_eq!(refused(folder, &["form", "publish", "--project", "WELLS"]).0, Some(2));
 }
 
 #[test]

@@ -208,6 +208,8 @@ Examples:
     Notices,
     /// The forms that the device asks by: the latest version of each.
     Forms,
+    /// Fill a form: show what it asks after these answers, or save them.
+    Fill(Fill),
     /// Show what the device knows of itself.
     Status,
     /// Send what was written, read what is new.
@@ -266,6 +268,40 @@ pub struct Attach {
     /// A small picture of it.
     #[arg(long, value_name = "FILE")]
     pub thumbnail: Option<PathBuf>,
+}
+
+/// A form to fill.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fieldmerge-device forms
+  fieldmerge-device fill himo_worker consent_given=yes                 shows what is asked next
+  fieldmerge-device fill himo_attendance site=Iarintsena 'status[2]=absent' --save S1
+
+A question marked * must be answered. What the form says of an answer is shown below it. Nothing is written without --save,
+and nothing that the form complains of without --incomplete: then the server says so later, too.")]
+pub struct Fill {
+    /// The id of the form, such as `himo_worker`.
+    pub form: String,
+    /// Answers in their order: of a choice its name or its label, of several their names with spaces between. NAME[2] is the
+    /// second question of that name, REPEAT=+ adds an instance.
+    #[arg(value_name = "QUESTION=ANSWER")]
+    pub answers: Vec<String>,
+    /// Open this record with it, instead of making a new one.
+    #[arg(long, value_name = "RECORD")]
+    pub record: Option<String>,
+    /// The person that a new record is about.
+    #[arg(long, value_name = "RECORD")]
+    pub about: Option<String>,
+    /// The language of the texts, where the form has it, such as `fr`; its own otherwise.
+    #[arg(long, default_value = "")]
+    pub language: String,
+    /// Save what was answered; new records are made in the area of this code.
+    #[arg(long, value_name = "AREA")]
+    pub save: Option<String>,
+    /// Save although the form complains of something.
+    #[arg(long, requires = "save")]
+    pub incomplete: bool,
 }
 
 /// A payment.

@@ -1,10 +1,14 @@
 //! The forms on the device, and what the server found by their rules.
 
-use fieldmerge_sdk::{Device, FindingView};
+use chrono::TimeZone as _;
+use fieldmerge_sdk::form::filling::NotGiven;
+use fieldmerge_sdk::{Clock, Device, FillRequest, FindingView, SavedEdit};
 use serde_json::json;
 
 use super::Failure;
+use super::arguments::Fill;
 use super::text::{Output, escaped, table};
+use super::write::{area_of, record_of};
 
 /// The forms that the device asks by.
 pub async fn forms(device: &Device, output: &Output) -> Result<(), Failure> {
@@ -23,6 +27,74 @@ pub async fn forms(device: &Device, output: &Output) -> Result<(), Failure> {
             .collect();
         table(&rows, "No form has come yet: `sync` brings those that are published.")
     })
+}
+
+/// Fills a form.
+pub async fn fill(device: &Device, output: &Output, given: &Fill) -> Result<(), Failure> {
+    let forms = device.forms().await;
+    let form = forms.iter().find(|form| form.latest && form.id == given.form);
+    let form = form.ok_or_else(|| {
+        let program = &output.program;
+        Failure::NotFound(format!("there is no form {}; `{program} forms` lists them", given.form))
+    })?;
+    let mut request =
+        FillRequest { form: form.number, language: given.language.clone(), ..FillRequest::default() };
+    if let Some(record) = &given.record {
+        request.record = Some(record_of(device, record).await?);
+    }
+    if let Some(person) = &given.about {
+        request.subject = Some(record_of(device, person).await?);
+    }
+    let mut world = device.world(offset_minutes()).await;
+    let mut fill = device.fill(&request, &mut world).await?;
+    for answer in &given.answers {
+        fill.filling.give(answer, &mut world).map_err(|error| not_given(&error))?;
+    }
+    let Some(area) = &given.save else {
+        let walk = fill.filling.walk(&mut world);
+        return output.show(&json!(walk), || lines(&walk.lines()));
+    };
+    let complaints = fill.filling.complaints(&mut world);
+    if !complaints.is_empty() && !given.incomplete {
+        let said = complaints.iter().map(|one| format!("{}: {}", fill.filling.label(one.place), one.message));
+        let said: Vec<String> = said.collect();
+        return Err(Failure::Incomplete(said.join("; ")));
+    }
+    let area = area_of(device, output, area).await?;
+    let saved = device.save_filled(&fill, area, 0).await?;
+    let mut records = Vec::new();
+    for saved in saved {
+        match saved {
+            SavedEdit::Record(record) => records.push(record),
+            SavedEdit::Entries(entries) => records.extend(entries.iter().map(|(log, _)| *log)),
+            SavedEdit::Attached(_) => {}
+        }
+    }
+    records.dedup();
+    output.show(&json!({ "records": records }), || match &records[..] {
+        [] => "Nothing was answered, so nothing was saved.".to_owned(),
+        records => records.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+    })
+}
+
+/// By how many minutes the clocks of this machine differ from those of Greenwich now.
+fn offset_minutes() -> i32 {
+    let now = chrono::Local.timestamp_millis_opt(Clock::System.now_ms()).single();
+    now.map_or(0, |now| now.offset().local_minus_utc() / 60)
+}
+
+fn not_given(error: &NotGiven) -> Failure {
+    match error {
+        NotGiven::Form => Failure::Usage(error.to_string()),
+        NotGiven::Unknown(_) => Failure::NotFound(error.to_string()),
+        NotGiven::Refused { .. } => Failure::Incomplete(error.to_string()),
+    }
+}
+
+/// Lines with what may steer a terminal spelt out; a line break of a label stays one.
+fn lines(lines: &[String]) -> String {
+    let parts = lines.iter().flat_map(|line| line.split('\n')).map(escaped);
+    parts.collect::<Vec<_>>().join("\n").trim_start().to_owned()
 }
 
 /// What the server found wrong with what the device wrote.

@@ -59,6 +59,9 @@ pub enum Failure {
     /// The command was not asked rightly.
     #[error("{0}")]
     Usage(String),
+    /// The form complains of an answer.
+    #[error("{0}")]
+    Incomplete(String),
     /// Something that was named is not on the device.
     #[error("{0}")]
     NotFound(String),
@@ -86,6 +89,7 @@ impl Failure {
         match self {
             Self::Client(error) => &error.code,
             Self::Usage(_) => "usage",
+            Self::Incomplete(_) => "incomplete",
             Self::NotFound(_) => "not-found",
             Self::File { .. } => "file",
             Self::Output(_) => "output",
@@ -102,7 +106,7 @@ impl Failure {
                 ErrorKind::Refused | ErrorKind::SignedOut | ErrorKind::UpdateRequired => 5,
                 ErrorKind::Storage | ErrorKind::Bug => 1,
             },
-            Self::File { .. } | Self::Output(_) => 1,
+            Self::Incomplete(_) | Self::File { .. } | Self::Output(_) => 1,
         }
     }
 }
@@ -195,6 +199,7 @@ async fn command(device: &Device, output: &Output, command: Command) -> Result<(
         Command::Settle { number, how } => write::settle(device, output, number, how).await,
         Command::Notices => read::notices(device, output).await,
         Command::Forms => forms::forms(device, output).await,
+        Command::Fill(given) => forms::fill(device, output, &given).await,
         Command::Findings { language } => forms::findings(device, &language, output).await,
         Command::Status => read::status(device, output).await,
         Command::Sync { spend } => read::sync(device, output, spend).await,

@@ -148,3 +148,25 @@ async fn what_is_given_twice_or_does_not_fit_is_refused_in_words() {
         assert!(text.contains(said), "{arguments:?}: {text}");
     }
 }
+
+#[tokio::test]
+async fn a_form_is_shown_and_not_saved_before_it_is_right() {
+    let home = tempfile::tempdir().expect("a folder");
+    enrolled(home.path()).await;
+    on(home.path(), &["fill", "himo_household", "--language", "fr"]).await.expect("it is shown");
+    for (arguments, exit, said) in [
+        (&["fill", "himo_ghost"][..], 3, "there is no form himo_ghost; `fieldmerge-device --folder"),
+        (&["fill", "himo_worker", "ghost=1"], 3, "no question ghost"),
+        (&["fill", "himo_worker", "sex"], 2, "QUESTION=ANSWER"),
+        (&["fill", "himo_worker", "birth_year=soon"], 1, "birth_year: "),
+        (&["fill", "himo_worker", "--save", "S1"], 1, "Please answer this question."),
+        (&["fill", "himo_worker", "--save", "S1", "--incomplete"], 3, "S1"),
+        (&["fill", "himo_assignment", "--about", "ghost"], 3, "no record on this device"),
+    ] {
+        let (code, text) = refused(home.path(), arguments).await;
+        assert_eq!(code, exit, "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+    }
+    let device = Device::open(home.path()).await.expect("it opens");
+    assert!(device.outbox().await.changes.is_empty(), "nothing was written");
+}

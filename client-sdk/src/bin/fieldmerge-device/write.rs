@@ -209,7 +209,7 @@ async fn kind_of(device: &Device, record: RecordId) -> Result<Arc<RecordType>, F
         .ok_or_else(|| Failure::Usage("this version does not know the record's type".to_owned()))
 }
 
-async fn area_of(device: &Device, output: &Output, code: &str) -> Result<AreaId, Failure> {
+pub async fn area_of(device: &Device, output: &Output, code: &str) -> Result<AreaId, Failure> {
     let status = device.status().await;
     if status.enrolment.is_none() {
         let program = &output.program;

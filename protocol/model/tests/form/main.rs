@@ -15,5 +15,6 @@ mod records;
 mod told;
 mod types;
 mod version;
+mod walk;
 mod workbooks;
 mod world;

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use fieldmerge_model::form::filling::{Filling, Offered, Place, World};
+use fieldmerge_model::form::filling::{Filling, NotGiven, Walk, World};
 use fieldmerge_model::form::version::FormVersion;
-use fieldmerge_model::form::{Element, Kind, Question};
 use serde::Serialize;
 
 use super::{Language, draft_of, plain};
@@ -30,6 +29,7 @@ pub struct Preview {
     file: PathBuf,
 
     /// An answer by the name of its question; of a choice its name, of several with spaces between. Given in this order.
+    /// NAME[2] is the second question of that name in repeats, and REPEAT=+ adds an instance.
     #[arg(long = "answer", value_name = "QUESTION=ANSWER")]
     answers: Vec<String>,
 
@@ -70,31 +70,14 @@ impl World for Machine {
     }
 }
 
-/// A place of the form, as it is shown.
 #[derive(Debug, Serialize)]
-struct Shown {
-    depth: usize,
-    name: String,
-    kind: &'static str,
-    label: String,
-    hint: String,
-    required: bool,
-    read_only: bool,
-    value: String,
-    choices: Vec<(String, String)>,
-    /// What is wrong with the answer.
-    complaint: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Walk {
+struct Previewed {
     form: String,
     version: String,
     title: String,
     language: String,
-    shown: Vec<Shown>,
-    /// The names of the questions that do not apply.
-    hidden: Vec<String>,
+    #[serde(flatten)]
+    walk: Walk,
 }
 
 impl Preview {
@@ -118,12 +101,11 @@ impl Preview {
         let mut world = Machine { clock: Clock::System, ids: Ids::from_system()? };
         let mut filling = Filling::begin(Arc::new(compiled), language, BTreeMap::new(), &mut world);
         for answer in &self.answers {
-            give(&mut filling, answer, &mut world)?;
+            filling.give(answer, &mut world).map_err(|error| not_given(&error))?;
         }
-        let mut walk =
-            Walk { form: id, version: number, title, language: named, shown: Vec::new(), hidden: Vec::new() };
-        walk.below(&filling, filling.root(), 0, &mut world);
-        output.show(&walk, Walk::text)?;
+        let walk = filling.walk(&mut world);
+        let shown = Previewed { form: id, version: number, title, language: named, walk };
+        output.show(&shown, Previewed::text)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -140,116 +122,24 @@ fn version_of(path: &std::path::Path) -> Result<FormVersion, Failure> {
     Ok(FormVersion { form, tables: draft.tables })
 }
 
-fn give(filling: &mut Filling, answer: &str, world: &mut Machine) -> Result<(), Failure> {
-    let (name, text) = answer
-        .split_once('=')
-        .ok_or_else(|| Failure::usage("an answer is QUESTION=ANSWER, such as sex=female"))?;
-    let place = filling.named(name).first().copied();
-    let place =
-        place.ok_or_else(|| Failure::not_found(format!("the form has no question {}", plain(name))))?;
-    filling
-        .answer(place, text, world)
-        .map_err(|refusal| Failure::failed(format!("{}: {refusal}", plain(name))))
+fn not_given(error: &NotGiven) -> Failure {
+    let said = plain(&error.to_string());
+    match error {
+        NotGiven::Form => Failure::usage(said),
+        NotGiven::Unknown(_) => Failure::not_found(said),
+        NotGiven::Refused { .. } => Failure::failed(said),
+    }
 }
 
-impl Walk {
-    fn below(&mut self, filling: &Filling, place: Place, depth: usize, world: &mut Machine) {
-        for child in filling.children(place) {
-            let Some(element) = filling.element(child) else { continue };
-            let kind = match &element.kind {
-                Kind::Group => "group",
-                Kind::Repeat { .. } => "repeat",
-                Kind::Question(question) if question.is_shown() => word(question),
-                Kind::Question(_) => continue,
-            };
-            if !filling.is_relevant(child) {
-                self.hidden.push(element.name.clone());
-                continue;
-            }
-            let offered = filling.choices(child, world).into_iter();
-            self.shown.push(Shown {
-                depth,
-                name: element.name.clone(),
-                kind,
-                label: label(filling, child, element),
-                hint: filling.hint(child),
-                required: filling.is_required(child, world),
-                read_only: filling.is_read_only(child, world),
-                value: filling.value(child).to_owned(),
-                choices: offered.map(|Offered { name, label }| (name, label)).collect(),
-                complaint: filling
-                    .complaint(child, world)
-                    .filter(|_| !filling.value(child).is_empty())
-                    .map(|complaint| complaint.message),
-            });
-            self.below(filling, child, depth + 1, world);
-        }
-    }
-
+impl Previewed {
     fn text(&self) -> String {
         let form = format!("{} {}", self.form, self.version);
-        let mut lines = vec![format!("{} ({}), {}", self.title, form.trim(), self.language)];
-        lines.extend(self.shown.iter().flat_map(Shown::lines));
-        if !self.hidden.is_empty() {
-            lines.push(format!("\nNot asked after these answers: {}", self.hidden.join(", ")));
-        }
+        let title = format!("{} ({}), {}", self.title, form.trim(), self.language);
+        let lines = [vec![title], self.walk.lines()].concat();
         lines
             .iter()
             .map(|line| line.split('\n').map(plain).collect::<Vec<_>>().join("\n"))
             .collect::<Vec<_>>()
             .join("\n")
-    }
-}
-
-fn label(filling: &Filling, place: Place, element: &Element) -> String {
-    let label = filling.label(place);
-    if label.is_empty() { element.name.clone() } else { label }
-}
-
-impl Shown {
-    fn lines(&self) -> Vec<String> {
-        let indent = "  ".repeat(self.depth);
-        let mark = if self.required { " *" } else { "" };
-        let value = if self.value.is_empty() { String::new() } else { format!(": {}", self.value) };
-        let mut lines = vec![format!("\n{indent}{}{mark}  [{} {}]{value}", self.label, self.kind, self.name)];
-        if !self.hint.is_empty() {
-            lines.push(format!("{indent}  {}", self.hint));
-        }
-        let chosen: Vec<&str> = self.value.split_whitespace().collect();
-        lines.extend(self.choices.iter().map(|(name, label)| {
-            let mark = if chosen.contains(&name.as_str()) { "x" } else { " " };
-            format!("{indent}  ({mark}) {label}  [{name}]")
-        }));
-        lines.extend(self.complaint.iter().map(|said| format!("{indent}  ! {said}")));
-        lines
-    }
-}
-
-/// What a type of questions is called in a workbook.
-fn word(question: &Question) -> &'static str {
-    match question {
-        Question::Text => "text",
-        Question::Integer => "integer",
-        Question::Decimal => "decimal",
-        Question::Range { .. } => "range",
-        Question::SelectOne(_) => "select_one",
-        Question::SelectMultiple(_) => "select_multiple",
-        Question::Rank(_) => "rank",
-        Question::Date => "date",
-        Question::Time => "time",
-        Question::DateTime => "dateTime",
-        Question::Geopoint => "geopoint",
-        Question::Geotrace => "geotrace",
-        Question::Geoshape => "geoshape",
-        Question::Barcode => "barcode",
-        Question::Image { .. } => "image",
-        Question::Audio => "audio",
-        Question::Video => "video",
-        Question::File => "file",
-        Question::Note => "note",
-        Question::Acknowledge => "acknowledge",
-        Question::Hidden => "hidden",
-        Question::Calculate => "calculate",
-        Question::Metadata(_) => "metadata",
     }
 }

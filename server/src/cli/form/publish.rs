@@ -4,12 +4,14 @@ use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use fieldmerge_model::pack::HIMO;
 use fieldmerge_store::forms::FormRow;
 use serde::Serialize;
 
 use super::check::Report;
 use super::{Language, draft_of, plain};
 use crate::cli::{Failure, Output};
+use crate::forms::pack::publish_pack;
 use crate::forms::publish::{Publication, PublishError, publish};
 use crate::state::App;
 
@@ -22,6 +24,7 @@ use crate::state::App;
 Examples:
   fieldmerge form publish --project ROADS workers.xlsx
   fieldmerge form publish --project ROADS forms/*.xlsx
+  fieldmerge form publish --project WELLS --pack himo
 
 Files that a form names (select_one_from_file villages.csv) are looked for beside the workbook, and there in the folder
 `files`. A workbook whose settings name no version gets the next number. The same workbook once more publishes nothing.
@@ -38,12 +41,23 @@ pub struct Publish {
     project: String,
 
     /// The workbooks: .xlsx, .xlsm, .csv, .tsv or .md.
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "pack", conflicts_with = "pack")]
     files: Vec<PathBuf>,
+
+    /// The forms that the program brings, instead of files: what the project lacks of them.
+    #[arg(long, value_enum)]
+    pack: Option<PackName>,
 
     /// The language in which mistakes are said.
     #[arg(long, value_enum, default_value_t)]
     language: Language,
+}
+
+/// The forms that the program brings.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum PackName {
+    /// Those for labour-intensive public works.
+    Himo,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +101,9 @@ impl Publish {
     /// Publishes the files in their order; those before one with mistakes stay published.
     pub async fn run(self, app: &App, output: Output) -> Result<ExitCode, Failure> {
         let mut rows = Vec::new();
+        if let Some(PackName::Himo) = self.pack {
+            rows.extend(publish_pack(app, &self.project, &HIMO).await?.into_iter().map(Row::of));
+        }
         for file in &self.files {
             let draft = draft_of(file, self.language)?;
             match publish(app, &self.project, &draft).await {

@@ -22,6 +22,7 @@ mod show;
 mod store;
 mod unknown;
 mod view;
+mod walk;
 mod world;
 
 use std::borrow::Cow;
@@ -45,6 +46,7 @@ pub use open::{StoredRecord, Values};
 pub use recalculate::Failed;
 pub use record::{Dropped, RecordChange};
 pub use show::Offered;
+pub use walk::{NotGiven, Shown, Walk};
 pub use world::World;
 
 /// At the path of a record: the number of the version of a form that wrote it last.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fieldmerge_model::RecordState;
 use fieldmerge_model::form::compiled::CompiledForm;
-use fieldmerge_model::form::filling::{Breach, Fault, StoredRecord, When, describe, judge};
+use fieldmerge_model::form::filling::{Breach, Fault, Lacking, Past, StoredRecord, describe, judge};
 use fieldmerge_model::form::record_file;
 use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_protocol::RecordId;
@@ -67,10 +67,12 @@ impl Engine {
         let Some(version) = self.form(form) else { return view };
         let spoken = version.form.languages.iter().position(|spoken| spoken.code == language);
         let language = spoken.unwrap_or(version.form.default_language);
-        let Known { ready, breaches } = known;
+        let (Known { ready, breaches }, number) = (known, form);
         let breaches = breaches.entry((form, record)).or_insert_with(|| {
             let compiled = ready.entry(form).or_insert_with(|| self.compiled(form, &version).ok());
-            compiled.as_ref().and_then(|form| self.breaches(&version, (form, language), record))
+            compiled
+                .as_ref()
+                .and_then(|compiled| self.breaches((number, &version), (compiled, language), record))
         });
         if let Some(breaches) = breaches {
             let is_it = |breach: &&Breach| (&*breach.path, breach.fault.code()) == (&*view.path, &*view.code);
@@ -92,7 +94,7 @@ impl Engine {
     /// What is wrong with a record as it is here; none where it cannot be opened with the form.
     fn breaches(
         &self,
-        version: &FormVersion,
+        (number, version): (u64, &FormVersion),
         (form, language): (&Arc<CompiledForm>, usize),
         record: RecordId,
     ) -> Option<Vec<Breach>> {
@@ -111,8 +113,9 @@ impl Engine {
         };
         let stored: Vec<StoredRecord> = all.into_iter().map(|(_, stored)| stored).collect();
         let partial = record_file::partial(version.record_files(), &self.types());
-        let when = When { saved_ms, written_ms: &written_ms };
-        let mut breaches = judge(form, language, &stored, &partial, &when);
+        let lacking = Lacking { partial, ..Lacking::default() };
+        let past = Past { form: number, saved_ms, written_ms: &written_ms, lacking: &lacking };
+        let mut breaches = judge(form, language, &stored, &past);
         breaches.retain(|breach| breach.record == place);
         Some(breaches)
     }

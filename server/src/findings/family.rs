@@ -30,8 +30,11 @@ pub struct Around {
     about: BTreeMap<(RecordId, String), Vec<RecordId>>,
 }
 
+/// The most records that are judged together: of more, which no person filled in, none is judged.
+const MAX_MEMBERS: usize = 500;
+
 /// Records that a form judges together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Family {
     /// The place of the version among those of the project.
     pub form: usize,
@@ -64,29 +67,23 @@ impl Around {
         self.records.values().map(person_of).collect()
     }
 
-    /// What records name by their values: one, many in a text, or as a member of a set.
+    /// What records name by their values.
     pub fn named(&self) -> Vec<RecordId> {
-        let mut named = Vec::new();
-        let in_text = |text: &str| -> Vec<RecordId> {
-            text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
-        };
-        for (path, value) in self.records.values().flat_map(|known| &known.values) {
-            match value {
-                Value::Bytes(bytes) => named.extend(RecordId::try_from(bytes.as_slice())),
-                Value::Str(text) => named.extend(in_text(text)),
-                Value::Bool(true) => {
-                    named.extend(
-                        path.as_str()
-                            .rsplit_once('/')
-                            .map(|(_, member)| in_text(member))
-                            .into_iter()
-                            .flatten(),
-                    );
-                }
-                _ => {}
-            }
-        }
-        named
+        self.records.values().flat_map(named_by).collect()
+    }
+
+    /// Whether a record names by its values another one that is not here.
+    pub fn lacks_named(&self, record: RecordId) -> bool {
+        self.get(record).is_some_and(|known| named_by(known).iter().any(|id| !self.records.contains_key(id)))
+    }
+
+    /// Whether a record of a type that was there at a moment was saved again behind it.
+    pub fn was_edited(&self, record_type: &str, since_ms: i64) -> bool {
+        let mut of_type = self.records.values().filter(|known| known.row.record_type == record_type);
+        of_type.any(|known| {
+            let saved = known.state.last_saved().map(|(_, time)| time);
+            known.row.created_ms <= since_ms && saved.is_some_and(|saved| saved > since_ms)
+        })
     }
 
     /// The records of a type, as a form looks things up in them.
@@ -100,18 +97,17 @@ impl Around {
         })
     }
 
-    /// The records that are judged with one, by the form that wrote it; where that is not known, by the latest that writes
-    /// records of its type. None where no form does.
+    /// The records that are judged with one, by the version of a form that wrote it; where that is not known, by the latest that
+    /// writes records of its type. None where no form does.
     pub fn family(&self, forms: &Forms, record: RecordId) -> Option<Family> {
+        self.family_by(forms, form_of(forms, self.get(record)?)?, record)
+    }
+
+    /// The records that are judged with one by a version of a form.
+    pub fn family_by(&self, forms: &Forms, form: usize, record: RecordId) -> Option<Family> {
         let known = self.get(record)?;
-        let first = form_of(forms, known)?;
-        let own = self.own(forms, first, known).and_then(|own| self.get(own));
-        // Whoever opened the records later did so with a later version.
-        let later = own.and_then(|own| form_of(forms, own));
-        let form = later.filter(|at| forms.all[*at].row.form_id == forms.all[first].row.form_id);
-        let form = form.map_or(first, |later| later.max(first));
         let mut members = Vec::new();
-        for (at, (target, is_repeat)) in forms.all[form].compiled()?.targets().enumerate() {
+        for (at, (target, is_repeat)) in forms.all.get(form)?.compiled()?.targets().enumerate() {
             match &target.record_type {
                 _ if target.class.is_log() => {}
                 _ if at == 0 => members.extend(self.own(forms, form, known)),
@@ -119,7 +115,7 @@ impl Around {
                 of_type => members.extend(self.beside(known, of_type)),
             }
         }
-        Some(Family { form, members })
+        (members.len() <= MAX_MEMBERS).then_some(Family { form, members })
     }
 
     /// A record as the form of a family writes it.
@@ -171,6 +167,26 @@ impl Around {
             _ => together.copied(),
         }
     }
+}
+
+/// What a record names by its values: one, many in a text, or as a member of a set.
+fn named_by(known: &Known) -> Vec<RecordId> {
+    let mut named = Vec::new();
+    let in_text = |text: &str| -> Vec<RecordId> {
+        text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    };
+    let answers = known.values.iter().filter(|(path, _)| !path.is_reserved());
+    for (path, value) in answers {
+        match value {
+            Value::Bytes(bytes) => named.extend(RecordId::try_from(bytes.as_slice())),
+            Value::Str(text) => named.extend(in_text(text)),
+            Value::Bool(true) => {
+                named.extend(path.as_str().rsplit('/').take(1).flat_map(in_text));
+            }
+            _ => {}
+        }
+    }
+    named
 }
 
 /// Whom a record is about, or who it is.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fieldmerge_model::form::compiled::CompiledForm;
-use fieldmerge_model::form::filling::{Breach, StoredRecord, When, judge};
+use fieldmerge_model::form::filling::{FORM, Fault as FormFault, Lacking, Past, StoredRecord, judge};
 use fieldmerge_model::form::record_file;
-use fieldmerge_protocol::{DeviceId, RecordClass, RecordId};
-use fieldmerge_store::{StoreError, Tx, records, subjects};
+use fieldmerge_protocol::{DeviceId, Path, RecordClass, RecordId, Value};
+use fieldmerge_store::{StoreError, Tx, findings, records, subjects};
 
 use super::family::{Around, Family};
 use crate::directory::Directory;
@@ -43,11 +43,11 @@ pub struct Judged {
 /// What is judged together, as one snapshot saw it.
 #[derive(Debug)]
 pub struct Gathered {
-    /// The types of the records that were asked for.
-    pub types: BTreeSet<String>,
     directory: Arc<Directory>,
     around: Around,
-    families: Vec<Family>,
+    families: BTreeSet<Family>,
+    /// Records that another form found something in than the one that wrote them last, with what that one judges them with.
+    others: Vec<(RecordId, Family)>,
 }
 
 /// Reads records, those that their forms open beside them, and those that these look up. Others about the same persons are
@@ -65,18 +65,33 @@ pub async fn gathered(
     let persons = around.persons();
     around.extend(subjects::about(tx, project, &persons).await?);
     around.extend(records::load(tx, project, &persons).await?);
+    let asked: BTreeSet<RecordId> = ids.iter().copied().collect();
     let concerned: BTreeSet<RecordId> =
         ids.iter().flat_map(|id| around.with_person(*id).chain([*id])).collect();
-    let mut families: Vec<Family> = Vec::new();
-    for family in concerned.into_iter().filter_map(|id| around.family(&directory.forms, id)) {
+    let mut families: BTreeSet<Family> = BTreeSet::new();
+    for family in concerned.iter().filter_map(|id| around.family(&directory.forms, *id)) {
         let mut files = directory.forms.all[family.form].version.record_files();
-        let concerns = family.members.iter().any(|member| ids.contains(member))
+        let concerns = family.members.iter().any(|member| asked.contains(member))
             || files.any(|file| types.contains(file));
-        if concerns && !families.contains(&family) {
-            families.push(family);
+        if concerns {
+            families.insert(family);
         }
     }
-    let used: BTreeSet<usize> = families.iter().map(|family| family.form).collect();
+    // What another form has found is for that one to find mended.
+    let mut others = Vec::new();
+    for row in findings::of_records(tx, project, ids).await?.iter().filter(|row| row.mended_ms.is_none()) {
+        let at = usize::try_from(row.form).ok().and_then(|number| number.checked_sub(1));
+        let by_other = around.family(&directory.forms, row.record).zip(at).is_some_and(|(family, at)| {
+            let forms = &directory.forms.all;
+            forms.get(at).is_some_and(|form| form.row.form_id != forms[family.form].row.form_id)
+        });
+        let family = at.and_then(|at| around.family_by(&directory.forms, at, row.record));
+        others.extend(family.filter(|_| by_other).map(|family| (row.record, family)));
+    }
+    others.sort_unstable();
+    others.dedup();
+    let used: BTreeSet<usize> =
+        families.iter().chain(others.iter().map(|(_, family)| family)).map(|family| family.form).collect();
     let files = used.iter().flat_map(|at| directory.forms.all[*at].version.record_files());
     let files: BTreeSet<String> = files.map(str::to_owned).collect();
     if !files.is_empty() {
@@ -90,12 +105,12 @@ pub async fn gathered(
             }
         }
     }
-    Ok(Gathered { types, directory, around, families })
+    Ok(Gathered { directory, around, families, others })
 }
 
 /// Judges records, where it holds up nobody and with no snapshot held.
 pub async fn judged(gathered: Gathered) -> Judged {
-    let judged = blocking(move || judge_families(&gathered.directory, &gathered.around, &gathered.families));
+    let judged = blocking(move || judge_all(&gathered));
     judged.await.unwrap_or_else(|| {
         tracing::error!("some records could not be judged by their forms; their findings stay as they were");
         Judged::default()
@@ -120,26 +135,32 @@ async fn extend_by_type(
     }
 }
 
-fn judge_families(directory: &Directory, around: &Around, families: &[Family]) -> Judged {
-    let mut compiled: BTreeMap<usize, Option<Arc<CompiledForm>>> = BTreeMap::new();
+fn judge_all(gathered: &Gathered) -> Judged {
+    let Gathered { directory, around, families, others, .. } = gathered;
+    let mut ready_by_form: BTreeMap<usize, Option<Arc<CompiledForm>>> = BTreeMap::new();
     let mut found = Judged::default();
-    for family in families {
-        let form = compiled.entry(family.form).or_insert_with(|| ready(directory, around, family.form));
+    let whole = families.iter().map(|family| (None, family));
+    for (only, family) in whole.chain(others.iter().map(|(record, family)| (Some(*record), family))) {
+        let form = ready_by_form.entry(family.form).or_insert_with(|| ready(directory, around, family.form));
         let Some(form) = form else { continue };
         let row = &directory.forms.all[family.form].row;
         let of_form = directory.forms.all.iter().filter(|other| other.row.form_id == row.form_id);
         let versions: BTreeSet<u64> = of_form.map(|other| other.row.number).collect();
         // A record that was filled beside others is judged with those.
-        let is_own = |id: &RecordId| around.family(&directory.forms, *id).as_ref() == Some(family);
+        let is_own = |id: &RecordId| match only {
+            Some(only) => *id == only,
+            None => around.family(&directory.forms, *id).as_ref() == Some(family),
+        };
         let own: BTreeSet<RecordId> = family.members.iter().copied().filter(is_own).collect();
-        found.records.extend(own.iter().map(|record| (*record, versions.clone())));
-        for Breach { record, path, fault, .. } in breaches(directory, form, around, family) {
-            let Some(known) = around.get(family.members[record]) else { continue };
+        for record in &own {
+            found.records.entry(*record).or_default().extend(&versions);
+        }
+        let stored = Stored { directory, form, around, family, only };
+        for (record, path, fault) in stored.breaches() {
+            let Some(known) = around.get(record).filter(|_| own.contains(&record)) else { continue };
             let Some((actor, _)) = known.state.author(&path) else { continue };
-            let (record, code, form, device) = (known.row.id, fault.code(), row.number, actor.device());
-            if own.contains(&record) {
-                found.faults.insert(Fault { record, path, code, form, device });
-            }
+            let (code, form, device) = (fault.code(), row.number, actor.device());
+            found.faults.insert(Fault { record, path, code, form, device });
         }
     }
     found
@@ -160,23 +181,73 @@ fn ready(directory: &Directory, around: &Around, form: usize) -> Option<Arc<Comp
     published.version.compile(files).ok().map(Arc::new)
 }
 
-/// What is wrong with records.
-fn breaches(
-    directory: &Directory,
-    form: &Arc<CompiledForm>,
-    around: &Around,
-    family: &Family,
-) -> Vec<Breach> {
-    let published = &directory.forms.all[family.form];
-    let partial = record_file::partial(published.version.record_files(), &directory.forms.types);
-    let state = |at: usize| Some(&around.get(family.members[at])?.state);
-    let saved = (0..family.members.len()).filter_map(|at| state(at)?.last_saved()).map(|(_, time)| time);
-    let saved_ms = saved.max().unwrap_or_default();
-    let written_ms = |at: usize, path: &str| {
-        state(at).and_then(|state| state.author(path)).map_or(saved_ms, |(_, time)| time)
-    };
-    let stored: Vec<StoredRecord> =
-        family.members.iter().filter_map(|member| around.stored(form, *member)).collect();
-    let when = When { saved_ms, written_ms: &written_ms };
-    judge(form, form.form().default_language, &stored, &partial, &when)
+/// A family with the form that judges it.
+struct Stored<'s> {
+    directory: &'s Directory,
+    form: &'s Arc<CompiledForm>,
+    around: &'s Around,
+    family: &'s Family,
+    /// The one record that is judged by another form than the one that wrote it last.
+    only: Option<RecordId>,
+}
+
+impl Stored<'_> {
+    /// What is wrong with its records.
+    fn breaches(&self) -> Vec<(RecordId, String, FormFault)> {
+        let Self { directory, around, family, .. } = self;
+        let version = &directory.forms.all[family.form].version;
+        let partial = record_file::partial(version.record_files(), &directory.forms.types);
+        let mut lacking = Lacking { partial, ..Lacking::default() };
+        if family.members.iter().any(|member| around.lacks_named(*member)) {
+            lacking.missing = lacking.partial.clone();
+        }
+        let whole: Vec<&str> =
+            version.record_files().filter(|file| !lacking.partial.contains(*file)).collect();
+        let mut found = self.judged(&lacking);
+        // What was looked up may have been something else when the answer was written.
+        let mut later: BTreeMap<Vec<&str>, BTreeSet<(RecordId, String, FormFault)>> = BTreeMap::new();
+        found.retain(|breach| {
+            let written = self.written_ms(breach.0, &breach.1);
+            let edited: Vec<&str> =
+                whole.iter().copied().filter(|file| around.was_edited(file, written)).collect();
+            edited.is_empty()
+                || later
+                    .entry(edited)
+                    .or_insert_with_key(|edited| {
+                        let mut lacking = lacking.clone();
+                        lacking.missing.extend(edited.iter().map(|file| (*file).to_owned()));
+                        self.judged(&lacking).into_iter().collect()
+                    })
+                    .contains(breach)
+        });
+        found
+    }
+
+    fn judged(&self, lacking: &Lacking) -> Vec<(RecordId, String, FormFault)> {
+        let Self { directory, form, around, family, only } = self;
+        let number = directory.forms.all[family.form].row.number;
+        let mut stored: Vec<StoredRecord> = Vec::new();
+        let mut members = Vec::new();
+        for member in &family.members {
+            let Some(mut record) = around.stored(form, *member) else { continue };
+            if *only == Some(*member) {
+                // It was written by this form before the other one.
+                record.values.extend(Path::new(FORM).ok().map(|by| (by, Value::Uint(number))));
+            }
+            stored.push(record);
+            members.push(*member);
+        }
+        let saved = members.iter().filter_map(|member| around.get(*member)?.state.last_saved());
+        let saved_ms = saved.map(|(_, time)| time).max().unwrap_or_default();
+        let written_ms = |at: usize, path: &str| self.written_ms(members[at], path);
+        let past = Past { form: number, saved_ms, written_ms: &written_ms, lacking };
+        let breaches = judge(form, form.form().default_language, &stored, &past);
+        breaches.into_iter().map(|breach| (members[breach.record], breach.path, breach.fault)).collect()
+    }
+
+    /// When what stands in a record at a path was written.
+    fn written_ms(&self, record: RecordId, path: &str) -> i64 {
+        let author = self.around.get(record).and_then(|known| known.state.author(path));
+        author.map_or(0, |(_, time)| time)
+    }
 }

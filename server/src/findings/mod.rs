@@ -102,8 +102,9 @@ async fn advance(app: &App, mut next: Unjudged) -> Result<(), StoreError> {
         let Some(directory) = app.directories().get(&mut tx, next.project).await? else { break };
         let gathered = gathered(&mut tx, directory.clone(), &ids).await?;
         tx.rollback().await?;
-        let is_looked_up = next.feed.class == RecordClass::Reference;
-        if is_looked_up && !again(app, next, &directory, &gathered.types).await? {
+        // What looks them up is judged again once all that came with them is there.
+        let is_last = to == end && end == next.to;
+        if is_last && !again(app, next, &directory).await? {
             return Ok(());
         }
         let judged = judged(gathered).await;
@@ -120,15 +121,15 @@ async fn advance(app: &App, mut next: Unjudged) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Judges once more what was found wrong by forms that look into records of types that changed. False if another server was
+/// Judges once more what was found wrong by forms that look into records of the class of a feed. False if another server was
 /// faster.
-async fn again(
-    app: &App,
-    next: Unjudged,
-    directory: &Arc<Directory>,
-    types: &BTreeSet<String>,
-) -> Result<bool, StoreError> {
-    let looks = |form: &&Published| form.version.record_files().any(|file| types.contains(file));
+async fn again(app: &App, next: Unjudged, directory: &Arc<Directory>) -> Result<bool, StoreError> {
+    // Who is looked up about a person is judged with her own records.
+    let is_common = |file: &str| {
+        let kind = directory.forms.types.find(file).filter(|kind| kind.class == next.feed.class);
+        kind.is_some_and(|kind| !kind.about_person && kind.class != RecordClass::Core)
+    };
+    let looks = |form: &&Published| form.version.record_files().any(is_common);
     for form in directory.forms.all.iter().filter(looks) {
         let mut after = None;
         loop {

@@ -65,13 +65,18 @@ fn cursor_of(ListedFinding { row, .. }: &ListedFinding) -> FindingCursor {
     FindingCursor { raised_ms: row.raised_ms, record: row.record, path, code }
 }
 
+/// At the path of a record about a person: who she is.
+const SUBJECT: &str = "_subject";
+
 /// Whether a reader may know of a finding: that an answer is wrong, or is missing where another one asks for it, says something
 /// of it, so it is for those who may see the answer.
 fn may_know(reader: &Reader, directory: &Directory, listed: &ListedFinding) -> bool {
     let Feed { area, class } = listed.feed;
     let kind = directory.forms.types.find(&listed.record_type);
-    let field = kind.and_then(|kind| kind.field_at(&listed.row.path));
-    reader.may_list(area, class) && field.is_some_and(|field| reader.sees(area, class, field))
+    let field = kind.and_then(|kind| kind.field_of(&listed.row.path));
+    // Whom a record is about is no field: whoever may list it sees that.
+    let sees = field.map_or(listed.row.path == SUBJECT, |field| reader.sees(area, class, field));
+    reader.may_list(area, class) && sees
 }
 
 fn view(

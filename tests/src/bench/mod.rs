@@ -7,6 +7,7 @@ mod edits;
 mod first_pull;
 mod forms;
 mod http;
+mod judged;
 mod kernel;
 mod load;
 mod million;
@@ -58,7 +59,7 @@ Cases:
   S18  CPU time of an accepted registration, over a server of the usual kind
   F1   a form of 250 questions: to import
   F2   the same: one answer, with the 60 calculations that may follow
-  F3   records of it opened and checked per second, one core
+  F3   records of it opened and checked per second, one core; registrations that a server judges
 
 A line: {\"id\":\"S1\",\"case\":\"batch=1000\",\"value\":75.2,\"unit\":\"B\",\"limit\":80,\"ok\":true}
 `ok` says whether the limit is kept; lines without `limit` stand beside for comparison. Sizes are exact and the same in
@@ -190,6 +191,7 @@ pub async fn main() -> ExitCode {
     let plan = Plan { wanted, quick: arguments.quick };
     let mut report = Report::default();
     forms::run(&plan, &mut report);
+    judged::run(&plan, &mut report).await;
     sizes::run(&plan, &mut report).await;
     first_pull::run(&plan, &mut report).await;
     cuts::run(&plan, &mut report).await;

@@ -6,6 +6,7 @@ use fieldmerge_protocol::{AreaId, ProjectId};
 use fieldmerge_server::admin::codes::{self, CodeRequest};
 use fieldmerge_server::admin::{GrantText, projects};
 use fieldmerge_server::compact::{self, Compacted};
+use fieldmerge_server::findings::judge_all;
 use fieldmerge_server::forms::pack::publish_pack;
 use fieldmerge_server::{App, Clock, Config, Ids, Metrics};
 use fieldmerge_store::{Store, StoreOptions};
@@ -85,6 +86,11 @@ impl Site {
     pub async fn compact(&self) -> Compacted {
         let mut done = compact::now(&self.app, None).await.expect("the database can be compacted");
         done.pop().expect("there is a project")
+    }
+
+    /// Judges all that was taken, as a server does in the background. Gives how many records, each as often as it changed.
+    pub async fn judge(&self) -> u64 {
+        judge_all(&self.app).await.expect("the database answers")
     }
 
     /// A code with which one device may enrol, with grants such as `S1:enumerator`.

@@ -5,9 +5,11 @@ use fieldmerge_protocol::api::{FindingPage, FindingView};
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::{Change, RecordClass, Value};
 use fieldmerge_server::findings::judge_all;
+use fieldmerge_server::forms::publish::publish;
 use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::persona::Persona;
-use fieldmerge_tests::server::{Server, refusal};
+use fieldmerge_tests::server::{PROJECT, Server, refusal};
+use fieldmerge_tests::world::visits::draft;
 
 use crate::workers::record;
 
@@ -108,4 +110,30 @@ async fn what_is_asked_wrongly_is_refused() {
     }
     let nobody = server.get(&server.project_url("/findings"));
     assert_eq!(refusal(nobody).await.1, ProblemCode::Unauthenticated);
+}
+
+const HOUSES: &str = "
+| survey |
+| | type | name | label |
+| | select_multiple colour | walls | Which colours? |
+| choices |
+| | list_name | name | label |
+| | colour | red | Red |
+| settings |
+| | form_id | fm::record |
+| | houses | core/house |
+";
+
+#[tokio::test]
+async fn a_set_is_told_of_like_every_other_answer() {
+    let server = Server::start().await;
+    publish(&server.app, PROJECT, &draft(HOUSES)).await.expect("it is published");
+    let mut device = Persona::enrol(&server, 1, &["S1:enumerator"]).await;
+    let answers = [("walls/blue", Value::Bool(true))];
+    let change = device.new_record(&server, record(1), "house", None, &answers);
+    device.push(&server, RecordClass::Core, &[(record(1), change)]).await;
+    judge_all(&server.app).await.expect("the database answers");
+    for token in [device.token(), server.key(Role::Analyst).await] {
+        assert_eq!(of(&page(&server, &token, "").await, "walls").code, "not-offered");
+    }
 }

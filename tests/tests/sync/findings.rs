@@ -20,6 +20,8 @@ on_both!(
     no_more_is_told_than_a_device_takes,
     what_was_looked_up_and_changed_is_judged_again,
     what_other_records_of_a_person_say_is_judged_again,
+    what_was_right_when_it_was_chosen_stays_right,
+    what_one_form_found_is_mended_by_another,
 );
 
 const HOUSES: &str = "
@@ -308,4 +310,59 @@ async fn what_other_records_of_a_person_say_is_judged_again(place: &Place) {
     assert_eq!(found(place, &mut one).await, [], "she is grown up, and nobody wrote to the job");
     set(&mut one, person, "age", Value::Int(16));
     assert_eq!(found(place, &mut one).await, wrong);
+}
+
+async fn what_was_right_when_it_was_chosen_stays_right(place: &Place) {
+    let open_only = NEAR
+        .replace("| fm::kind |", "| fm::kind | choice_filter |")
+        .replace("| record |", "| record | called != 'closed' |");
+    for form in [PLACES, open_only.as_str()] {
+        published(&place.site, form).await;
+    }
+    let mut one = phone(place, "Hery", 1).await;
+    let mut office = place.site.phone("Office", 2, &["all:analyst"]).await;
+    for phone in [&mut one, &mut office] {
+        sync(phone, &place.site).await;
+    }
+    let called = [("called", Value::str("Market"))];
+    let market = create_with(&mut office, place.area(), ("place", 1), (None, None), &called);
+    let near = [("near", Value::Bytes(market.0.to_vec()))];
+    for phone in [&mut office, &mut one] {
+        sync(phone, &place.site).await;
+    }
+    // Without a link she chooses what the office closes later.
+    let neighbour = create_with(&mut one, place.area(), ("neighbour", 2), (None, None), &near);
+    office.clock_ms += 3_600_000;
+    set(&mut office, market, "called", Value::str("closed"));
+    sync(&mut office, &place.site).await;
+    assert_eq!(found(place, &mut one).await, [], "it was open then");
+    one.clock_ms += 7_200_000;
+    set(&mut one, neighbour, "near", Value::Bytes([9; 16].to_vec()));
+    let again = found(place, &mut one).await;
+    assert_eq!(again.len(), 1, "nobody ever knew that one: {again:?}");
+}
+
+const SIZES: &str = "
+| survey |
+| | type | name | label | constraint |
+| | integer | size | How large? | . > 5 |
+| settings |
+| | form_id | fm::record |
+| | sizes | core/hut |
+";
+
+async fn what_one_form_found_is_mended_by_another(place: &Place) {
+    let other = SIZES.replace("sizes", "huts").replace(". > 5", ". > 0");
+    for form in [SIZES, other.as_str()] {
+        published(&place.site, form).await;
+    }
+    let mut one = phone(place, "Hery", 1).await;
+    sync(&mut one, &place.site).await;
+    let hut = create_with(&mut one, place.area(), ("hut", 1), (None, None), &[("size", Value::Int(3))]);
+    let wrong = [(hut, "size".to_owned(), "constraint".to_owned())];
+    assert_eq!(found(place, &mut one).await, wrong);
+    set(&mut one, hut, FORM, Value::Uint(PACK + 2));
+    assert_eq!(found(place, &mut one).await, wrong, "the other form allows it, and it is as it was");
+    set(&mut one, hut, "size", Value::Int(6));
+    assert_eq!(found(place, &mut one).await, []);
 }

@@ -67,8 +67,17 @@ impl RecordType {
         self.place_of(path).map(|(field, _)| field)
     }
 
+    /// The field that a path belongs to, whether or not a value may stand there: `languages` as well as `languages/mlg`.
+    pub fn field_of(&self, path: &str) -> Option<&Field> {
+        self.part_of(path).map(|(field, _)| field)
+    }
+
     /// The field that a path belongs to, and what stands below the field's name in it.
     pub(crate) fn place_of<'p>(&self, path: &'p str) -> Option<(&Field, Option<&'p str>)> {
+        self.part_of(path).filter(|(field, below)| field.kind.takes(*below))
+    }
+
+    fn part_of<'p>(&self, path: &'p str) -> Option<(&Field, Option<&'p str>)> {
         let (head, below) = split(path);
         let repeat = self.repeats.iter().find(|repeat| repeat.name == head);
         let (field, below) = match repeat {
@@ -79,7 +88,7 @@ impl RecordType {
                 (&**repeat.fields.iter().find(|field| field.name == name)?, below)
             }
         };
-        field.kind.takes(below).then_some((field, below))
+        Some((field, below))
     }
 
     /// Whether a path says something of an instance of a repeat itself: `children/<id>/_removed`, or `_parent` where the

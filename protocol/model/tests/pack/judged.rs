@@ -1,11 +1,11 @@
 //! Records are judged as whoever fills the form is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fieldmerge_model::form::compiled::CompiledForm;
 use fieldmerge_model::form::filling::{
-    Breach, FORM, Fault, Filling, StoredRecord, When, World, describe, judge,
+    Breach, FORM, Fault, Filling, Lacking, Past, StoredRecord, World, describe, judge,
 };
 use fieldmerge_protocol::{Path, Value};
 
@@ -30,8 +30,13 @@ fn stored(filling: &Filling) -> Vec<StoredRecord> {
 /// What is wrong with records that were saved just now.
 fn judged(form: &Arc<CompiledForm>, language: usize, records: &[StoredRecord]) -> Vec<Breach> {
     let saved_ms = Fixed::default().now();
-    let when = When { saved_ms, written_ms: &|_, _| saved_ms };
-    judge(form, language, records, &BTreeSet::new(), &when)
+    let lacking = Lacking::default();
+    judge(
+        form,
+        language,
+        records,
+        &Past { form: 1, saved_ms, written_ms: &|_, _| saved_ms, lacking: &lacking },
+    )
 }
 
 /// What is wrong, as `type path fault`.

@@ -31,9 +31,21 @@ impl CompiledForm {
             documents.add(&name, table, None);
         }
         let uses_last_saved = uses_last_saved(&rules, &asked);
+        let uses_today = uses_today(&rules, &asked);
         let documents = Arc::new(documents);
         let records = Records::of(&form, &schema);
-        Ok(Self { form, schema, rules, of_node, dependents, asked, records, documents, uses_last_saved })
+        Ok(Self {
+            form,
+            schema,
+            rules,
+            of_node,
+            dependents,
+            asked,
+            records,
+            documents,
+            uses_last_saved,
+            uses_today,
+        })
     }
 }
 
@@ -71,7 +83,7 @@ impl Build<'_> {
         };
         let expr = self.resolved(from, text)?;
         let dependencies = expr.dependencies();
-        let (volatile, beyond) = (&dependencies.volatile, Beyond::of(&dependencies));
+        let (volatile, beyond) = (&dependencies.volatile, Beyond::of(&expr));
         let positional = volatile.contains(&Volatile::Position);
         let is_fresh = volatile
             .iter()
@@ -176,6 +188,13 @@ fn uses_last_saved(rules: &[Rule], asked: &[Asked]) -> bool {
         locations.iter().any(|one| one.start == LocationStart::Instance(LAST_SAVED.to_owned()))
     };
     rules.iter().map(|rule| &rule.expr).chain(asked).any(looks)
+}
+
+/// Whether any expression asks what day it is.
+fn uses_today(rules: &[Rule], asked: &[Asked]) -> bool {
+    let asked = asked.iter().flat_map(Asked::expressions).map(|(_, expr)| expr);
+    let mut all = rules.iter().map(|rule| &rule.expr).chain(asked);
+    all.any(|expr| expr.dependencies().volatile.contains(&Volatile::Today))
 }
 
 /// The name by which expressions look at a file.

@@ -41,6 +41,8 @@ pub struct CompiledForm {
     pub(crate) documents: Arc<Documents>,
     /// Whether expressions look at what was saved last.
     pub(crate) uses_last_saved: bool,
+    /// Whether expressions ask what day it is.
+    pub(crate) uses_today: bool,
 }
 
 /// An expression that is calculated as soon as something that it depends on changes.

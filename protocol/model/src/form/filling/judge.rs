@@ -1,20 +1,22 @@
 //! What is wrong with records by the rules of the form that writes them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fieldmerge_protocol::RecordId;
+use fieldmerge_protocol::{RecordId, Value};
 
 use super::check::Fault;
 use super::instance::TOP;
 use super::open::StoredRecord;
-use super::unknown::Unknown;
+use super::unknown::{Lacking, Unknown};
 use super::{FORM, Filling, Place, World};
 use crate::form::compiled::CompiledForm;
 use crate::form::{Element, Form, Text};
 
-/// The days of the calendar of every place on earth lie between these, in minutes from UTC.
-const OFFSETS: (i32, i32) = (14 * 60, -12 * 60);
+/// On every day that the calendar shows anywhere on earth at a moment it is that day at one of these, in minutes from UTC.
+const OFFSETS: [i32; 3] = [14 * 60, 0, -12 * 60];
+/// The most moments at which answers were written that records are judged at; what was written at others is not judged.
+const MAX_MOMENTS: usize = 8;
 
 /// An answer in a record that breaks a rule of its form, or the lack of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,64 +33,78 @@ pub struct Breach {
     pub message: String,
 }
 
-/// When records were saved, by the clocks of the devices, in milliseconds since 1970.
+/// What is known of records beside what they hold.
 #[derive(Clone, Copy)]
-pub struct When<'w> {
-    /// The last save of any of them.
+pub struct Past<'p> {
+    /// The number of the version of the form that judges them.
+    pub form: u64,
+    /// The last save of any of them, by the clock of its device, in milliseconds since 1970.
     pub saved_ms: i64,
     /// When what stands in a record at a path was written; where nothing does, its last save.
-    pub written_ms: &'w dyn Fn(usize, &str) -> i64,
+    pub written_ms: &'p dyn Fn(usize, &str) -> i64,
+    /// The files of records that are not whole.
+    pub lacking: &'p Lacking,
 }
 
 /// Judges records that one form wrote about one thing, by the rules that whoever fills it keeps to: what is required, what is
 /// offered, scales and constraints. What is sealed, derived or never stored is not judged, nor is what would stand in
-/// records or instances of repeats that are not there, nor what follows from any of these, or from more of the files of
-/// records than is there: of those in `partial` only the rows that the records name. What no form wrote is required of
-/// nobody. Of an answer whose question does not apply it is judged whether it is on the scale and on the list, for of those
-/// that do not no phone stores any. Texts are in a language of the form.
+/// records or instances of repeats that are not there, nor what follows from any of these, or from rows of files of records
+/// that are not there. A record that another version wrote is not judged; what no form wrote is required of nobody. Of an
+/// answer whose question does not apply it is judged whether it is on the scale and on the list, for of those that do not no
+/// phone stores any. Texts are in a language of the form.
 ///
-/// Where a rule asks for the time it is that of the last save. Which day that was, where it was saved, nobody knows: what
+/// Where a rule asks for the day it is that of the last save. Which day that was, where it was saved, nobody knows: what
 /// breaks a rule breaks it on every day that it may have been, and broke it when the answer was written.
 pub fn judge(
     form: &Arc<CompiledForm>,
     language: usize,
     records: &[StoredRecord],
-    partial: &BTreeSet<String>,
-    when: &When<'_>,
+    past: &Past<'_>,
 ) -> Vec<Breach> {
-    let unknown = Unknown::of(form, records, partial);
+    let unknown = Unknown::of(form, records, past.lacking);
     let on = |saved_ms, offset_minutes| {
         let mut world = Saved { saved_ms, offset_minutes };
-        judge_in((form, language), records, &unknown, &mut world)
+        judge_in((form, language), records, (&unknown, past.form), &mut world)
     };
-    let mut breaches = on(when.saved_ms, OFFSETS.0);
-    let written = |breach: &Breach| (when.written_ms)(breach.record, &breach.path);
-    let mut moments: BTreeSet<i64> = breaches.iter().map(written).collect();
-    moments.remove(&when.saved_ms);
-    let moments = moments.into_iter().flat_map(|moment| [(moment, OFFSETS.0), (moment, OFFSETS.1)]);
-    for (moment, offset) in [(when.saved_ms, OFFSETS.1)].into_iter().chain(moments) {
-        if breaches.is_empty() {
-            break;
-        }
-        let then = on(moment, offset);
-        let is_it = |one: &Breach, other: &Breach| {
-            (one.record, &one.path, one.fault) == (other.record, &other.path, other.fault)
-        };
+    let mut breaches = on(past.saved_ms, OFFSETS[0]);
+    if !form.uses_today || breaches.is_empty() {
+        return breaches;
+    }
+    let written = |breach: &Breach| (past.written_ms)(breach.record, &breach.path);
+    let moments: BTreeSet<i64> = breaches.iter().map(written).filter(|at| *at != past.saved_ms).collect();
+    let moments: BTreeSet<i64> = moments.into_iter().take(MAX_MOMENTS).chain([past.saved_ms]).collect();
+    breaches.retain(|breach| moments.contains(&written(breach)));
+    for (moment, offset) in moments.iter().flat_map(|moment| OFFSETS.map(|offset| (*moment, offset))) {
+        let then: BTreeSet<(usize, String, Fault)> =
+            on(moment, offset).into_iter().map(Breach::what).collect();
         breaches.retain(|breach| {
-            let concerns = moment == when.saved_ms || moment == written(breach);
-            !concerns || then.iter().any(|other| is_it(breach, other))
+            let concerns = moment == past.saved_ms || moment == written(breach);
+            !concerns || then.contains(&breach.clone().what())
         });
     }
     breaches
 }
 
+impl Breach {
+    fn what(self) -> (usize, String, Fault) {
+        (self.record, self.path, self.fault)
+    }
+}
+
 fn judge_in(
     (form, language): (&Arc<CompiledForm>, usize),
     records: &[StoredRecord],
-    unknown: &Unknown<'_>,
+    (unknown, number): (&Unknown<'_>, u64),
     world: &mut dyn World,
 ) -> Vec<Breach> {
     let filling = Filling::as_stored(form.clone(), language, records, world);
+    let targets = &filling.form.records.targets;
+    let place_of = |record: &StoredRecord| targets.iter().position(|target| *target == record.target);
+    let at: BTreeMap<(usize, Option<&str>), usize> = records
+        .iter()
+        .enumerate()
+        .filter_map(|(at, record)| Some(((place_of(record)?, record.key.as_deref()), at)))
+        .collect();
     let mut breaches = Vec::new();
     for place in filling.instance.subtree(TOP).into_iter().map(Place) {
         let is_judged = filling.element(place).is_some_and(Element::is_kept)
@@ -97,12 +113,14 @@ fn judge_in(
             continue;
         }
         let ((target, key), top) = filling.record_name(place.0);
-        let target = &filling.form.records.targets[target];
-        let record = records.iter().position(|record| record.target == *target && record.key == key);
-        let Some(record) = record else { continue };
+        let Some(record) = at.get(&(target, key.as_deref())).copied() else { continue };
+        let by = records[record].values.get(FORM);
+        if by.is_some_and(|by| *by != Value::Uint(number)) {
+            continue;
+        }
         let node = filling.instance.node(place.0);
         let doubts = |fault| match fault {
-            Fault::Required if !records[record].values.contains_key(FORM) => true,
+            Fault::Required if by.is_none() => true,
             Fault::Choice if !node.relevance.whole => true,
             _ => unknown.doubts(node.schema, fault),
         };

@@ -41,11 +41,12 @@ use crate::xpath::{Context, EvalError, Expr, Tree, Value, local_date, local_text
 pub use answer::{MAX_ANSWER_BYTES, Odd};
 pub use check::{Complaint, Fault};
 pub use entry::{NewEntry, Unsealed};
-pub use judge::{Breach, When, describe, judge};
+pub use judge::{Breach, Past, describe, judge};
 pub use open::{StoredRecord, Values};
 pub use recalculate::Failed;
 pub use record::{Dropped, RecordChange};
 pub use show::Offered;
+pub use unknown::Lacking;
 pub use walk::{NotGiven, Shown, Walk};
 pub use world::World;
 

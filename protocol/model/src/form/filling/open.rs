@@ -8,7 +8,7 @@ use fieldmerge_protocol::{Path, Value};
 use super::instance::TOP;
 use super::{Filling, World, store};
 use crate::form::compiled::{CompiledForm, DATA, Purpose};
-use crate::form::{Element, Kind, Question, RecordTarget, Storage};
+use crate::form::{ChoiceSource, Element, Kind, Question, RecordTarget, Storage};
 
 /// What a record holds: of each path the value that counts.
 pub type Values = BTreeMap<Path, Value>;
@@ -117,12 +117,24 @@ impl Filling {
                         let base = self.path(node, top);
                         for (language, base) in self.bases(element, base) {
                             let text = read_answer(question, element.ours.storage, &base, values);
+                            let text = self.as_listed(question, element.ours.storage, text);
                             self.put_text(node, language, text);
                         }
                     }
                 }
             }
         }
+    }
+
+    /// A truth by the name that the list of its question has for it: `yes`, `true` or `1`.
+    fn as_listed(&self, question: &Question, storage: Option<Storage>, text: String) -> String {
+        let truth = store::boolean(&text).filter(|_| storage == Some(Storage::Bool));
+        let Some(ChoiceSource::List(list)) = question.choices().map(|choices| &choices.source) else {
+            return text;
+        };
+        let choices = self.form.form.list(list).map_or(&[][..], |list| &list.choices);
+        let own = choices.iter().find(|choice| truth.is_some() && store::boolean(&choice.name) == truth);
+        own.map_or(text, |own| own.name.clone())
     }
 
     /// Adds the instances of a repeat that a record holds, in the order of their names: that in which they were begun.

@@ -106,6 +106,10 @@ impl Filling {
     fn changed(&mut self, node: u32) {
         let form = self.form.clone();
         for Dependent { rule, through } in &form.dependents[self.instance.node(node).schema] {
+            // What was written when its trigger changed stays until that changes again.
+            if self.is_opening && form.rules[*rule].purpose == Purpose::Triggered {
+                continue;
+            }
             let below = self.instance.above(node, *through).unwrap_or(TOP);
             self.due.add(*rule, below);
         }

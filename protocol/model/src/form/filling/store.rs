@@ -62,7 +62,8 @@ fn number(text: &str) -> Option<Value> {
     text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::F64)
 }
 
-fn boolean(text: &str) -> Option<bool> {
+/// The truth that an answer is, if it is one.
+pub(super) fn boolean(text: &str) -> Option<bool> {
     match text {
         "yes" | "true" | "1" => Some(true),
         "no" | "false" | "0" => Some(false),

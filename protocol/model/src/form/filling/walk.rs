@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::{Filling, Offered, Place, Refusal, World};
 use crate::form::{Element, Kind, Question};
 
+/// The least letters at the beginning of a label that name a choice.
+const LEAST_OF_LABEL: usize = 3;
 /// The most choices of a question that lines show.
 const SHOWN_CHOICES: usize = 40;
 
@@ -110,8 +112,8 @@ impl Filling {
         }
     }
 
-    /// Takes what was typed: `QUESTION=ANSWER`, where of a choice its name is the answer or what only its label says, of several
-    /// their names with spaces between; `QUESTION[2]` is the second question of that name. `REPEAT=+` adds an instance behind the others.
+    /// Takes what was typed: `QUESTION=ANSWER`, where of a choice its name is the answer, its label, or how only its label
+    /// begins, of several their names with spaces between; `QUESTION[2]` is the second question of that name. `REPEAT=+` adds an instance behind the others.
     pub fn give(&mut self, typed: &str, world: &mut dyn World) -> Result<(), NotGiven> {
         let (name, text) = typed.split_once('=').ok_or(NotGiven::Form)?;
         let refused = |refusal| NotGiven::Refused { name: name.to_owned(), refusal };
@@ -147,9 +149,13 @@ impl Filling {
             return None;
         }
         let folded = text.to_lowercase();
-        let mut such = offered.into_iter().filter(|choice| choice.label.to_lowercase().contains(&folded));
-        let first = such.next()?;
-        such.next().is_none().then_some(first.name)
+        let only = |says: &dyn Fn(&str) -> bool| {
+            let mut such = offered.iter().filter(|choice| says(&choice.label.to_lowercase()));
+            let first = such.next()?;
+            such.next().is_none().then(|| first.name.clone())
+        };
+        let begins = |label: &str| folded.chars().count() >= LEAST_OF_LABEL && label.starts_with(&folded);
+        only(&|label| label == folded).or_else(|| only(&begins))
     }
 }
 

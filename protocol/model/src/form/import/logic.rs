@@ -6,7 +6,7 @@ use super::Importer;
 use super::columns::Column;
 use super::finding::{Mistake, Place, Said};
 use super::names::{is_name, survey_place};
-use crate::form::compiled::stem;
+use crate::form::compiled::{LAST_SAVED, stem};
 use crate::form::{ChoiceSource, Form, Initial, Kind, Order, Text};
 use crate::nearest::nearest;
 use crate::xpath::{Expr, LocationStart, ParseErrorKind};
@@ -144,10 +144,9 @@ pub(super) fn files_of_expressions(form: &Form) -> BTreeSet<String> {
     for expression in all.filter_map(|text| Expr::parse(text).ok()) {
         let dependencies = expression.dependencies();
         for location in dependencies.locations.into_iter().chain(dependencies.counted) {
-            if let LocationStart::Instance(name) = location.start
-                && !known.contains(name.as_str())
-                && !named.contains(name.as_str())
-            {
+            let LocationStart::Instance(name) = &location.start else { continue };
+            let name = name.strip_suffix(".csv").unwrap_or(name);
+            if name != LAST_SAVED && !known.contains(name) && !named.contains(name) {
                 files.insert(format!("{name}.csv"));
             }
         }

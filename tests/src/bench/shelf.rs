@@ -1,6 +1,6 @@
 //! S4, S13, S14: a phone that holds 20,000 records, and the database that it has them from.
 
-use fieldmerge_sdk::{Device, ListQuery, Options};
+use fieldmerge_sdk::{Device, FillRequest, ListQuery, Options};
 use fieldmerge_server::clock::Stopwatch;
 
 use super::Plan;
@@ -45,6 +45,7 @@ pub async fn run(plan: &Plan, report: &mut Report) {
         drop(phone);
         if plan.wants(14) {
             reading(folder.path(), plan, report).await;
+            choosing(folder.path(), plan, report).await;
         }
     }
     server.stop().await;
@@ -94,4 +95,26 @@ async fn reading(folder: &std::path::Path, plan: &Plan, report: &mut Report) {
     }
     report.figure(14, "open and list the first page", median(opened), "ms", Limit::AtMost(300.0));
     report.figure(14, "find, the slowest of what is typed", median(found), "ms", Limit::AtMost(20.0));
+}
+
+/// A form that chooses among all workers, and looks up who was chosen.
+async fn choosing(folder: &std::path::Path, plan: &Plan, report: &mut Report) {
+    let device = Device::open_with(folder, Options::default()).await.expect("the device opens");
+    let forms = device.forms().await;
+    let form = forms.iter().find(|form| form.id == "himo_assignment").expect("the pack has it").number;
+    let someone = device.records().list(&ListQuery::default()).await[0].record.to_string();
+    let (mut begun, mut answered) = (Vec::new(), Vec::new());
+    for _ in 0..plan.size(7, 3) {
+        let mut world = device.world(180).await;
+        let request = FillRequest { form, ..FillRequest::default() };
+        let stopwatch = Stopwatch::start();
+        let mut fill = device.fill(&request, &mut world).await.expect("it can be filled");
+        begun.push(stopwatch.elapsed().as_secs_f64() * 1_000.0);
+        let stopwatch = Stopwatch::start();
+        let place = fill.filling.named("person")[0];
+        fill.filling.answer(place, &someone, &mut world).expect("she is offered");
+        answered.push(stopwatch.elapsed().as_secs_f64() * 1_000.0);
+    }
+    report.figure(14, "begin a form that chooses among them", median(begun), "ms", Limit::None);
+    report.figure(14, "choose one, whose answers it looks up", median(answered), "ms", Limit::None);
 }

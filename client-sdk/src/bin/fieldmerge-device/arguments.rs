@@ -283,8 +283,8 @@ and nothing that the form complains of without --incomplete: then the server say
 pub struct Fill {
     /// The id of the form, such as `himo_worker`.
     pub form: String,
-    /// Answers in their order: of a choice its name or its label, of several their names with spaces between. NAME[2] is the
-    /// second question of that name, REPEAT=+ adds an instance.
+    /// Answers in their order: of a choice its name or its label, of several their names with spaces between. `NAME[2]` is the
+    /// second question of that name, `REPEAT=+` adds an instance.
     #[arg(value_name = "QUESTION=ANSWER")]
     pub answers: Vec<String>,
     /// Open this record with it, instead of making a new one.

@@ -29,7 +29,7 @@ pub struct Preview {
     file: PathBuf,
 
     /// An answer by the name of its question; of a choice its name, of several with spaces between. Given in this order.
-    /// NAME[2] is the second question of that name in repeats, and REPEAT=+ adds an instance.
+    /// `NAME[2]` is the second question of that name in repeats, and `REPEAT=+` adds an instance.
     #[arg(long = "answer", value_name = "QUESTION=ANSWER")]
     answers: Vec<String>,
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fieldmerge_model::form::RecordTarget;
 use fieldmerge_model::form::compiled::{CompiledForm, Table};
-use fieldmerge_model::form::filling::{FORM, Filling, NewEntry, RecordChange, StoredRecord, World};
+use fieldmerge_model::form::filling::{FORM, Filling, NewEntry, RecordChange, SUBJECT, StoredRecord, World};
 use fieldmerge_model::form::record_file::{self, Listed};
 use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::types::RecordTypes;
@@ -15,9 +15,6 @@ use fieldmerge_protocol::{AreaId, Path, PersonNumber, RecordId, Value};
 use crate::doc::{Body, Doc};
 use crate::engine::Engine;
 use crate::{Edit, Failure, LogEntry};
-
-/// At the path of a record about a person: who she is.
-const SUBJECT: &str = "_subject";
 
 /// What a form is filled for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

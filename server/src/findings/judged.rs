@@ -136,7 +136,7 @@ async fn extend_by_type(
 }
 
 fn judge_all(gathered: &Gathered) -> Judged {
-    let Gathered { directory, around, families, others, .. } = gathered;
+    let Gathered { directory, around, families, others } = gathered;
     let mut ready_by_form: BTreeMap<usize, Option<Arc<CompiledForm>>> = BTreeMap::new();
     let mut found = Judged::default();
     let whole = families.iter().map(|family| (None, family));

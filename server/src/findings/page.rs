@@ -1,6 +1,6 @@
 //! Pages of findings, as far as a reader may know of them.
 
-use fieldmerge_model::form::filling::{Fault, describe};
+use fieldmerge_model::form::filling::{Fault, SUBJECT, describe};
 use fieldmerge_protocol::api::{FindingPage, FindingView};
 use fieldmerge_protocol::problem::ProblemCode;
 use fieldmerge_protocol::sync::Feed;
@@ -64,9 +64,6 @@ fn cursor_of(ListedFinding { row, .. }: &ListedFinding) -> FindingCursor {
     let (path, code) = (row.path.clone(), row.code.clone());
     FindingCursor { raised_ms: row.raised_ms, record: row.record, path, code }
 }
-
-/// At the path of a record about a person: who she is.
-const SUBJECT: &str = "_subject";
 
 /// Whether a reader may know of a finding: that an answer is wrong, or is missing where another one asks for it, says something
 /// of it, so it is for those who may see the answer.

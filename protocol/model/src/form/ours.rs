@@ -136,4 +136,4 @@ pub enum Storage {
 }
 
 /// The path of the person whom a record is about.
-pub(crate) const SUBJECT: &str = "_subject";
+pub const SUBJECT: &str = "_subject";

@@ -38,6 +38,7 @@ use super::compiled::{CompiledForm, DATA, Documents, LAST_SAVED, Table};
 use super::{Element, Initial, Kind, Metadata, Question};
 use crate::xpath::{Context, EvalError, Expr, Tree, Value, local_date, local_text, number_text};
 
+pub use super::ours::SUBJECT;
 pub use answer::{MAX_ANSWER_BYTES, Odd};
 pub use check::{Complaint, Fault};
 pub use entry::{NewEntry, Unsealed};

@@ -113,7 +113,8 @@ impl Filling {
     }
 
     /// Takes what was typed: `QUESTION=ANSWER`, where of a choice its name is the answer, its label, or how only its label
-    /// begins, of several their names with spaces between; `QUESTION[2]` is the second question of that name. `REPEAT=+` adds an instance behind the others.
+    /// begins, of several their names with spaces between; `QUESTION[2]` is the second question of that name. `REPEAT=+` adds
+    /// an instance behind the others.
     pub fn give(&mut self, typed: &str, world: &mut dyn World) -> Result<(), NotGiven> {
         let (name, text) = typed.split_once('=').ok_or(NotGiven::Form)?;
         let refused = |refusal| NotGiven::Refused { name: name.to_owned(), refusal };

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fieldmerge_model::form::RecordTarget;
-use fieldmerge_model::form::compiled::{CompiledForm, Table};
+use fieldmerge_model::form::compiled::{CompiledForm, File};
 use fieldmerge_model::form::filling::{FORM, Filling, NewEntry, RecordChange, SUBJECT, StoredRecord, World};
-use fieldmerge_model::form::record_file::{self, Listed};
+use fieldmerge_model::form::record_file::{Listed, RecordFile};
 use fieldmerge_model::form::version::FormVersion;
 use fieldmerge_model::types::RecordTypes;
 use fieldmerge_model::types::entry::Entry;
@@ -74,28 +74,17 @@ impl Engine {
     pub(crate) fn compiled(&self, number: u64, version: &FormVersion) -> Result<Arc<CompiledForm>, Failure> {
         let mut files = BTreeMap::new();
         for name in version.record_files() {
-            files.insert(name.to_owned(), self.record_file(name)?);
+            files.insert(name.to_owned(), self.record_file(name));
         }
         version.compile(files).map(Arc::new).map_err(|_| Failure::UnknownForm(number))
     }
 
     /// The records of a type on the device, as a form looks things up in them.
-    fn record_file(&self, record_type: &str) -> Result<Table, Failure> {
-        let Some(kind) = self.memory.forms.types.find(record_type) else { return Ok(Table::default()) };
-        let mut listed = Vec::new();
-        for (record, row) in &self.memory.records {
-            if row.header.record_type != record_type {
-                continue;
-            }
-            let Body::Record(state) = Doc::decode(row)?.body else { continue };
-            listed.push(Listed {
-                record: *record,
-                label: self.title(row),
-                person: row.header.subject,
-                values: state.winners().map(|(path, value)| (path.clone(), value.clone())).collect(),
-            });
-        }
-        Ok(record_file::table(kind, listed))
+    fn record_file(&self, record_type: &str) -> File {
+        let Some(kind) = self.memory.forms.types.find(record_type) else { return File::default() };
+        let of_type = self.memory.records.iter().filter(|(_, row)| row.header.record_type == record_type);
+        let rows = of_type.map(|(id, row)| Listed { label: self.title(row), record: row.listed(*id) });
+        RecordFile::new(kind, rows.collect()).into()
     }
 
     /// The records that a form reads: the one that it is opened with, and of each other type that it writes the latest

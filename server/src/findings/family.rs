@@ -1,11 +1,13 @@
 //! Which records are judged together: those that one filling of a form would open.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fieldmerge_model::RecordState;
 use fieldmerge_model::form::compiled::CompiledForm;
 use fieldmerge_model::form::filling::{FORM, StoredRecord, Values};
-use fieldmerge_model::form::record_file::Listed;
+use fieldmerge_model::form::record_file::{Listed, ListedRecord, RecordFile};
+use fieldmerge_model::types::RecordType;
 use fieldmerge_protocol::{RecordId, Value};
 use fieldmerge_store::records::{RecordRow, ValuedRecord};
 
@@ -87,14 +89,14 @@ impl Around {
     }
 
     /// The records of a type, as a form looks things up in them.
-    pub fn listed(&self, record_type: &str) -> impl Iterator<Item = Listed> {
-        let of_type = self.records.values().filter(move |known| known.row.record_type == record_type);
-        of_type.map(|known| Listed {
-            record: known.row.id,
-            label: String::new(),
-            person: known.row.subject,
-            values: known.values.clone(),
-        })
+    pub fn file(&self, kind: &Arc<RecordType>) -> RecordFile {
+        let of_type = self.records.values().filter(|known| known.row.record_type == kind.name);
+        let rows = of_type.map(|known| {
+            let ids = (known.row.id, known.row.subject);
+            let record = Arc::new(ListedRecord::known(kind, ids, known.values.iter()));
+            Listed { label: String::new(), record }
+        });
+        RecordFile::new(kind, rows.collect())
     }
 
     /// The records that are judged with one, by the version of a form that wrote it; where that is not known, by the latest that

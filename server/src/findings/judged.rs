@@ -172,7 +172,7 @@ fn ready(directory: &Directory, around: &Around, form: usize) -> Option<Arc<Comp
     let mut files = BTreeMap::new();
     for name in published.version.record_files() {
         if let Some(kind) = directory.forms.types.find(name) {
-            files.insert(name.to_owned(), record_file::table(kind, around.listed(name)));
+            files.insert(name.to_owned(), around.file(kind).into());
         }
     }
     if files.is_empty() {

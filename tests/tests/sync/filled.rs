@@ -152,6 +152,13 @@ async fn a_form_chooses_among_the_records_on_the_phone(place: &Place) {
     assert_eq!(answers(&one, loan), expected);
     sync(&mut one, &place.site).await;
     place.census().await.assert_same_on(&one);
+
+    // What was looked at before is looked at again when it has changed.
+    let values = vec![(path("family_name"), Value::str("Rabe"))];
+    let renamed = Edit::Change { record: worker, person: 0, values, removes: Vec::new() };
+    one.save(vec![renamed]).expect("phones do not die here").expect("it is saved");
+    let loan = fill((&mut one, &mut chance), place, (1, None), &[("who", id.as_str()), ("tools", "2")]);
+    assert_eq!(answers(&one, loan).get("called"), Some(&Value::str("Rabe")));
 }
 
 /// A sheet of a day for everybody who is on the phone.

@@ -101,6 +101,7 @@ impl Memory {
     fn settle_forms(&mut self) {
         if !self.forms.all.is_empty() {
             Arc::make_mut(&mut self.forms).settle();
+            self.records.values_mut().for_each(RecordRow::unlist);
         }
     }
 

@@ -1,7 +1,8 @@
 //! A row of `records`: what a list and a search need, and the merged state as bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use fieldmerge_model::form::record_file::ListedRecord;
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{Actor, RecordId};
 use minicbor::Decoder;
@@ -43,6 +44,7 @@ pub(crate) struct RecordRow {
     pub(crate) header: Header,
     row: Arc<[u8]>,
     state_at: usize,
+    listed: OnceLock<Arc<ListedRecord>>,
 }
 
 impl RecordRow {
@@ -57,7 +59,27 @@ impl RecordRow {
         let mut decoder = Decoder::new(row);
         let header = read_header(&mut decoder).map_err(corrupt)?;
         let state_at = decoder.position();
-        Ok(Self { header: header.ok_or(OpenError::LaterVersion)?, row: Arc::clone(row), state_at })
+        Ok(Self {
+            header: header.ok_or(OpenError::LaterVersion)?,
+            row: Arc::clone(row),
+            state_at,
+            listed: OnceLock::new(),
+        })
+    }
+
+    /// What the record, which has this id, says in a file of its type: made for the first form that looks into one, and kept
+    /// until the record or its type changes.
+    pub(crate) fn listed(&self, id: RecordId) -> Arc<ListedRecord> {
+        let made = || {
+            let state = (Arc::clone(&self.row), self.state_at);
+            Arc::new(ListedRecord::stored(id, self.header.subject, state))
+        };
+        Arc::clone(self.listed.get_or_init(made))
+    }
+
+    /// Forgets it.
+    pub(crate) fn unlist(&mut self) {
+        self.listed = OnceLock::new();
     }
 
     /// Writes a row.

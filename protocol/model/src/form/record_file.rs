@@ -1,72 +1,151 @@
 //! Records as a file that a form looks things up in: `select_one_from_file worker.csv` chooses among the workers on the
 //! device. A file is one of records where it is named like their record type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
-use fieldmerge_protocol::{RecordClass, RecordId, Value};
+use fieldmerge_protocol::{Path, RecordClass, RecordId, Value};
 
-use super::compiled::Table;
-use super::filling::Values;
+use crate::record::RecordState;
 use crate::types::{Kind, RecordType, RecordTypes};
 use crate::xpath::number_text;
 
-/// A record of the file.
+/// The columns before those of the fields: the id, what a list shows, and the id of whom it is about.
+const FIXED: [&str; 3] = ["name", "label", "person"];
+
+/// The records of one type: a column for each field, written as an answer to a question would be, behind `name`, `label`
+/// and `person`.
 #[derive(Debug, Clone)]
-pub struct Listed {
-    /// What is stored where it is chosen.
-    pub record: RecordId,
-    /// What is shown.
-    pub label: String,
-    /// The person that it is about, if its type is about one.
-    pub person: Option<RecordId>,
-    /// What it holds.
-    pub values: Values,
+pub struct RecordFile {
+    kind: Arc<RecordType>,
+    columns: Vec<String>,
+    rows: Vec<Listed>,
 }
 
-/// The table of records of one type: `name` is the id, `label` what a list shows, `person` the id of whom it is about, and a
-/// column for each field, written as an answer to a question would be.
-pub fn table(kind: &RecordType, records: impl IntoIterator<Item = Listed>) -> Table {
-    let fields: Vec<&str> = kind.fields.iter().map(|field| field.name.as_str()).collect();
-    let fixed = ["name", "label", "person"];
-    let columns = fixed.iter().chain(&fields).map(|name| (*name).to_owned()).collect();
-    let row = |listed: Listed| {
-        let person = listed.person.map(|person| person.to_string()).unwrap_or_default();
-        let mut row = vec![listed.record.to_string(), listed.label, person];
-        let mut answers = answers(kind, &listed.values);
-        row.extend(fields.iter().map(|name| answers.remove(name).unwrap_or_default()));
-        row
-    };
-    Table { columns, rows: records.into_iter().map(row).collect() }
+/// A record of a file.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// What is shown where it is chosen.
+    pub label: String,
+    /// What else it says.
+    pub record: Arc<ListedRecord>,
+}
+
+/// What a record says in a file. Its answers are read when somebody looks at them for the first time: of thousands of people
+/// a form looks at one.
+#[derive(Debug)]
+pub struct ListedRecord {
+    name: String,
+    person: String,
+    state: (Arc<[u8]>, usize),
+    answers: OnceLock<Answers>,
+}
+
+/// The answers to the fields of a record type: one behind the other, and where each ends.
+#[derive(Debug)]
+struct Answers {
+    texts: Box<str>,
+    ends: Box<[usize]>,
+}
+
+impl RecordFile {
+    /// These records of a type.
+    pub fn new(kind: &Arc<RecordType>, rows: Vec<Listed>) -> Self {
+        let fields = kind.fields.iter().map(|field| field.name.as_str());
+        let columns = FIXED.into_iter().chain(fields).map(str::to_owned).collect();
+        Self { kind: Arc::clone(kind), columns, rows }
+    }
+
+    /// The names of its columns.
+    pub(crate) fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// How many records it has.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What a record says in a column; empty where it says nothing.
+    pub(crate) fn cell(&self, row: usize, column: usize) -> &str {
+        let Some(Listed { label, record }) = self.rows.get(row) else { return "" };
+        match column {
+            0 => &record.name,
+            1 => label,
+            2 => &record.person,
+            _ => record.answer(&self.kind, column - FIXED.len()),
+        }
+    }
+}
+
+impl ListedRecord {
+    /// A record of which the answers are read from its merged state, which stands behind a place in bytes; `person` is whom it
+    /// is about, if its type is about one. A state that does not read has no answers.
+    pub fn stored(record: RecordId, person: Option<RecordId>, state: (Arc<[u8]>, usize)) -> Self {
+        let person = person.map(|person| person.to_string()).unwrap_or_default();
+        Self { name: record.to_string(), person, state, answers: OnceLock::new() }
+    }
+
+    /// A record of which the values are known.
+    pub fn known<'v>(
+        kind: &RecordType,
+        (record, person): (RecordId, Option<RecordId>),
+        values: impl Iterator<Item = (&'v Path, &'v Value)>,
+    ) -> Self {
+        let answers = OnceLock::from(Answers::of(kind, values));
+        Self { answers, ..Self::stored(record, person, (Arc::default(), 0)) }
+    }
+
+    fn answer(&self, kind: &RecordType, field: usize) -> &str {
+        let answers = self.answers.get_or_init(|| {
+            let bytes = self.state.0.get(self.state.1..).unwrap_or_default();
+            let state = RecordState::from_bytes(bytes);
+            state.map_or_else(
+                |_| Answers::of(kind, [].into_iter()),
+                |state| Answers::of(kind, state.winners()),
+            )
+        });
+        answers.get(field)
+    }
+}
+
+impl Answers {
+    /// What stands outside of repeats, by the fields of a type.
+    fn of<'v>(kind: &RecordType, values: impl Iterator<Item = (&'v Path, &'v Value)>) -> Self {
+        let mut answers = vec![String::new(); kind.fields.len()];
+        for (path, value) in values {
+            let (head, below) =
+                path.as_str().split_once('/').map_or((path.as_str(), None), |(a, b)| (a, Some(b)));
+            let Some(at) = kind.fields.iter().position(|field| field.name == head) else { continue };
+            let text = match (&kind.fields[at].kind, below) {
+                (Kind::Set(_), Some(member)) if *value == Value::Bool(true) => member.to_owned(),
+                (Kind::Set(_) | Kind::Sealed | Kind::Blob, _) => continue,
+                (_, _) => text(value),
+            };
+            if !answers[at].is_empty() && !text.is_empty() {
+                answers[at].push(' ');
+            }
+            answers[at].push_str(&text);
+        }
+        let mut end = 0;
+        let ends = answers.iter().map(|answer| {
+            end += answer.len();
+            end
+        });
+        Self { ends: ends.collect(), texts: answers.concat().into() }
+    }
+
+    fn get(&self, field: usize) -> &str {
+        let from = field.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let to = self.ends.get(field).copied();
+        from.zip(to).and_then(|(from, to)| self.texts.get(from..to)).unwrap_or_default()
+    }
 }
 
 /// The files of records of which nobody has all who judges other records by them: those that are written in the field.
 pub fn partial<'f>(files: impl Iterator<Item = &'f str>, types: &RecordTypes) -> BTreeSet<String> {
     let is_partial = |file: &&str| types.find(file).is_none_or(|kind| kind.class != RecordClass::Reference);
     files.filter(is_partial).map(str::to_owned).collect()
-}
-
-/// The answers that a record holds outside of its repeats, by the names of its fields.
-fn answers<'k>(kind: &'k RecordType, values: &Values) -> BTreeMap<&'k str, String> {
-    let mut answers: BTreeMap<&str, String> = BTreeMap::new();
-    for (path, value) in values {
-        let (head, below) =
-            path.as_str().split_once('/').map_or((path.as_str(), None), |(a, b)| (a, Some(b)));
-        let Some(field) = kind.field(head) else { continue };
-        let text = match (&field.kind, below) {
-            (Kind::Set(_), Some(member)) if *value == Value::Bool(true) => member.to_owned(),
-            (Kind::Set(_) | Kind::Sealed | Kind::Blob, _) => continue,
-            (_, _) => text(value),
-        };
-        if text.is_empty() {
-            continue;
-        }
-        let answer = answers.entry(field.name.as_str()).or_default();
-        if !answer.is_empty() {
-            answer.push(' ');
-        }
-        answer.push_str(&text);
-    }
-    answers
 }
 
 /// A value as an answer.

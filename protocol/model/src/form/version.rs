@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Form;
-use super::compiled::{CompileError, CompiledForm, Table, stem};
+use super::compiled::{CompileError, CompiledForm, File, Table, stem};
 
 /// A version of a form with the tables that come with it: everything that filling it needs.
 ///
@@ -35,14 +35,14 @@ impl FormVersion {
         files.map(|file| stem(file))
     }
 
-    /// The form made ready to be filled. `records` are the tables of [`FormVersion::record_files`]; one that is not there has
+    /// The form made ready to be filled. `files` are those of [`FormVersion::record_files`]; one that is not there has
     /// no records.
-    pub fn compile(&self, mut records: BTreeMap<String, Table>) -> Result<CompiledForm, CompileError> {
+    pub fn compile(&self, mut files: BTreeMap<String, File>) -> Result<CompiledForm, CompileError> {
         for name in self.record_files() {
-            records.entry(name.to_owned()).or_default();
+            files.entry(name.to_owned()).or_default();
         }
-        records.extend(self.tables.iter().map(|(file, table)| (stem(file).to_owned(), table.clone())));
-        CompiledForm::new(self.form.clone(), records)
+        files.extend(self.tables.iter().map(|(file, table)| (stem(file).to_owned(), table.clone().into())));
+        CompiledForm::new(self.form.clone(), files)
     }
 
     /// Its bytes; always the same for one version. At most [`MAX_FORM_BYTES`] are published.

@@ -8,6 +8,7 @@ mod generated;
 mod import;
 mod judged;
 mod kinds;
+mod look_ups;
 mod mistaken;
 mod mistakes;
 mod readme;

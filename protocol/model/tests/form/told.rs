@@ -57,7 +57,8 @@ pub fn compiled_with(text: &str, tables: BTreeMap<String, Table>) -> Arc<Compile
     let found = import(&Workbook::from_markdown(text), "data", None);
     let findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
     let form = found.form.unwrap_or_else(|| panic!("{findings:#?}\n{text}"));
-    Arc::new(CompiledForm::new(form, tables).unwrap_or_else(|error| panic!("{error}")))
+    let files = tables.into_iter().map(|(name, table)| (name, table.into())).collect();
+    Arc::new(CompiledForm::new(form, files).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// The place that a step names: `name[2]` is the second of that name.

@@ -73,7 +73,8 @@ pub fn table(text: &str) -> Table {
 pub fn compiled(name: &str, records: &[(&str, &str)]) -> Arc<CompiledForm> {
     let mut all = tables();
     all.extend(records.iter().map(|(name, text)| ((*name).to_owned(), table(text))));
-    Arc::new(CompiledForm::new(form(name), all).unwrap_or_else(|error| panic!("{name}: {error}")))
+    let files = all.into_iter().map(|(name, table)| (name, table.into())).collect();
+    Arc::new(CompiledForm::new(form(name), files).unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
 /// Begins a form in English.

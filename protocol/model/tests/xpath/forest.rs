@@ -22,6 +22,8 @@ struct Element {
 pub struct Forest {
     documents: Vec<Vec<Element>>,
     names: BTreeMap<String, u32>,
+    /// Whether it finds children by the text of a child of theirs, as tables do.
+    pub seeks: bool,
 }
 
 impl Forest {
@@ -69,7 +71,7 @@ impl Forest {
 
     /// The primary document alone, its root still empty.
     pub fn empty() -> Self {
-        Self { documents: vec![vec![Element::default()]], names: BTreeMap::new() }
+        Self { documents: vec![vec![Element::default()]], ..Self::default() }
     }
 
     /// Begins a secondary document.
@@ -156,6 +158,15 @@ impl Tree for Forest {
         }
         let texts = element.children.iter().map(|index| self.text(Node { index: *index, ..node }));
         Cow::Owned(texts.collect())
+    }
+    fn children_with(&self, node: Node, name: &str, column: &str, text: &str) -> Option<Vec<Node>> {
+        let named = |node: Node, name: &str| {
+            let mut found = Vec::new();
+            self.children_named(node, name, &mut found);
+            found
+        };
+        let has = |child: &Node| named(*child, column).iter().any(|cell| self.text(*cell) == text);
+        self.seeks.then(|| named(node, name).into_iter().filter(has).collect())
     }
     fn order(&self, a: Node, b: Node) -> Ordering {
         // Elements are numbered in document order as long as each is added below the last one's ancestors.

@@ -4,4 +4,5 @@ mod expressions;
 mod forest;
 mod parsing;
 mod properties;
+mod sought;
 mod table;

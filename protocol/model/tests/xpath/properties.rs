@@ -46,14 +46,14 @@ fn grow(forest: &mut Forest, root: &str, nodes: &[(usize, &str, &str)]) {
     }
 }
 
-fn resolved(text: &str) -> Result<Expr, TestCaseError> {
+pub fn resolved(text: &str) -> Result<Expr, TestCaseError> {
     let expr = Expr::parse(text).map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
     let expr = expr.resolve(&mut |usage| Some(Location::relative(1, [usage.reference.name.as_str()])));
     expr.map_err(|missing| TestCaseError::fail(format!("{missing:?}")))
 }
 
 /// Values are the same, NaN with NaN.
-fn same(a: &Result<Value<'_>, EvalError>, b: &Result<Value<'_>, EvalError>) -> bool {
+pub fn same(a: &Result<Value<'_>, EvalError>, b: &Result<Value<'_>, EvalError>) -> bool {
     match (a, b) {
         (Ok(Value::Number(a)), Ok(Value::Number(b))) => number_text(*a) == number_text(*b),
         _ => a == b,

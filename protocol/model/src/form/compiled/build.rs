@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::order::{Found, in_order};
 use super::{
-    Asked, Beyond, CompileError, CompiledForm, Documents, LAST_SAVED, Purpose, Records, Rule, Schema, Table,
+    Asked, Beyond, CompileError, CompiledForm, Documents, File, LAST_SAVED, Purpose, Records, Rule, Schema,
 };
 use crate::form::{ChoiceSource, Choices, Form, Initial, Kind, Order, Question};
 use crate::xpath::{Expr, Location, LocationStart, Reference, ReferenceUse, Volatile};
 
 impl CompiledForm {
     /// Parses and resolves every expression of a form, and finds the order in which they are calculated.
-    /// `tables` are the files that come with it, by their names without their endings.
-    pub fn new(form: Form, tables: BTreeMap<String, Table>) -> Result<Self, CompileError> {
+    /// `files` are those that come with it, by their names without their endings.
+    pub fn new(form: Form, files: BTreeMap<String, File>) -> Result<Self, CompileError> {
         let schema = Schema::of(&form);
         let build = Build { form: &form, schema: &schema };
         let mut rules = Vec::new();
@@ -27,8 +27,8 @@ impl CompiledForm {
         }
         let Found { rules, of_node, dependents } = in_order(&schema, &form, rules);
         let mut documents = Documents::of(&form);
-        for (name, table) in tables {
-            documents.add(&name, table, None);
+        for (name, file) in files {
+            documents.add(&name, file, None);
         }
         let uses_last_saved = uses_last_saved(&rules, &asked);
         let uses_today = uses_today(&rules, &asked);

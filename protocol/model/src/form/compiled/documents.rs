@@ -2,24 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-use serde::{Deserialize, Serialize};
-
+use super::{File, Table};
 use crate::form::{Choice, ChoiceList, Form};
 
 /// The name of the document that holds what was saved last.
 pub(crate) const LAST_SAVED: &str = "__last-saved";
 /// The column of the labels of a choice list.
 const LABEL: &str = "label";
-
-/// A table that is looked things up in: `instance('name')/root/item/column`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Table {
-    /// The names of its columns.
-    pub columns: Vec<String>,
-    /// Its rows; an empty cell is none.
-    pub rows: Vec<Vec<String>>,
-}
 
 /// The tables of a form. A node of one is a number: 0 the root, 1 its element `root`, then each row followed by its
 /// cells.
@@ -31,9 +22,12 @@ pub(crate) struct Documents {
 
 #[derive(Debug, Clone)]
 struct Document {
-    table: Table,
+    file: File,
     /// The choice list that it is, if it is one.
     list: Option<usize>,
+    /// For each column the rows in the order of its cells, those with the same in their own order; made when it is first
+    /// looked up in.
+    sorted: Vec<OnceLock<Vec<u32>>>,
 }
 
 const ROOT: u32 = 0;
@@ -54,14 +48,15 @@ impl Documents {
     pub(crate) fn of(form: &Form) -> Self {
         let mut documents = Self::default();
         for (at, list) in form.lists.iter().enumerate() {
-            documents.add(&list.name, table(list, form.default_language), Some(at));
+            documents.add(&list.name, table(list, form.default_language).into(), Some(at));
         }
         documents
     }
 
     /// Adds a table, in the place of one of the same name.
-    pub(crate) fn add(&mut self, name: &str, table: Table, list: Option<usize>) {
-        let document = Document { table, list };
+    pub(crate) fn add(&mut self, name: &str, file: File, list: Option<usize>) {
+        let sorted = file.columns().iter().map(|_| OnceLock::new()).collect();
+        let document = Document { file, list, sorted };
         if let Some(at) = self.by_name.get(name) {
             self.tables[*at] = document;
         } else {
@@ -87,7 +82,7 @@ impl Documents {
     pub(crate) fn label(&self, table: usize, node: u32) -> Option<(usize, usize)> {
         let document = self.tables.get(table)?;
         match document.place(node) {
-            Place::Cell(row, column) if document.table.columns[column] == LABEL => {
+            Place::Cell(row, column) if document.file.columns()[column] == LABEL => {
                 Some((document.list?, row))
             }
             _ => None,
@@ -96,21 +91,40 @@ impl Documents {
 
     /// The names of the columns of a table.
     pub(crate) fn columns(&self, table: usize) -> &[String] {
-        self.tables.get(table).map_or(&[], |document| &document.table.columns)
+        self.tables.get(table).map_or(&[], |document| document.file.columns())
     }
 
     /// A cell of a row of a table.
     pub(crate) fn cell(&self, table: usize, row: usize, column: &str) -> &str {
-        let Some(Document { table, .. }) = self.tables.get(table) else { return "" };
-        let column = table.columns.iter().position(|known| known == column);
-        column.and_then(|column| table.rows.get(row)?.get(column)).map_or("", String::as_str)
+        let Some(document) = self.tables.get(table) else { return "" };
+        document.column(column).map_or("", |column| document.file.cell(row, column))
     }
 
     /// The first row of a table that has this text in a column.
     pub(crate) fn find(&self, table: usize, column: &str, text: &str) -> Option<usize> {
-        let Document { table, .. } = self.tables.get(table)?;
-        let column = table.columns.iter().position(|known| known == column)?;
-        table.rows.iter().position(|row| row.get(column).is_some_and(|cell| cell == text))
+        let document = self.tables.get(table)?;
+        document.rows_with(document.column(column)?, text).first().map(|row| *row as usize)
+    }
+
+    /// The rows below a node that have this text in a column; nothing where texts depend on the language.
+    pub(crate) fn children_with(
+        &self,
+        table: usize,
+        node: u32,
+        name: &str,
+        column: &str,
+        text: &str,
+    ) -> Option<Vec<u32>> {
+        let document = self.tables.get(table)?;
+        if document.list.is_some() && column == LABEL {
+            return None;
+        }
+        let is_row = document.place(node) == Place::Top && name == "item";
+        // An empty cell is no node, so that nothing equals it.
+        let Some(column) = document.column(column).filter(|_| is_row && !text.is_empty()) else {
+            return is_row.then(Vec::new);
+        };
+        Some(document.rows_with(column, text).iter().map(|row| document.row(*row as usize)).collect())
     }
 
     pub(crate) fn parent(&self, table: usize, node: u32) -> Option<u32> {
@@ -127,7 +141,7 @@ impl Documents {
         let document = &self.tables[table];
         match document.place(node) {
             Place::Root => Some(TOP),
-            Place::Top => (!document.table.rows.is_empty()).then_some(FIRST_ROW),
+            Place::Top => (document.file.len() > 0).then_some(FIRST_ROW),
             Place::Row(row) => document.cell_from(row, 0),
             Place::Cell(..) => None,
         }
@@ -137,7 +151,7 @@ impl Documents {
         let document = &self.tables[table];
         match document.place(node) {
             Place::Root | Place::Top => None,
-            Place::Row(row) => (row + 1 < document.table.rows.len()).then(|| document.row(row + 1)),
+            Place::Row(row) => (row + 1 < document.file.len()).then(|| document.row(row + 1)),
             Place::Cell(row, column) => document.cell_from(row, column + 1),
         }
     }
@@ -160,16 +174,18 @@ impl Documents {
             Place::Root => "",
             Place::Top => "root",
             Place::Row(_) => "item",
-            Place::Cell(_, column) => &document.table.columns[column],
+            Place::Cell(_, column) => &document.file.columns()[column],
         }
     }
 
     pub(crate) fn text(&self, table: usize, node: u32) -> Cow<'_, str> {
-        let rows = &self.tables[table].table.rows;
-        match self.tables[table].place(node) {
-            Place::Root | Place::Top => Cow::Owned(rows.iter().map(|row| row.concat()).collect()),
-            Place::Row(row) => Cow::Owned(rows[row].concat()),
-            Place::Cell(row, column) => Cow::Borrowed(&rows[row][column]),
+        let document = &self.tables[table];
+        match document.place(node) {
+            Place::Root | Place::Top => {
+                Cow::Owned((0..document.file.len()).map(|row| document.text(row)).collect())
+            }
+            Place::Row(row) => Cow::Owned(document.text(row)),
+            Place::Cell(row, column) => Cow::Borrowed(document.file.cell(row, column)),
         }
     }
 
@@ -179,13 +195,15 @@ impl Documents {
         match document.place(node) {
             Place::Root if name == "root" => found.push(TOP),
             Place::Top if name == "item" => {
-                found.extend((0..document.table.rows.len()).map(|row| document.row(row)));
-                return document.table.rows.len();
+                found.extend((0..document.file.len()).map(|row| document.row(row)));
+                return document.file.len();
             }
             Place::Row(row) => {
-                let column = document.table.columns.iter().position(|known| known == name);
                 found.extend(
-                    column.filter(|column| document.has(row, *column)).map(|at| document.node(row, at)),
+                    document
+                        .column(name)
+                        .filter(|column| document.has(row, *column))
+                        .map(|at| document.node(row, at)),
                 );
             }
             Place::Root | Place::Top | Place::Cell(..) => {}
@@ -195,9 +213,30 @@ impl Documents {
 }
 
 impl Document {
+    fn column(&self, name: &str) -> Option<usize> {
+        self.file.columns().iter().position(|known| known == name)
+    }
+
+    fn text(&self, row: usize) -> String {
+        (0..self.file.columns().len()).map(|column| self.file.cell(row, column)).collect()
+    }
+
+    /// The rows with this text in a column, in order.
+    fn rows_with(&self, column: usize, text: &str) -> &[u32] {
+        let cell = |row: &u32| self.file.cell(*row as usize, column);
+        let sorted = self.sorted[column].get_or_init(|| {
+            let mut rows: Vec<u32> = (0..u32::try_from(self.file.len()).unwrap_or(u32::MAX)).collect();
+            rows.sort_by(|a, b| cell(a).cmp(cell(b)));
+            rows
+        });
+        let from = sorted.partition_point(|row| cell(row) < text);
+        let more = sorted[from..].partition_point(|row| cell(row) == text);
+        &sorted[from..from + more]
+    }
+
     /// How many nodes a row takes.
     fn width(&self) -> u32 {
-        u32::try_from(self.table.columns.len()).unwrap_or(u32::MAX).saturating_add(1)
+        u32::try_from(self.file.columns().len()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     fn row(&self, row: usize) -> u32 {
@@ -210,11 +249,11 @@ impl Document {
     }
 
     fn has(&self, row: usize, column: usize) -> bool {
-        self.table.rows[row].get(column).is_some_and(|cell| !cell.is_empty())
+        !self.file.cell(row, column).is_empty()
     }
 
     fn cell_from(&self, row: usize, from: usize) -> Option<u32> {
-        let column = (from..self.table.columns.len()).find(|column| self.has(row, *column))?;
+        let column = (from..self.file.columns().len()).find(|column| self.has(row, *column))?;
         Some(self.node(row, column))
     }
 

@@ -3,6 +3,7 @@
 mod beyond;
 mod build;
 mod documents;
+mod file;
 mod order;
 mod records;
 mod schema;
@@ -17,8 +18,8 @@ use crate::xpath::{Expr, ParseError};
 
 pub(crate) use beyond::Beyond;
 pub use build::stem;
-pub use documents::Table;
 pub(crate) use documents::{Documents, LAST_SAVED};
+pub use file::{File, Table};
 pub(crate) use records::{Known, Records};
 pub(crate) use schema::{DATA, Schema};
 pub(crate) use text::{Piece, pieces};

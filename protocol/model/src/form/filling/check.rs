@@ -110,7 +110,8 @@ impl Filling {
         if !within(question, &node.value) {
             return Some(Fault::Range);
         }
-        let is_offered = self.is_offered(place, element, &node.value, world)
+        let names: Vec<&str> = chosen(element, &node.value).collect();
+        let is_offered = self.offers(place, &names, world)
             || (doubts(Fault::Choice) && self.is_listed(element, &node.value));
         if !is_offered {
             return Some(Fault::Choice);
@@ -125,15 +126,6 @@ impl Filling {
     pub fn complaints(&self, world: &mut dyn World) -> Vec<Complaint> {
         let places = self.instance.subtree(TOP);
         places.into_iter().filter_map(|node| self.complaint(Place(node), world)).collect()
-    }
-
-    fn is_offered(&self, place: Place, element: &Element, value: &str, world: &mut dyn World) -> bool {
-        if element.question().and_then(Question::choices).is_none() {
-            return true;
-        }
-        // Where it cannot be calculated what is offered, nothing is wrong with an answer.
-        let Some(offered) = self.offers(place, world) else { return true };
-        chosen(element, value).all(|name| offered.iter().any(|choice| choice.name == name))
     }
 
     /// Whether a question has the choices of an answer at all, whatever its filter says.

@@ -130,7 +130,7 @@ impl Filling {
         let mut documents = form.documents.clone();
         if form.uses_last_saved {
             let (columns, row) = last_saved.into_iter().unzip();
-            Arc::make_mut(&mut documents).add(LAST_SAVED, Table { columns, rows: vec![row] }, None);
+            Arc::make_mut(&mut documents).add(LAST_SAVED, Table { columns, rows: vec![row] }.into(), None);
         }
         let instance = Instance::new(&form.schema);
         let (due, failures, ended) = (Due::default(), BTreeMap::new(), Vec::new());

@@ -1,5 +1,8 @@
 //! What is shown of a filled form: labels with answers in them, and choices.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use super::instance::TOP;
 use super::view::View;
 use super::{Filling, Place, World};
@@ -55,43 +58,77 @@ impl Filling {
         shown.map_or_else(String::new, |node| node.value.clone())
     }
 
-    /// The choices that a question offers, in the order in which they are shown.
+    /// The choices that a question offers, in the order in which they are shown; none where it cannot be calculated which.
     pub fn choices(&self, place: Place, world: &mut dyn World) -> Vec<Offered> {
-        self.offers(place, world).unwrap_or_default()
-    }
-
-    /// The choices that a question offers; none where it has none, or where what is offered cannot be calculated.
-    pub(super) fn offers(&self, place: Place, world: &mut dyn World) -> Option<Vec<Offered>> {
-        let choices = self.element(place).and_then(Element::question).and_then(Question::choices)?;
-        let expr = self.form.asked[self.instance.node(place.0).schema].choices.as_ref()?;
-        let offered = self.evaluate(expr, place.0, world, |value, view| match value {
-            Value::Nodes(nodes) => {
-                nodes.into_iter().map(|node| self.offered(place, choices, node, view)).collect()
-            }
-            _ => Vec::new(),
-        });
-        let mut offered: Vec<Offered> = offered.ok()?;
+        let Some(choices) = self.choices_of(place) else { return Vec::new() };
+        let offered = |node, view: &View<'_>| self.offered(place, choices, node, view);
+        let Some(mut offered) = self.each_offered(place, world, offered) else { return Vec::new() };
         if choices.order == Order::Random {
             shuffle(&mut offered, self.seed);
         }
         if choices.or_other && !offered.iter().any(|choice| choice.name == OTHER) {
             offered.push(Offered { name: OTHER.to_owned(), label: self.other_label() });
         }
-        Some(offered)
+        offered
+    }
+
+    /// Whether a question offers all of these. Where it has no choices, or it cannot be calculated which, nothing is wrong
+    /// with an answer.
+    pub(super) fn offers(&self, place: Place, names: &[&str], world: &mut dyn World) -> bool {
+        let Some(choices) = self.choices_of(place) else { return true };
+        let which = |node, view: &View<'_>| {
+            let offered = self.offered_name(choices, node, view);
+            names.iter().copied().find(|name| *name == offered)
+        };
+        let Some(found) = self.each_offered(place, world, which) else { return true };
+        let found: BTreeSet<&str> = found.into_iter().flatten().collect();
+        names.iter().all(|name| found.contains(name) || (choices.or_other && *name == OTHER))
+    }
+
+    fn choices_of(&self, place: Place) -> Option<&Choices> {
+        self.element(place).and_then(Element::question).and_then(Question::choices)
+    }
+
+    /// What stands for each choice that a question offers; none where it cannot be calculated which.
+    fn each_offered<T>(
+        &self,
+        place: Place,
+        world: &mut dyn World,
+        read: impl Fn(Node, &View<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let expr = self.form.asked[self.instance.node(place.0).schema].choices.as_ref()?;
+        let offered = self.evaluate(expr, place.0, world, |value, view| match value {
+            Value::Nodes(nodes) => nodes.into_iter().map(|node| read(node, view)).collect(),
+            _ => Vec::new(),
+        });
+        offered.ok()
     }
 
     fn offered(&self, place: Place, choices: &Choices, node: Node, view: &View<'_>) -> Offered {
-        let row = View::table(node).and_then(|table| Some((table, self.documents.row(table, node.index)?)));
-        let (Some((table, row)), (value, label)) = (row, columns(choices)) else {
-            let text = view.text(node).into_owned();
-            return Offered { name: text.clone(), label: text };
-        };
-        let name = self.documents.cell(table, row, value).to_owned();
-        let label = match &choices.source {
-            ChoiceSource::List(list) => self.list_label(place, list, row),
-            _ => self.file_label(table, row, label).to_owned(),
+        let name = self.offered_name(choices, node, view).into_owned();
+        let label = match (&choices.source, self.row(node)) {
+            (ChoiceSource::List(list), Some((_, row))) => self.list_label(place, list, row),
+            (ChoiceSource::File { label, .. }, Some((table, row))) => {
+                self.file_label(table, row, label).to_owned()
+            }
+            (ChoiceSource::Repeat(_), _) | (_, None) => String::new(),
         };
         Offered { label: if label.is_empty() { name.clone() } else { label }, name }
+    }
+
+    fn offered_name<'v>(&'v self, choices: &Choices, node: Node, view: &'v View<'_>) -> Cow<'v, str> {
+        let Some((table, row)) = self.row(node) else { return view.text(node) };
+        let column = match &choices.source {
+            ChoiceSource::File { value, .. } => value,
+            ChoiceSource::List(_) | ChoiceSource::Repeat(_) => "name",
+        };
+        Cow::Borrowed(self.documents.cell(table, row, column))
+    }
+
+    /// The row of a table that a node is.
+    fn row(&self, node: Node) -> Option<(usize, usize)> {
+        let table = View::table(node)?;
+        Some((table, self.documents.row(table, node.index)?))
     }
 
     /// The label of a choice as it is shown at a place.
@@ -143,14 +180,6 @@ impl Filling {
     fn other_label(&self) -> String {
         let code = self.form.form.languages.get(self.language).map_or("", |language| language.code.as_str());
         if code == "fr" { "Autre" } else { "Other" }.to_owned()
-    }
-}
-
-/// The columns of the values and the labels of choices.
-fn columns(choices: &Choices) -> (&str, &str) {
-    match &choices.source {
-        ChoiceSource::File { value, label, .. } => (value, label),
-        ChoiceSource::List(_) | ChoiceSource::Repeat(_) => ("name", "label"),
     }
 }
 

@@ -145,7 +145,7 @@ impl Filling {
         if !is_one || text.is_empty() {
             return None;
         }
-        let offered = self.offers(place, world)?;
+        let offered = self.choices(place, world);
         if offered.iter().any(|choice| choice.name == text) {
             return None;
         }

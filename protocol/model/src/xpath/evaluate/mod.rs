@@ -2,6 +2,7 @@
 
 mod compare;
 mod path;
+mod sought;
 
 use std::borrow::Cow;
 use std::rc::Rc;

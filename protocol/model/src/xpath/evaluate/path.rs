@@ -58,7 +58,10 @@ impl<'a> Evaluator<'a, '_> {
         let mut found = Vec::new();
         for node in from {
             let start = found.len();
-            self.axis(*node, step, &mut found)?;
+            match self.sought(*node, step)? {
+                Some(sought) => found.extend(sought),
+                None => self.axis(*node, step, &mut found)?,
+            }
             self.step(1 + (found.len() - start) as u64)?;
             if !step.predicates.is_empty() {
                 let candidates = found.split_off(start);

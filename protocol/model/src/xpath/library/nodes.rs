@@ -102,7 +102,10 @@ pub(crate) fn pulldata<'a>(ev: &mut Evaluator<'a, '_>, arguments: &'a [Ast], at:
     let (mut roots, mut items, mut cells) = (Vec::new(), Vec::new(), Vec::new());
     ev.step(tree.children_named(document, "root", &mut roots) as u64)?;
     for root in roots {
-        ev.step(tree.children_named(root, "item", &mut items) as u64)?;
+        match tree.children_with(root, "item", &key_column, &key) {
+            Some(found) => items.extend(found),
+            None => ev.step(tree.children_named(root, "item", &mut items) as u64)?,
+        }
     }
     for item in items {
         cells.clear();

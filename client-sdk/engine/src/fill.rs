@@ -14,6 +14,7 @@ use fieldmerge_protocol::{AreaId, Path, PersonNumber, RecordId, Value};
 
 use crate::doc::{Body, Doc};
 use crate::engine::Engine;
+use crate::memory::record_row::RecordRow;
 use crate::{Edit, Failure, LogEntry};
 
 /// What a form is filled for.
@@ -79,10 +80,12 @@ impl Engine {
         version.compile(files).map(Arc::new).map_err(|_| Failure::UnknownForm(number))
     }
 
-    /// The records of a type on the device, as a form looks things up in them.
+    /// The records of a type on the device, as a form looks things up in them. A log is none: it holds entries.
     fn record_file(&self, record_type: &str) -> File {
         let Some(kind) = self.memory.forms.types.find(record_type) else { return File::default() };
-        let of_type = self.memory.records.iter().filter(|(_, row)| row.header.record_type == record_type);
+        let is_one =
+            |row: &RecordRow| row.header.record_type == record_type && !row.header.feed.class.is_log();
+        let of_type = self.memory.records.iter().filter(|(_, row)| is_one(row));
         let rows = of_type.map(|(id, row)| Listed { label: self.title(row), record: row.listed(*id) });
         RecordFile::new(kind, rows.collect()).into()
     }

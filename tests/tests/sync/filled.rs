@@ -173,6 +173,8 @@ const SHEET: &str = "
 | | decimal | day_fraction | How much of the day? | | | | |
 | | end_repeat | | | | | | |
 | | csv-external | worker | | | | | |
+| | calculate | logs | | count(instance('attendance')/root/item) | | none | |
+| | csv-external | attendance | | | | | |
 | choices |
 | | list_name | name | label |
 | | status | present | Present |
@@ -218,6 +220,8 @@ async fn a_sheet_of_attendance_becomes_entries_of_a_log(place: &Place) {
     let edits = sheet.edits(place.area(), 0).expect("it can be saved");
     let saved = one.save(edits).expect("phones do not die here").expect("it is saved");
     let [SavedEdit::Entries(entries)] = &saved[..] else { panic!("{saved:?}") };
+    let again = one.engine().fill(&request, &mut chance).expect("the phone has the form");
+    assert_eq!(again.filling.value(again.filling.named("logs")[0]), "0", "a log is no row");
     assert_eq!(entries.len(), 2, "a line that was left empty says nothing");
     let log = one.engine().get(entries[0].0).expect("the log is on the phone");
     let said: Vec<_> = log.entries.iter().map(|view| (view.subject, view.entry.clone())).collect();

@@ -37,7 +37,8 @@ pub struct Listed {
 pub struct ListedRecord {
     name: String,
     person: String,
-    state: (Arc<[u8]>, usize),
+    /// The bytes behind a place of which its merged state is; none where the answers are known.
+    state: Option<(Arc<[u8]>, usize)>,
     answers: OnceLock<Answers>,
 }
 
@@ -83,7 +84,7 @@ impl ListedRecord {
     /// is about, if its type is about one. A state that does not read has no answers.
     pub fn stored(record: RecordId, person: Option<RecordId>, state: (Arc<[u8]>, usize)) -> Self {
         let person = person.map(|person| person.to_string()).unwrap_or_default();
-        Self { name: record.to_string(), person, state, answers: OnceLock::new() }
+        Self { name: record.to_string(), person, state: Some(state), answers: OnceLock::new() }
     }
 
     /// A record of which the values are known.
@@ -92,18 +93,16 @@ impl ListedRecord {
         (record, person): (RecordId, Option<RecordId>),
         values: impl Iterator<Item = (&'v Path, &'v Value)>,
     ) -> Self {
+        let person = person.map(|person| person.to_string()).unwrap_or_default();
         let answers = OnceLock::from(Answers::of(kind, values));
-        Self { answers, ..Self::stored(record, person, (Arc::default(), 0)) }
+        Self { name: record.to_string(), person, state: None, answers }
     }
 
     fn answer(&self, kind: &RecordType, field: usize) -> &str {
         let answers = self.answers.get_or_init(|| {
-            let bytes = self.state.0.get(self.state.1..).unwrap_or_default();
-            let state = RecordState::from_bytes(bytes);
-            state.map_or_else(
-                |_| Answers::of(kind, [].into_iter()),
-                |state| Answers::of(kind, state.winners()),
-            )
+            let bytes = self.state.as_ref().and_then(|(row, from)| row.get(*from..)).unwrap_or_default();
+            let state = RecordState::from_bytes(bytes).ok();
+            Answers::of(kind, state.iter().flat_map(RecordState::winners))
         });
         answers.get(field)
     }

@@ -281,4 +281,24 @@ pub const WORKBOOKS: &[(&str, &str, &str)] = &[
         "survey:4:fm::kind",
         "| survey |\n| | type | name | label | fm::record |\n| | begin_group | a | A | payment |\n| | date | b | B |\n| | end_group |",
     ),
+    (
+        "kind-unfit",
+        "survey:3:fm::kind",
+        "| survey |\n| | type | name | label | fm::kind |\n| | date | a | A | integer |",
+    ),
+    (
+        "kind-unfit",
+        "survey:3:fm::kind",
+        "| survey |\n| | type | name | label | fm::kind |\n| | select_multiple l | a | A | integer |\n| choices |\n| | list_name | name | label |\n| | l | 1 | A |",
+    ),
+    (
+        "kind-unfit",
+        "survey:3:fm::kind",
+        "| survey |\n| | type | name | label | fm::kind |\n| | select_one l | a | A | integer |\n| choices |\n| | list_name | name | label |\n| | l | 01 | A |",
+    ),
+    (
+        "kind-unfit",
+        "survey:3:fm::kind",
+        "| survey |\n| | type | name | label | fm::kind |\n| | select_one l | a | A | bool |\n| choices |\n| | list_name | name | label |\n| | l | yes | A |\n| | l | 1 | B |",
+    ),
 ];

@@ -106,25 +106,19 @@ impl Documents {
         document.rows_with(document.column(column)?, text).first().map(|row| *row as usize)
     }
 
-    /// The rows below a node that have this text in a column; nothing where texts depend on the language.
-    pub(crate) fn children_with(
-        &self,
-        table: usize,
-        node: u32,
-        name: &str,
-        column: &str,
-        text: &str,
-    ) -> Option<Vec<u32>> {
+    /// Whether a node is what all rows stand below.
+    pub(crate) fn is_top(&self, table: usize, node: u32) -> bool {
+        self.tables.get(table).is_some_and(|document| document.place(node) == Place::Top)
+    }
+
+    /// The rows that have this text in a column; nothing where texts depend on the language.
+    pub(crate) fn rows_with(&self, table: usize, column: &str, text: &str) -> Option<Vec<u32>> {
         let document = self.tables.get(table)?;
         if document.list.is_some() && column == LABEL {
             return None;
         }
-        let is_row = document.place(node) == Place::Top && name == "item";
-        // An empty cell is no node, so that nothing equals it.
-        let Some(column) = document.column(column).filter(|_| is_row && !text.is_empty()) else {
-            return is_row.then(Vec::new);
-        };
-        Some(document.rows_with(column, text).iter().map(|row| document.row(*row as usize)).collect())
+        let rows = document.column(column).map_or(&[][..], |column| document.rows_with(column, text));
+        Some(rows.iter().map(|row| document.row(*row as usize)).collect())
     }
 
     pub(crate) fn parent(&self, table: usize, node: u32) -> Option<u32> {
@@ -221,8 +215,11 @@ impl Document {
         (0..self.file.columns().len()).map(|column| self.file.cell(row, column)).collect()
     }
 
-    /// The rows with this text in a column, in order.
+    /// The rows with this text in a column, in order. An empty cell is none, so that no row has it.
     fn rows_with(&self, column: usize, text: &str) -> &[u32] {
+        if text.is_empty() {
+            return &[];
+        }
         let cell = |row: &u32| self.file.cell(*row as usize, column);
         let sorted = self.sorted[column].get_or_init(|| {
             let mut rows: Vec<u32> = (0..u32::try_from(self.file.len()).unwrap_or(u32::MAX)).collect();

@@ -47,6 +47,7 @@ pub use open::{StoredRecord, Values};
 pub use recalculate::Failed;
 pub use record::{Dropped, RecordChange};
 pub use show::Offered;
+pub(crate) use store::{boolean as as_truth, kept};
 pub use unknown::Lacking;
 pub use walk::{NotGiven, Shown, Walk};
 pub use world::World;

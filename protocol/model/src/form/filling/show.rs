@@ -76,13 +76,11 @@ impl Filling {
     /// with an answer.
     pub(super) fn offers(&self, place: Place, names: &[&str], world: &mut dyn World) -> bool {
         let Some(choices) = self.choices_of(place) else { return true };
-        let which = |node, view: &View<'_>| {
-            let offered = self.offered_name(choices, node, view);
-            names.iter().copied().find(|name| *name == offered)
-        };
+        let wanted: BTreeSet<&str> = names.iter().copied().collect();
+        let which = |node, view: &View<'_>| wanted.get(&*self.offered_name(choices, node, view)).copied();
         let Some(found) = self.each_offered(place, world, which) else { return true };
         let found: BTreeSet<&str> = found.into_iter().flatten().collect();
-        names.iter().all(|name| found.contains(name) || (choices.or_other && *name == OTHER))
+        wanted.iter().all(|name| found.contains(name) || (choices.or_other && *name == OTHER))
     }
 
     fn choices_of(&self, place: Place) -> Option<&Choices> {

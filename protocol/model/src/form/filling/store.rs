@@ -58,12 +58,17 @@ fn value(question: &Question, storage: Option<Storage>, text: &str) -> Value {
     read.unwrap_or_else(|| Value::str(text))
 }
 
+/// What an answer reads as when it has been kept.
+pub(crate) fn kept(question: &Question, storage: Storage, answer: &str) -> String {
+    text(question, Some(storage), &value(question, Some(storage), answer))
+}
+
 fn number(text: &str) -> Option<Value> {
     text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::F64)
 }
 
 /// The truth that an answer is, if it is one.
-pub(super) fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text {
         "yes" | "true" | "1" => Some(true),
         "no" | "false" | "0" => Some(false),

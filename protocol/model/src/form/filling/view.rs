@@ -146,8 +146,9 @@ impl Tree for View<'_> {
     }
 
     fn children_with(&self, node: Node, name: &str, column: &str, text: &str) -> Option<Vec<Node>> {
-        let table = Self::table(node)?;
-        let found = self.documents.children_with(table, node.index, name, column, text)?;
+        let table =
+            Self::table(node).filter(|table| name == "item" && self.documents.is_top(*table, node.index))?;
+        let found = self.documents.rows_with(table, column, text)?;
         Some(found.into_iter().map(|index| Node { index, ..node }).collect())
     }
 }

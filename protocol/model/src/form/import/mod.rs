@@ -10,6 +10,7 @@ mod entities;
 mod features;
 mod finding;
 mod initial;
+mod kinds;
 mod limits;
 mod logic;
 mod names;

@@ -4,10 +4,10 @@ use fieldmerge_protocol::RecordClass;
 
 use super::Importer;
 use super::columns::{Column, Line};
-use super::finding::{Mistake, Place, Said};
-use super::names::{path_name, survey_place};
+use super::finding::{Mistake, Place};
+use super::names::path_name;
 use crate::access::Role;
-use crate::form::{Form, Matching, Merge, Ours, RecordTarget, Storage};
+use crate::form::{Matching, Merge, Ours, RecordTarget, Storage};
 use crate::types::Sensitivity;
 
 /// The words of each column with what they mean.
@@ -56,19 +56,6 @@ const MATCHINGS: [(&str, Matching); 9] = [
 
 /// The word for every role.
 const EVERYBODY: &str = "all";
-
-const NO_LOG: Said = Said::Told(
-    "Entries go to logs: write attendance, childcare, training or payment in fm::record.",
-    "Les entrées vont à des journaux : écrivez attendance, childcare, training ou payment dans fm::record.",
-);
-const NO_ENTRY: Said = Said::Told(
-    "A log holds entries: write entry at the group or repeat of which each instance is one.",
-    "Un journal contient des entrées : écrivez entry au groupe ou à la répétition dont chaque instance en est une.",
-);
-const NO_VALUE: Said = Said::Told(
-    "A group or a repeat has no value: its only kind is entry.",
-    "Un groupe ou une répétition n'a pas de valeur : son seul genre est entry.",
-);
 
 /// What `yes`, `no`, `true()` and `false()` mean in any case; nothing for everything else.
 pub(super) fn is_yes(text: &str) -> Option<bool> {
@@ -123,26 +110,6 @@ impl Importer<'_> {
         roles.sort_unstable();
         roles.dedup();
         roles
-    }
-
-    /// Says which kinds do not fit: entries stand in logs, and logs hold nothing else.
-    pub(super) fn check_kinds(&mut self, form: &Form) {
-        let all = || form.elements.iter().enumerate();
-        for (at, element) in all() {
-            let target = form.target(at);
-            let has_entries = || all().any(|(at, other)| other.is_entry() && form.target(at) == target);
-            let unfit = match (element.question(), element.ours.storage) {
-                (None, Some(Storage::Entry)) => (!target.class.is_log()).then_some(NO_LOG),
-                (None, storage) => storage.map(|_| NO_VALUE),
-                (Some(_), _) => {
-                    (target.class.is_log() && element.is_kept() && !has_entries()).then_some(NO_ENTRY)
-                }
-            };
-            if let Some(why) = unfit {
-                let values = [Said::from(element.name.as_str()), why];
-                self.find(Mistake::KindUnfit, survey_place(element.row, Column::Kind), values);
-            }
-        }
     }
 
     /// Reads `worker` or `core/worker`: a record type, and the class that it has where that is not named alike.

@@ -103,7 +103,10 @@ pub(crate) fn pulldata<'a>(ev: &mut Evaluator<'a, '_>, arguments: &'a [Ast], at:
     ev.step(tree.children_named(document, "root", &mut roots) as u64)?;
     for root in roots {
         match tree.children_with(root, "item", &key_column, &key) {
-            Some(found) => items.extend(found),
+            Some(found) => {
+                ev.step(1 + found.len() as u64)?;
+                items.extend(found);
+            }
             None => ev.step(tree.children_named(root, "item", &mut items) as u64)?,
         }
     }

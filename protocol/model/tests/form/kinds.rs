@@ -185,8 +185,8 @@ const SHEET: &str = "
 | | begin_repeat | crew | Crew | | | | entry |
 | | text | person | Person | | | | subject |
 | | select_one status | status | Presence | | | | |
-| | calculate | share | | | if(${status} = 'present', 1, 0) | | decimal |
-| | select_multiple why | why | Why | ${status} = 'absent' | | | |
+| | calculate | day_fraction | | | if(${status} = 'present', 1, 0) | | decimal |
+| | select_one why | absence_reason | Why | ${status} = 'absent' | | | |
 | | text | corrects | Corrects | | | | entry |
 | | end_repeat | | | | | | |
 | choices |
@@ -214,7 +214,7 @@ fn each_instance_is_an_entry_with_what_stands_around_it() {
     }
     set(&mut filling, "status", 0, "present", &mut world);
     set(&mut filling, "status", 2, "absent", &mut world);
-    set(&mut filling, "why", 2, "travel", &mut world);
+    set(&mut filling, "absence_reason", 2, "travel", &mut world);
     set(&mut filling, "corrects", 2, "7", &mut world);
     let entries = filling.entries();
     assert!(entries.iter().all(|entry| entry.target.class == RecordClass::Attendance));
@@ -223,12 +223,12 @@ fn each_instance_is_an_entry_with_what_stands_around_it() {
         values(&entry.values[1..])
     };
     let expected = [
-        vec!["share = F64(1.0)", "status = Str(\"present\")", "work_date = Str(\"2026-03-02\")"],
+        vec!["day_fraction = F64(1.0)", "status = Str(\"present\")", "work_date = Str(\"2026-03-02\")"],
         vec![
+            "absence_reason = Str(\"travel\")",
             "corrects = Str(\"7\")",
-            "share = F64(0.0)",
+            "day_fraction = F64(0.0)",
             "status = Str(\"absent\")",
-            "why/travel = Bool(true)",
             "work_date = Str(\"2026-03-02\")",
         ],
     ];
@@ -239,7 +239,7 @@ fn each_instance_is_an_entry_with_what_stands_around_it() {
 
     let types = record_types(&[form.form()]).expect("nothing clashes");
     let names: Vec<&str> = types[0].fields.iter().map(|field| field.name.as_str()).collect();
-    assert_eq!(names, ["work_date", "status", "share", "why", "corrects"]);
+    assert_eq!(names, ["work_date", "status", "day_fraction", "absence_reason", "corrects"]);
     assert!(types[0].repeats.is_empty() && types[0].fields.iter().all(|field| field.policy == Policy::Log));
     assert_eq!(types[0].field("corrects").map(|field| &field.kind), Some(&Kind::Entry));
 }

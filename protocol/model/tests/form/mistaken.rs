@@ -301,4 +301,14 @@ pub const WORKBOOKS: &[(&str, &str, &str)] = &[
         "survey:3:fm::kind",
         "| survey |\n| | type | name | label | fm::kind |\n| | select_one l | a | A | bool |\n| choices |\n| | list_name | name | label |\n| | l | yes | A |\n| | l | 1 | B |",
     ),
+    (
+        "entry-field-unknown",
+        "survey:4:name",
+        "| survey |\n| | type | name | label | fm::record | fm::kind |\n| | begin_repeat | a | A | attendance | entry |\n| | decimal | bonus | B | | |\n| | end_repeat |",
+    ),
+    (
+        "entry-code-unknown",
+        "survey:4:type",
+        "| survey |\n| | type | name | label | fm::record | fm::kind |\n| | begin_repeat | a | A | training | entry |\n| | select_one l | topic | B | | |\n| | end_repeat |\n| choices |\n| | list_name | name | label |\n| | l | beekeeping | A |",
+    ),
 ];

@@ -322,6 +322,12 @@ mistakes! {
     RecordInvalid Error "record-invalid"
         "{0} names no record: write a record type in small letters, or class/type with one of the classes {1}."
         "{0} ne désigne aucun enregistrement : écrivez un type en minuscules, ou classe/type avec une des classes {1}.";
+    EntryFieldUnknown Error "entry-field-unknown"
+        "The answer to {0} would be kept nowhere: entries of {1} hold {2}. Write none in fm::kind if that is meant; else keep it in a record of its own, a group with fm::record."
+        "La réponse à {0} ne serait gardée nulle part : les entrées de {1} contiennent {2}. Écrivez none dans fm::kind si c'est voulu ; sinon gardez-la dans un enregistrement à elle, un groupe avec fm::record.";
+    EntryCodeUnknown Error "entry-code-unknown"
+        "The choice {0} cannot be kept: {1} of an entry is one of {2}."
+        "Le choix {0} ne peut pas être gardé : {1} d'une entrée est l'un de {2}.";
     KindUnfit Error "kind-unfit"
         "The fm::kind of {0} does not fit. {1}"
         "Le fm::kind de {0} ne convient pas. {1}";

@@ -7,7 +7,8 @@ use super::columns::Column;
 use super::finding::{Mistake, Said};
 use super::names::survey_place;
 use crate::form::filling::{as_truth, kept};
-use crate::form::{ChoiceSource, Element, Form, Question, Storage};
+use crate::form::{ChoiceSource, Element, Form, Question, RecordTarget, SUBJECT, Storage};
+use crate::types::entry::Entry;
 
 const NO_LOG: Said = Said::Told(
     "Entries go to logs: write attendance, childcare, training or payment in fm::record.",
@@ -50,14 +51,28 @@ impl Importer<'_> {
                 (Some(_), None) => None,
             };
             if let Some(why) = unfit {
-                self.unfit(element, why);
+                let values = [Said::from(element.name.as_str()), why];
+                self.find(Mistake::KindUnfit, survey_place(element.row, Column::Kind), values);
+            } else if let Some(question) = element.question() {
+                self.check_entry(form, element, question, target);
             }
         }
     }
 
-    fn unfit(&mut self, element: &Element, why: Said) {
-        let values = [Said::from(element.name.as_str()), why];
-        self.find(Mistake::KindUnfit, survey_place(element.row, Column::Kind), values);
+    /// Says which answers an entry cannot hold: the fields of entries are small tuples and the same for every form.
+    fn check_entry(&mut self, form: &Form, element: &Element, question: &Question, target: &RecordTarget) {
+        let path = element.path.as_deref().filter(|path| *path != SUBJECT && element.is_kept());
+        let Some((path, fields)) = path.zip(Entry::fields(target.class)) else { return };
+        let Some(field) = fields.iter().find(|field| field.name == path) else {
+            let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+            let values = [element.name.clone(), target.record_type.clone(), names.join(", ")];
+            return self.find(Mistake::EntryFieldUnknown, survey_place(element.row, Column::Name), values);
+        };
+        let Some(codes) = &field.codes else { return };
+        for name in listed(form, question).filter(|name| !codes.contains(name)) {
+            let values = [name.to_owned(), field.name.to_owned(), codes.join(", ")];
+            self.find(Mistake::EntryCodeUnknown, survey_place(element.row, Column::Type), values);
+        }
     }
 }
 
@@ -92,15 +107,20 @@ fn fits(question: &Question, storage: Storage) -> bool {
 
 /// Whether each choice of a question is read back from what it is kept as.
 fn comes_back(form: &Form, question: &Question, storage: Storage) -> bool {
-    let Some(ChoiceSource::List(list)) = question.choices().map(|choices| &choices.source) else {
-        return true;
-    };
-    let names =
-        form.list(list).map_or(&[][..], |list| &list.choices).iter().map(|choice| choice.name.as_str());
+    let mut names = listed(form, question);
     if storage != Storage::Bool {
-        return names.into_iter().all(|name| kept(question, storage, name) == name);
+        return names.all(|name| kept(question, storage, name) == name);
     }
     // A truth is read back as the choice that means it.
     let mut meant = BTreeSet::new();
-    names.into_iter().all(|name| as_truth(name).is_some_and(|truth| meant.insert(truth)))
+    names.all(|name| as_truth(name).is_some_and(|truth| meant.insert(truth)))
+}
+
+/// The names of the choices of a question, where they come from a list.
+fn listed<'f>(form: &'f Form, question: &Question) -> impl Iterator<Item = &'f str> {
+    let list = match question.choices().map(|choices| &choices.source) {
+        Some(ChoiceSource::List(list)) => form.list(list),
+        _ => None,
+    };
+    list.map_or(&[][..], |list| &list.choices).iter().map(|choice| choice.name.as_str())
 }

@@ -3,7 +3,9 @@
 use fieldmerge_protocol::{Path, RecordClass, RecordId, Value};
 
 use super::{
-    AttendanceEntry, AttendanceStatus, ChildcareEntry, Entry, EntryRef, PaymentEntry, TrainingEntry, WireCode,
+    AbsenceReason, AttendanceEntry, AttendanceStatus, CareMode, ChildBand, ChildcareEntry, Confirmation,
+    DeductionReason, Entry, EntryRef, PayChannel, PaymentEntry, TrainingEntry, TrainingResult, TrainingTopic,
+    WireCode,
 };
 use crate::typed::FindingCode;
 use crate::types::date::Date;
@@ -18,12 +20,74 @@ pub struct BadAnswer {
     pub code: FindingCode,
 }
 
+/// A field of the entries of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryField {
+    /// Its name, which is the path of its question.
+    pub name: &'static str,
+    /// The codes that it takes; none where it takes no code.
+    pub codes: Option<Vec<&'static str>>,
+}
+
+impl EntryField {
+    fn plain(name: &'static str) -> Self {
+        Self { name, codes: None }
+    }
+
+    fn code<C: WireCode>(name: &'static str) -> Self {
+        Self { name, codes: Some(C::ALL.iter().map(|code| code.code()).collect()) }
+    }
+}
+
 type Read<T> = Result<T, BadAnswer>;
 
 /// The values of the fields of an entry.
 struct Answers<'a>(&'a [(Path, Value)]);
 
 impl Entry {
+    /// The fields that entries of a log of this class have, beside whom they are about; none where logs of the class have
+    /// no entries.
+    pub fn fields(class: RecordClass) -> Option<Vec<EntryField>> {
+        type Field = EntryField;
+        Some(match class {
+            RecordClass::Attendance => vec![
+                Field::plain("work_date"),
+                Field::code::<AttendanceStatus>("status"),
+                Field::plain("day_fraction"),
+                Field::plain("hours_worked"),
+                Field::plain("task_quantity"),
+                Field::code::<AbsenceReason>("absence_reason"),
+                Field::plain("corrects"),
+            ],
+            RecordClass::Childcare => vec![
+                Field::plain("care_date"),
+                Field::plain("children_present"),
+                Field::code::<ChildBand>("age_band"),
+                Field::code::<CareMode>("care_mode"),
+                Field::plain("corrects"),
+            ],
+            RecordClass::Training => vec![
+                Field::plain("held_on"),
+                Field::code::<TrainingTopic>("topic"),
+                Field::plain("days"),
+                Field::code::<TrainingResult>("certified"),
+                Field::plain("corrects"),
+            ],
+            RecordClass::Payment => vec![
+                Field::plain("period_start"),
+                Field::plain("period_end"),
+                Field::plain("gross_amount"),
+                Field::plain("deductions"),
+                Field::code::<DeductionReason>("deduction_reason"),
+                Field::plain("paid_on"),
+                Field::code::<PayChannel>("channel"),
+                Field::code::<Confirmation>("payee_confirmed"),
+                Field::plain("reverses"),
+            ],
+            _ => return None,
+        })
+    }
+
     /// The entry of a log of this class that these values make, at the names of their fields; none where logs of the class
     /// have no entries. The index of its person is 0 until it stands in a log.
     pub fn from_answers(class: RecordClass, values: &[(Path, Value)]) -> Option<Result<Self, BadAnswer>> {

@@ -24,7 +24,7 @@ mod wire;
 
 use fieldmerge_protocol::{RecordClass, RecordId, Value};
 
-pub use answers::BadAnswer;
+pub use answers::{BadAnswer, EntryField};
 pub use attendance::AttendanceEntry;
 pub use childcare::ChildcareEntry;
 pub use codec::EntryError;

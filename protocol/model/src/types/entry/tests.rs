@@ -36,6 +36,42 @@ fn the_bytes_of_version_1_do_not_change() {
     assert_eq!(payment.net(), 36_000);
 }
 
+/// Each field that is said to be there is read, so that no answer to it is lost: a value of no kind is refused by its name.
+#[test]
+fn each_field_of_an_entry_is_read() {
+    let good = [
+        ("work_date", "2026-03-02"),
+        ("status", "present"),
+        ("care_date", "2026-03-02"),
+        ("age_band", "0-2"),
+        ("held_on", "2026-03-02"),
+        ("topic", "osh"),
+        ("period_start", "2026-03-02"),
+        ("period_end", "2026-03-07"),
+        ("paid_on", "2026-03-10"),
+        ("channel", "cash"),
+    ];
+    let numbers = ["children_present", "days", "gross_amount"];
+    let path = |name: &str| Path::new(name).expect("a path");
+    let texts = good.iter().map(|(name, text)| (path(name), Value::str(*text)));
+    let all: Vec<_> = texts.chain(numbers.iter().map(|name| (path(name), Value::Int(1)))).collect();
+    for class in RecordClass::ALL {
+        let Some(fields) = Entry::fields(class) else {
+            assert!(!class.is_log(), "{class:?}");
+            continue;
+        };
+        let entry = Entry::from_answers(class, &all).expect("a log");
+        assert!(entry.is_ok(), "{class:?}: {entry:?}");
+        for field in fields {
+            let mut odd = all.clone();
+            odd.retain(|(path, _)| path.as_str() != field.name);
+            odd.push((path(field.name), Value::Bytes(vec![1])));
+            let bad = Entry::from_answers(class, &odd).expect("a log").expect_err(field.name);
+            assert_eq!((bad.field, bad.code), (field.name, FindingCode::WrongType), "{class:?}");
+        }
+    }
+}
+
 #[test]
 fn an_ordinary_day_is_thirteen_bytes_or_little_more() {
     assert!(AttendanceEntry::present(39, day("2026-03-14"), 4).encode().len() <= 14);

@@ -95,7 +95,7 @@ impl Device {
     /// let mut fill = device.fill(&request, &mut world).await?;
     /// fill.filling.give("sex=female", &mut world)?;
     /// if fill.filling.complaints(&mut world).is_empty() {
-    ///     device.save_filled(&fill, area, 0).await?;
+    ///     device.save_filled(&mut fill, area, 0, &mut world).await?;
     /// }
     /// # Ok(())
     /// # }
@@ -117,11 +117,12 @@ impl Device {
     /// It is saved as it is, also where [`fieldmerge_model::form::filling::Filling::complaints`] says something.
     pub async fn save_filled(
         &self,
-        fill: &Fill,
+        fill: &mut Fill,
         area: AreaId,
         person: PersonNumber,
+        world: &mut (dyn World + Send),
     ) -> Result<Vec<SavedEdit>, ClientError> {
-        let edits = fill.edits(area, person).map_err(Error::Engine)?;
+        let edits = fill.edits(area, person, world).map_err(Error::Engine)?;
         if edits.is_empty() { Ok(Vec::new()) } else { self.save(edits).await }
     }
 

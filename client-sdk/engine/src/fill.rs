@@ -140,11 +140,26 @@ impl Fill {
         self.own
     }
 
-    /// What was answered, as edits to be saved in one; none where nothing was. New records are made in this area.
-    pub fn edits(&self, area: AreaId, person: PersonNumber) -> Result<Vec<Edit>, Failure> {
+    /// What was answered, as edits to be saved in one; none where nothing was. New records are made in this area, and the
+    /// form ends now.
+    pub fn edits(
+        &mut self,
+        area: AreaId,
+        person: PersonNumber,
+        world: &mut dyn World,
+    ) -> Result<Vec<Edit>, Failure> {
         if !self.filling.to_seal().is_empty() {
             return Err(Failure::NotFillable("sealed values"));
         }
+        let edits = self.answered(area, person)?;
+        if edits.is_empty() {
+            return Ok(edits);
+        }
+        self.filling.finish(world);
+        self.answered(area, person)
+    }
+
+    fn answered(&self, area: AreaId, person: PersonNumber) -> Result<Vec<Edit>, Failure> {
         let stored: Vec<StoredRecord> = self.records.iter().map(|(_, stored)| stored.clone()).collect();
         let changes = self.filling.changes(&stored).into_iter();
         let mut edits: Vec<Edit> =

@@ -96,7 +96,7 @@ pub fn fill(phone: &Phone, area: AreaId, mark: &str, seed: u64) -> Option<Visit>
         let place = fill.filling.named(question)[0];
         fill.filling.answer(place, answer, &mut chance).expect("the form takes it");
     }
-    let edits = fill.edits(area, 0).expect("what was answered can be saved");
+    let edits = fill.edits(area, 0, &mut chance).expect("what was answered can be saved");
     Some(Visit { edits, record: fill.record(), path: path(&name) })
 }
 

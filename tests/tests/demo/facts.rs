@@ -190,7 +190,7 @@ pub async fn fill_through_the_sdk(story: &Story) {
         fill.filling.answer(place, &answer, &mut world).expect("it is an answer");
     }
     assert_eq!(fill.filling.complaints(&mut world), []);
-    let saved = device.save_filled(&fill, area, 0).await.expect("it is saved");
+    let saved = device.save_filled(&mut fill, area, 0, &mut world).await.expect("it is saved");
     let [SavedEdit::Record(record)] = saved[..] else { panic!("{saved:?}") };
     let view = device.records().get(record).await.expect("it is there");
     assert_eq!((&*view.summary.record_type, view.form), ("household", Some(form.number)));

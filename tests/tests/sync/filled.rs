@@ -32,7 +32,7 @@ fn fill(
         let asked = fill.filling.named(question)[0];
         fill.filling.answer(asked, answer, chance).expect("an answer");
     }
-    let edits = fill.edits(place.area(), 0).expect("it can be saved");
+    let edits = fill.edits(place.area(), 0, chance).expect("it can be saved");
     phone.save(edits).expect("phones do not die here").expect("it is saved");
     fill.record()
 }
@@ -89,13 +89,17 @@ async fn a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer(plac
     let mut opened = other.engine().fill(&request, &mut others).expect("the phone has the form");
     let wall = opened.filling.named("wall")[0];
     assert_eq!(opened.filling.value(wall), "earth");
-    assert_eq!(opened.edits(place.area(), 0).expect("it can be saved"), [], "nothing was touched");
+    assert_eq!(
+        opened.edits(place.area(), 0, &mut others).expect("it can be saved"),
+        [],
+        "nothing was touched"
+    );
     let complaint = opened.filling.complaint(wall, &mut others).expect("it is offered no more");
     assert_eq!(complaint.fault.code(), "not-offered");
     let seen = opened.filling.named("seen")[0];
     opened.filling.answer(seen, "2026-03-10", &mut others).expect("a day");
     other
-        .save(opened.edits(place.area(), 0).expect("it can be saved"))
+        .save(opened.edits(place.area(), 0, &mut others).expect("it can be saved"))
         .expect("no phone dies")
         .expect("saved");
     sync(&mut other, &place.site).await;
@@ -115,6 +119,7 @@ const LOANS: &str = "
 | | select_one_from_file worker.csv | who | Who borrows? | | record |
 | | calculate | called | | string(instance('worker')/root/item[name = ${who}]/family_name) | |
 | | integer | tools | How many tools? | | |
+| | end | ended | | | |
 | settings |
 | | form_id | form_title | version | fm::record |
 | | loans | Loans | 1 | core/loan |
@@ -148,6 +153,7 @@ async fn a_form_chooses_among_the_records_on_the_phone(place: &Place) {
         ("who".to_owned(), Value::Bytes(worker.0.to_vec())),
         ("called".to_owned(), Value::str("Rasoa")),
         ("tools".to_owned(), Value::Int(2)),
+        ("ended".to_owned(), Value::str("2026-03-01T00:00:00.000Z")),
     ]);
     assert_eq!(answers(&one, loan), expected);
     sync(&mut one, &place.site).await;
@@ -217,7 +223,7 @@ async fn a_sheet_of_attendance_becomes_entries_of_a_log(place: &Place) {
     answer("status", 0, "present");
     answer("status", 2, "absent");
     answer("day_fraction", 0, "0.5");
-    let edits = sheet.edits(place.area(), 0).expect("it can be saved");
+    let edits = sheet.edits(place.area(), 0, &mut chance).expect("it can be saved");
     let saved = one.save(edits).expect("phones do not die here").expect("it is saved");
     let [SavedEdit::Entries(entries)] = &saved[..] else { panic!("{saved:?}") };
     let again = one.engine().fill(&request, &mut chance).expect("the phone has the form");

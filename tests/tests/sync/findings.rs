@@ -153,7 +153,7 @@ async fn a_phone_that_fills_a_form_is_told_nothing(place: &Place) {
         let place = fill.filling.named(name)[0];
         fill.filling.answer(place, answer, &mut chance).expect("the form takes it");
     }
-    let edits = fill.edits(place.area(), 0).expect("it can be saved");
+    let edits = fill.edits(place.area(), 0, &mut chance).expect("it can be saved");
     one.save(edits).expect("phones do not die here").expect("the form allows it");
     sync(&mut one, &place.site).await;
     assert_eq!(judged(place).await, 1);

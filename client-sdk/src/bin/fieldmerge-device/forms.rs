@@ -61,7 +61,7 @@ pub async fn fill(device: &Device, output: &Output, given: &Fill) -> Result<(), 
         return Err(Failure::Incomplete(said.join("; ")));
     }
     let area = area_of(device, output, area).await?;
-    let saved = device.save_filled(&fill, area, 0).await?;
+    let saved = device.save_filled(&mut fill, area, 0, &mut world).await?;
     let mut records = Vec::new();
     for saved in saved {
         match saved {

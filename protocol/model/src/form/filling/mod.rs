@@ -245,6 +245,18 @@ impl Filling {
         self.settle(world);
     }
 
+    /// Writes when the filling ended, where the form asks for it (`end`). Whoever saves what was answered says so first.
+    pub fn finish(&mut self, world: &mut dyn World) {
+        let ended = local_text(world.now(), world.offset_minutes()).unwrap_or_default();
+        for node in self.instance.subtree(TOP) {
+            let question = self.element_at(node).and_then(Element::question);
+            if question == Some(&Question::Metadata(Metadata::End)) {
+                self.put(node, ended.clone());
+            }
+        }
+        self.settle(world);
+    }
+
     /// The form.
     pub fn form(&self) -> &CompiledForm {
         &self.form
@@ -363,7 +375,7 @@ fn first_value(element: &Element, world: &mut dyn World) -> Option<String> {
         Metadata::Username => world.property("username"),
         Metadata::PhoneNumber => world.property("phonenumber"),
         Metadata::Email => world.property("email"),
-        // The end is written at the end; where the phone is comes when it knows; the rest no phone tells.
+        // The end is written by [`Filling::finish`]; where the phone is comes when it knows; the rest no phone tells.
         Metadata::End | Metadata::StartGeopoint | Metadata::SubscriberId | Metadata::SimSerial => None,
     }
 }

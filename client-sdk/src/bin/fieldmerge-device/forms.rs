@@ -61,6 +61,7 @@ pub async fn fill(device: &Device, output: &Output, given: &Fill) -> Result<(), 
         return Err(Failure::Incomplete(said.join("; ")));
     }
     let area = area_of(device, output, area).await?;
+    let dropped: Vec<String> = fill.filling.dropped().into_iter().map(|dropped| dropped.label).collect();
     let saved = device.save_filled(&mut fill, area, 0, &mut world).await?;
     let mut records = Vec::new();
     for saved in saved {
@@ -71,9 +72,14 @@ pub async fn fill(device: &Device, output: &Output, given: &Fill) -> Result<(), 
         }
     }
     records.dedup();
-    output.show(&json!({ "records": records }), || match &records[..] {
-        [] => "Nothing was answered, so nothing was saved.".to_owned(),
-        records => records.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+    output.show(&json!({ "records": records, "dropped": dropped }), || {
+        let mut said: Vec<String> = records.iter().map(ToString::to_string).collect();
+        if said.is_empty() {
+            said.push("Nothing was answered, so nothing was saved.".to_owned());
+        }
+        let gone = dropped.iter().map(|label| format!("Not kept, for it does not apply any more: {label}"));
+        said.extend(gone);
+        lines(&said)
     })
 }
 

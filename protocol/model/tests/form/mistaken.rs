@@ -43,6 +43,7 @@ pub const WORKBOOKS: &[(&str, &str, &str)] = &[
     ),
     ("setting-unknown", "settings:3:form_idd", "| settings |\n| | form_id | form_idd |\n| | f | g |"),
     ("setting-unsupported", "settings:3:public_key", "| settings |\n| | form_id | public_key |\n| | f | g |"),
+    ("setting-unsupported", "settings:3:style", "| settings |\n| | form_id | style |\n| | f | pages |"),
     ("form-id-missing", "settings::form_id", "| survey |\n| | type | name | label |\n| | text | a | A |"),
     ("form-id-invalid", "settings:3:form_id", "| settings |\n| | form_id |\n| | a/b |"),
     (

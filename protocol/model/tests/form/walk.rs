@@ -46,6 +46,14 @@ fn a_form_is_shown_as_it_is_answered() {
     assert!(text.contains("( ) North  [n]"), "{text}");
     assert!(text.contains("Child  [repeat child[2]]\n\n  Name  [text called[2]]: Koto"), "{text}");
     assert!(text.contains("Kind  [text kind[3]]: Ball"), "{text}");
+    for typed in ["age=20", "side=s", "age=3"] {
+        filling.give(typed, &mut world).unwrap_or_else(|error| panic!("{typed}: {error}"));
+    }
+    let text = lines(&filling, &mut world);
+    assert!(
+        text.ends_with("Not asked after these answers: side\n\nAnswered and not kept: Which side?"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub struct Walk {
     pub shown: Vec<Shown>,
     /// The names of what does not apply.
     pub hidden: Vec<String>,
+    /// What was asked and answered and is not kept, for it does not apply any more.
+    pub dropped: Vec<String>,
 }
 
 /// Why what was typed is no answer.
@@ -68,6 +70,7 @@ impl Filling {
     pub fn walk(&self, world: &mut dyn World) -> Walk {
         let mut walk = Walk::default();
         self.walk_below(self.root(), 0, &mut walk, world);
+        walk.dropped = self.dropped().into_iter().map(|dropped| dropped.label).collect();
         walk
     }
 
@@ -166,6 +169,9 @@ impl Walk {
         let mut lines: Vec<String> = self.shown.iter().flat_map(Shown::lines).collect();
         if !self.hidden.is_empty() {
             lines.push(format!("\nNot asked after these answers: {}", self.hidden.join(", ")));
+        }
+        if !self.dropped.is_empty() {
+            lines.push(format!("\nAnswered and not kept: {}", self.dropped.join("; ")));
         }
         lines
     }

@@ -33,11 +33,17 @@ const KNOWN: [&[&str]; 7] = [
     &["fm::record", "fm:record"],
 ];
 
-/// Settings that say how a form looks elsewhere, or that hold here whatever they say.
-const WITHOUT_LOSS: [&str; 6] =
-    ["clean_text_values", "namespaces", "name", "omit_instanceid", "instance_id", "style"];
+/// Settings that hold here whatever they say.
+const WITHOUT_LOSS: [&str; 5] = ["clean_text_values", "namespaces", "name", "omit_instanceid", "instance_id"];
 
-const UNSUPPORTED: [(&str, Said); 4] = [
+const UNSUPPORTED: [(&str, Said); 5] = [
+    (
+        "style",
+        Said::Told(
+            "A form looks the same wherever it is filled.",
+            "Un formulaire a le même aspect partout où il est rempli.",
+        ),
+    ),
     (
         "public_key",
         Said::Told(

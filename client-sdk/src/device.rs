@@ -1,6 +1,6 @@
 //! The device: the engine with a store, a key, a clock and a link.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -40,6 +40,9 @@ pub struct Options {
     pub forms: Vec<Vec<u8>>,
 }
 
+/// With less free storage a sync tells the server of it, which costs the link 6 bytes.
+const LITTLE_FREE_BYTES: u64 = 1 << 30;
+
 /// A device and its folder. Clones share it; every method may be called from any task.
 ///
 /// The folder holds `device.db`, the records and the outbox, `device.key`, the device's key, and `attachments`, the bytes
@@ -52,6 +55,7 @@ pub struct Device {
 struct Inner {
     core: Arc<Mutex<Core>>,
     files: Files,
+    folder: PathBuf,
     /// Held while a sync runs, so that there is one at a time.
     syncing: Mutex<()>,
     transport: Transport,
@@ -91,6 +95,7 @@ impl Device {
         let inner = Inner {
             core: Arc::new(Mutex::new(core)),
             files,
+            folder: folder.to_owned(),
             syncing: Mutex::new(()),
             transport: Transport::new()?,
         };
@@ -252,7 +257,10 @@ impl Device {
     }
 
     /// Syncs and reports how far it came, whether or not it came to the end.
-    pub async fn try_sync(&self, options: SyncOptions) -> Result<SyncReport, ClientError> {
+    pub async fn try_sync(&self, mut options: SyncOptions) -> Result<SyncReport, ClientError> {
+        let free_bytes =
+            fs4::available_space(&self.inner.folder).ok().filter(|free| *free < LITTLE_FREE_BYTES);
+        options.free_bytes = options.free_bytes.or(free_bytes);
         let _alone = self.inner.syncing.lock().await;
         Ok(sync::run(&self.inner.core, &self.inner.transport, options).await?)
     }

@@ -322,7 +322,7 @@ pub struct SyncOptions {
     /// At most so many bytes of attachments, sent and fetched together; 0 for none. Unless given,
     /// [`crate::DEFAULT_ATTACHMENT_BYTES`].
     pub attachment_bytes: Option<u64>,
-    /// Free storage of the device.
+    /// Free storage of the device. The native SDK fills it in where it is less than 1 GiB.
     pub free_bytes: Option<u64>,
     /// Battery charge in percent.
     pub battery_percent: Option<u8>,

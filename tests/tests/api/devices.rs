@@ -302,3 +302,26 @@ async fn a_form_is_filled_with_what_the_office_wrote_by_another() {
     assert_eq!((&again["records"], &again["dropped"]), (&json!([record]), &json!([])));
     assert!(hery.says(&["show", &record]).contains("woman_alone"));
 }
+
+/// With what a device came, its office sees.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_tells_of_itself_is_listed() {
+    let mut place = Office::open(Ipv4Addr::new(127, 0, 9, 6)).await;
+    let hery = place.device("Hery", "S1:enumerator");
+    hery.says(&RAKOTO);
+    hery.json(&["sync"]);
+    // It is written some time after the answer.
+    let list = ["admin", "device", "list", "ROADS"];
+    let told = loop {
+        let told = place.admin.json(&list)[0]["telemetry"].clone();
+        if told["outbox_changes"] == json!(1) {
+            break told;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert!(told["oldest_unsent_s"].as_u64().is_some_and(|age| age < 600), "{told}");
+    assert!(told["app"].as_str().is_some_and(|app| app.starts_with("fieldmerge-device")), "{told}");
+    let said = String::from_utf8(place.admin.run(&list).stdout).expect("text");
+    assert!(said.contains(" with 1 to send, the oldest 0 hours old"), "{said}");
+    place.stop().await;
+}

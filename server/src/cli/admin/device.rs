@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
 use fieldmerge_store::projects::Area;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::qr;
@@ -84,6 +84,9 @@ struct Invitation {
     expires_ms: i64,
 }
 
+/// From here on a clock is wrong and not only late.
+const ODD_CLOCK_MS: i64 = 5 * 60_000;
+
 #[derive(Debug, Serialize)]
 struct Row {
     number: u64,
@@ -92,6 +95,19 @@ struct Row {
     grants: Vec<String>,
     last_seen_ms: Option<i64>,
     revoked_ms: Option<i64>,
+    /// What the device told of itself at its last sync.
+    telemetry: Option<Told>,
+}
+
+/// What a device tells of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    outbox_changes: Option<u64>,
+    oldest_unsent_s: Option<u32>,
+    free_bytes: Option<u64>,
+    battery_percent: Option<u8>,
+    app: Option<String>,
+    clock_offset_ms: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -180,7 +196,25 @@ impl Row {
             grants: standing.map(|grant| format!("{}:{}", code_of(areas, grant.area), grant.role)).collect(),
             last_seen_ms: device.last_seen_ms,
             revoked_ms: device.revoked_ms,
+            telemetry: device.telemetry.and_then(|told| serde_json::from_str(&told).ok()),
         }
+    }
+}
+
+impl Told {
+    /// What deserves attention: with what the device came, and what is short there.
+    fn text(&self) -> String {
+        let mut said = String::new();
+        if let (Some(count @ 1..), Some(oldest_s)) = (self.outbox_changes, self.oldest_unsent_s) {
+            let _ = write!(said, " with {count} to send, the oldest {} hours old", oldest_s / 3_600);
+        }
+        if let Some(free) = self.free_bytes {
+            let _ = write!(said, ", {} MiB free", free >> 20);
+        }
+        if let Some(offset_ms) = self.clock_offset_ms.filter(|offset_ms| offset_ms.abs() > ODD_CLOCK_MS) {
+            let _ = write!(said, ", its clock is {} minutes off", offset_ms.abs() / 60_000);
+        }
+        said
     }
 }
 
@@ -188,7 +222,9 @@ fn list_text(rows: &[Row]) -> String {
     let cells = |row: &Row| {
         let state = match (row.revoked_ms, row.last_seen_ms) {
             (Some(at), _) => format!("revoked {}", moment(at)),
-            (None, Some(at)) => format!("seen {}", moment(at)),
+            (None, Some(at)) => {
+                format!("seen {}{}", moment(at), row.telemetry.iter().map(Told::text).collect::<String>())
+            }
             (None, None) => "never seen".to_owned(),
         };
         vec![row.number.to_string(), row.label.clone(), row.grants.join(" "), state, row.id.clone()]

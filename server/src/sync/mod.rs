@@ -101,7 +101,7 @@ async fn take(
     tx.rollback().await?;
     let stale = committed > hello.packed;
     let lost = lost || is_beyond(committed, &heads, &hello);
-    app.seen().note(app, id, device, app.now_ms(), hello.telemetry.as_ref().map(seen::telemetry_json));
+    app.seen().note(app, id, device, app.now_ms(), hello.telemetry.clone().map(seen::Told::from));
     let first = First { hello: &hello, takes: !stale && !lost, batch, known, directory };
     let Pushed { mut receipts, directory, stands } = push(app, authed, intake, answer, first).await?;
 

@@ -46,6 +46,15 @@ impl Server {
         self.child.start_kill().expect("a process can be killed");
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub async fn stop(&mut self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(id.expect("it runs"), Signal::TERM).expect("a process can be told");
+        let status = self.child.wait().await.expect("a process ends");
+        assert!(status.success(), "{status}");
+    }
+
     /// The most memory that it has held so far, in bytes, as Linux counts it.
     pub fn peak_memory(&self) -> u64 {
         cost::memory_bytes(self.child.id().expect("it runs")).0

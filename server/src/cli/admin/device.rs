@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
 use fieldmerge_store::projects::Area;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::qr;
@@ -16,6 +16,7 @@ use crate::admin::devices::{self, KnownDevice};
 use crate::admin::{GrantText, code_of};
 use crate::cli::output::{moment, parse_duration, table};
 use crate::cli::{Failure, Output};
+use crate::sync::seen::Told;
 
 /// Invite, list and revoke devices.
 #[derive(Debug, Subcommand)]
@@ -97,17 +98,6 @@ struct Row {
     revoked_ms: Option<i64>,
     /// What the device told of itself at its last sync.
     telemetry: Option<Told>,
-}
-
-/// What a device tells of itself.
-#[derive(Debug, Serialize, Deserialize)]
-struct Told {
-    outbox_changes: Option<u64>,
-    oldest_unsent_s: Option<u32>,
-    free_bytes: Option<u64>,
-    battery_percent: Option<u8>,
-    app: Option<String>,
-    clock_offset_ms: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -201,21 +191,22 @@ impl Row {
     }
 }
 
-impl Told {
-    /// What deserves attention: with what the device came, and what is short there.
-    fn text(&self) -> String {
-        let mut said = String::new();
-        if let (Some(count @ 1..), Some(oldest_s)) = (self.outbox_changes, self.oldest_unsent_s) {
-            let _ = write!(said, " with {count} to send, the oldest {} hours old", oldest_s / 3_600);
-        }
-        if let Some(free) = self.free_bytes {
-            let _ = write!(said, ", {} MiB free", free >> 20);
-        }
-        if let Some(offset_ms) = self.clock_offset_ms.filter(|offset_ms| offset_ms.abs() > ODD_CLOCK_MS) {
-            let _ = write!(said, ", its clock is {} minutes off", offset_ms.abs() / 60_000);
-        }
-        said
+/// What deserves attention of what a device told: with what it came, and what is short there.
+fn attention(told: &Told) -> String {
+    let mut said = String::new();
+    if let Some(count @ 1..) = told.outbox_changes {
+        let _ = write!(said, ", came with {count} to send");
     }
+    if let Some(hours @ 1..) = told.oldest_unsent_s.map(|age_s| age_s / 3_600) {
+        let _ = write!(said, " of up to {hours} h ago");
+    }
+    if let Some(free) = told.free_bytes {
+        let _ = write!(said, ", {} MiB free", free >> 20);
+    }
+    if let Some(offset_ms) = told.clock_offset_ms.filter(|offset_ms| offset_ms.abs() > ODD_CLOCK_MS) {
+        let _ = write!(said, ", its clock is {} minutes off", offset_ms.abs() / 60_000);
+    }
+    said
 }
 
 fn list_text(rows: &[Row]) -> String {
@@ -223,7 +214,8 @@ fn list_text(rows: &[Row]) -> String {
         let state = match (row.revoked_ms, row.last_seen_ms) {
             (Some(at), _) => format!("revoked {}", moment(at)),
             (None, Some(at)) => {
-                format!("seen {}{}", moment(at), row.telemetry.iter().map(Told::text).collect::<String>())
+                let told = row.telemetry.as_ref().map(attention);
+                format!("seen {}{}", moment(at), told.unwrap_or_default())
             }
             (None, None) => "never seen".to_owned(),
         };

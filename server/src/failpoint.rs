@@ -32,6 +32,25 @@ pub const COMPACTION: [&str; 4] = ["segments-read", "segments-removed", "segment
 /// The points of judging what was accepted, in the order in which it passes them.
 pub const JUDGING: [&str; 2] = ["findings-written", "findings-kept"];
 
+/// The points of enrolling a device, in the order in which it passes them.
+pub const ENROLMENT: [&str; 2] = ["enrolment-written", "enrolled"];
+
+/// The points of publishing a form, in the order in which it passes them.
+pub const PUBLISHING: [&str; 2] = ["form-written", "form-published"];
+
+/// The points of setting aside what was held too long, in the order in which it passes them.
+pub const EXPIRY: [&str; 2] = ["held-set-aside", "held-expired"];
+
+/// Where a life of the log begins, and where it is noted who was seen: each in a transaction of its own or of others.
+pub const NOTES: [&str; 2] = ["life-begun", "seen-noted"];
+
+/// Every point.
+#[cfg(feature = "failpoints")]
+pub fn all() -> impl Iterator<Item = &'static str> {
+    let lists = [&SYNC[..], &UPLOAD, &COMPACTION, &JUDGING, &ENROLMENT, &PUBLISHING, &EXPIRY, &NOTES];
+    lists.into_iter().flatten().copied()
+}
+
 /// Dies here if a test asked for it. Without the feature it is nothing.
 #[cfg(not(feature = "failpoints"))]
 #[inline]
@@ -45,8 +64,6 @@ mod armed {
     use std::cell::Cell;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::{COMPACTION, JUDGING, SYNC, UPLOAD};
 
     /// A point, and at which time of coming to it one dies, counted from 1.
     pub type Dies = (&'static str, u32);
@@ -71,8 +88,7 @@ mod armed {
     /// Dies here if a test asked for it.
     pub fn failpoint(name: &'static str) {
         static WANTED: OnceLock<Option<(String, AtomicU32)>> = OnceLock::new();
-        let listed = [&SYNC[..], &UPLOAD, &COMPACTION, &JUDGING].iter().any(|points| points.contains(&name));
-        debug_assert!(listed, "every point stands in a list");
+        debug_assert!(super::all().any(|point| point == name), "every point stands in a list");
         let wanted = WANTED.get_or_init(|| {
             let text = std::env::var("FIELDMERGE_DIE_AT").ok()?;
             let (name, count) = text.split_once(':')?;

@@ -1,5 +1,6 @@
 //! What the engine shows. All of it is read from memory; nothing here changes anything.
 
+use fieldmerge_model::quarantine::{QuarantineCode, Remedy};
 use std::collections::BTreeMap;
 
 use fieldmerge_model::types::entry::Entry;
@@ -206,10 +207,9 @@ impl OutboxState {
         match self {
             Self::Waiting | Self::Sent | Self::Forked => Advice::Sync,
             Self::Held => Advice::Wait,
-            Self::Quarantined { code } => match code.as_str() {
-                "not-granted" | "unknown-area" | "unknown-type" | "unknown-device" | "wrong-project"
-                | "device-revoked" | "held-limit" | "held-expired" => Advice::AskHeadquarters,
-                _ => Advice::WriteAgain,
+            Self::Quarantined { code } => match QuarantineCode::from_code(code).map(QuarantineCode::remedy) {
+                Some(Remedy::TakenLater | Remedy::Headquarters) => Advice::AskHeadquarters,
+                Some(Remedy::WriteAgain) | None => Advice::WriteAgain,
             },
         }
     }

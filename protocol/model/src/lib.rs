@@ -12,6 +12,7 @@ pub mod form_rules;
 pub mod log;
 mod nearest;
 pub mod pack;
+pub mod quarantine;
 pub mod record;
 #[cfg(feature = "replay")]
 pub mod replay;

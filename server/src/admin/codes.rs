@@ -5,13 +5,14 @@ use fieldmerge_model::access::Grant;
 use fieldmerge_protocol::sync::sealing_key_text;
 use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::codes::{self, DeviceCode};
-use fieldmerge_store::devices::{self, DevicePerson, NewDevice};
+use fieldmerge_store::devices::{self, Device, DevicePerson, NewDevice};
 use fieldmerge_store::projects::{self, Project};
-use fieldmerge_store::{Tx, grants, people};
+use fieldmerge_store::{StoreError, Tx, grants, people};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{AdminError, GrantText, area, check_name, project};
+use crate::failpoint::failpoint;
 use crate::keys::{SealingKeys, ServerSigner};
 use crate::state::App;
 
@@ -130,29 +131,44 @@ impl From<fieldmerge_store::StoreError> for EnrolError {
     }
 }
 
-/// Uses up a code and adds the device, in one transaction: of two devices with one code only one enrols.
+/// Uses up a code and adds the device, in one transaction: of two devices with one code only one enrols. The device that
+/// used it is told again as often as it asks, for it may have lost the answer.
 pub async fn enrol(app: &App, code: &str, key: &VerifyingKey) -> Result<Enrolled, EnrolError> {
     let (hash, id, now_ms) = (code_hash(code), app.ids().device(), app.now_ms());
-    app.store()
+    let enrolled = app
+        .store()
         .write(async |mut lent| {
             let tx = &mut *lent;
             let found = codes::find(tx, hash).await?.ok_or(EnrolError::CodeInvalid)?;
-            if !codes::redeem(tx, found.project, hash, now_ms, id).await? {
+            if codes::redeem(tx, found.project, hash, now_ms, id).await? {
+                let (label, public_key) = (found.label.clone(), key.to_bytes());
+                let new = NewDevice { id, label, public_key, created_ms: now_ms };
+                devices::insert(tx, found.project, &new).await?;
+                equip(tx, &found, id, now_ms).await?;
+                failpoint("enrolment-written");
+            }
+            let device = enrolled_by(tx, hash).await?.ok_or(EnrolError::CodeInvalid)?;
+            if device.public_key != key.to_bytes() || device.revoked_ms.is_some() {
                 return Err(EnrolError::CodeInvalid);
             }
-            let (label, public_key) = (found.label.clone(), key.to_bytes());
-            let new = NewDevice { id, label, public_key, created_ms: now_ms };
-            let number = devices::insert(tx, found.project, &new).await?;
-            equip(tx, &found, id, now_ms).await?;
             let project = known_project(tx, found.project).await?;
             let signer = ServerSigner::load(tx, project.id).await.map_err(AdminError::from)?;
             let sealing = SealingKeys::load(tx, project.id).await.map_err(AdminError::from)?;
             let told = |key: [u8; 32]| (key, signer.sign(&sealing_key_text(project.id, &key)));
             let sealing_key = sealing.public_key().map(told);
-            let server_key = signer.public_key();
-            Ok(Enrolled { project, device: id, number, label: new.label, server_key, sealing_key })
+            let Device { id: device, number, label, .. } = device;
+            Ok(Enrolled { project, device, number, label, server_key: signer.public_key(), sealing_key })
         })
-        .await
+        .await?;
+    failpoint("enrolled");
+    Ok(enrolled)
+}
+
+/// The device that used a code, if one did.
+async fn enrolled_by(tx: &mut Tx, code_hash: [u8; 32]) -> Result<Option<Device>, StoreError> {
+    let Some(code) = codes::find(tx, code_hash).await? else { return Ok(None) };
+    let Some(device) = code.device else { return Ok(None) };
+    devices::find(tx, code.project, device).await
 }
 
 /// Gives a new device its people and its grants.

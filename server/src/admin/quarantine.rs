@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fieldmerge_model::quarantine::QuarantineCode;
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_store::devices;
 use fieldmerge_store::quarantine::{self, Quarantined};
@@ -119,23 +120,31 @@ pub async fn dismiss(app: &App, of: &str, id: Uuid) -> Result<(), AdminError> {
 
 /// What an administrator can do about a code, in one sentence.
 pub fn advice(code: &str) -> &'static str {
+    const SHOWN: &str = "The device shows it to its person, who repairs it or gives it up.";
+    let Some(code) = QuarantineCode::from_code(code) else { return SHOWN };
     match code {
-        "device-revoked" => "Its author was revoked; ask whoever held the device what it was.",
-        "unknown-device" => "Its author was never enrolled here; carry it to the server that it belongs to.",
-        "wrong-project" => "It belongs to another project; carry it to that project's server.",
-        "not-granted" => "Give the grant, then replay it.",
-        "unknown-type" => "Publish the form that writes such records, then replay it.",
-        "unknown-area" => "Make the area, then replay it.",
-        "held-expired" => "What it was made on never came; if it comes still, replay it.",
-        "forked" => "A copy of the device wrote under the same number; the device writes it anew by itself.",
-        "held-limit" => "Too many changes of the device wait for others; replay it when fewer do.",
-        "unknown-sealing-key" => {
+        QuarantineCode::DeviceRevoked => "Its author was revoked; ask whoever held the device what it was.",
+        QuarantineCode::UnknownDevice => {
+            "Its author was never enrolled here; carry it to the server that it belongs to."
+        }
+        QuarantineCode::WrongProject => "It belongs to another project; carry it to that project's server.",
+        QuarantineCode::NotGranted => "Give the grant, then replay it.",
+        QuarantineCode::UnknownType => "Publish the form that writes such records, then replay it.",
+        QuarantineCode::UnknownArea => "Make the area, then replay it.",
+        QuarantineCode::HeldExpired => "What it was made on never came; if it comes still, replay it.",
+        QuarantineCode::Forked => {
+            "A copy of the device wrote under the same number; the device writes it anew by itself."
+        }
+        QuarantineCode::HeldLimit => {
+            "Too many changes of the device wait for others; replay it when fewer do."
+        }
+        QuarantineCode::UnknownSealingKey => {
             "It is sealed to a key that this server lacks, perhaps lost in a restore; its author sends it again by itself."
         }
-        "does-not-open" => "Its author sealed it wrongly, and sends it again by itself.",
-        "bad-signature" | "malformed-frame" => {
+        QuarantineCode::DoesNotOpen => "Its author sealed it wrongly, and sends it again by itself.",
+        QuarantineCode::BadSignature | QuarantineCode::MalformedFrame => {
             "The bytes were damaged or forged; an honest device sends them again."
         }
-        _ => "The device shows it to its person, who repairs it or gives it up.",
+        QuarantineCode::DigestMismatch | QuarantineCode::Refused(_) => SHOWN,
     }
 }

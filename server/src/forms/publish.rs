@@ -13,6 +13,7 @@ use fieldmerge_store::{Lent, StoreError};
 
 use super::published::{Forms, pack};
 use crate::admin::{self, AdminError};
+use crate::failpoint::failpoint;
 use crate::state::App;
 
 /// A workbook that is to be published, with the files that it names.
@@ -112,10 +113,12 @@ pub async fn publish(app: &App, project: &str, draft: &Draft) -> Result<Publicat
             let follows = forms::lock_last(tx, project).await? == Some(row.number - 1);
             if follows {
                 forms::insert(tx, project, &row, Some(&draft.source)).await?;
+                failpoint("form-written");
             }
             Ok::<_, StoreError>(follows)
         };
         if app.store().write(insert).await? {
+            failpoint("form-published");
             return Ok(Publication { row, is_new: true, warnings: next.warnings });
         }
     }

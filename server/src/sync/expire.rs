@@ -5,10 +5,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use fieldmerge_protocol::ProjectId;
-use fieldmerge_store::{StoreError, projects};
+use fieldmerge_store::{Lent, StoreError, projects};
 
 use super::push::expire_held;
 use crate::attachments;
+use crate::failpoint::failpoint;
 use crate::state::App;
 
 /// How often the oldest are looked at.
@@ -38,7 +39,10 @@ async fn some_of(app: &App, project: ProjectId) -> Result<usize, StoreError> {
     let now_ms = app.now_ms();
     let held_ms = i64::try_from(app.config().held_for.as_millis()).unwrap_or(i64::MAX);
     let before_ms = now_ms.saturating_sub(held_ms);
-    app.store().write(async |mut tx| expire_held(&mut tx, project, before_ms, now_ms, app.ids()).await).await
+    let work = async |mut tx: Lent| expire_held(&mut tx, project, before_ms, now_ms, app.ids()).await;
+    let expired = app.store().write(work).await?;
+    failpoint("held-expired");
+    Ok(expired)
 }
 
 /// Looks for all of it at once, and every hour until told to stop.

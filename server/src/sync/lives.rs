@@ -14,6 +14,7 @@ use fieldmerge_store::feeds::Positions;
 use fieldmerge_store::projects::{self, Project};
 use fieldmerge_store::{StoreError, Tx, lives, proofs};
 
+use crate::failpoint::failpoint;
 use crate::ids::Ids;
 use crate::state::App;
 
@@ -77,6 +78,7 @@ impl Lives {
     ) -> Result<u64, StoreError> {
         let id = LifeId(ids.bytes());
         let number = lives::begin(tx, project, id, now_ms).await?;
+        failpoint("life-begun");
         self.own().insert(project, Life { id, number, latest: id, heads: BTreeMap::new() });
         Ok(number)
     }

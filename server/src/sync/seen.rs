@@ -12,6 +12,7 @@ use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::devices;
 use serde::{Deserialize, Serialize};
 
+use crate::failpoint::failpoint;
 use crate::http::ApiError;
 use crate::state::App;
 
@@ -54,6 +55,7 @@ impl Seen {
                 let told = told.as_ref().and_then(|told| serde_json::to_string(told).ok());
                 devices::note_seen(&mut tx, *project, *device, *seen_ms, told.as_deref()).await?;
             }
+            failpoint("seen-noted");
             Ok::<_, fieldmerge_store::StoreError>(())
         });
         if let Err(error) = written.await {

@@ -92,8 +92,8 @@ pub async fn verify(program: &str, database: &str) {
 }
 
 /// Runs `fieldmerge admin compact` beside whatever else uses the database. `die_at` is a failpoint and how often it is
-/// passed; otherwise it has to succeed.
-pub async fn compact(program: &str, database: &str, die_at: Option<(&str, u32)>) {
+/// passed; otherwise it has to succeed. True if it died there.
+pub async fn compact(program: &str, database: &str, die_at: Option<(&str, u32)>) -> bool {
     use std::os::unix::process::ExitStatusExt;
     let mut command = Command::new(program);
     command.args(["admin", "compact", "--json", "--database", database]);
@@ -105,4 +105,5 @@ pub async fn compact(program: &str, database: &str, die_at: Option<(&str, u32)>)
     let killed = die_at.is_some() && output.status.signal() == Some(9);
     let said = [output.stdout, output.stderr].concat();
     assert!(killed || output.status.success(), "compact: {}", String::from_utf8_lossy(&said));
+    killed
 }

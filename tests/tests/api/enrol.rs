@@ -49,6 +49,28 @@ async fn of_sixteen_that_offer_one_code_one_enrols() {
     assert_eq!(known[0].grants.len(), 1);
 }
 
+/// A link that drops the answer must not cost the code: who asks again with the same key is told the same.
+#[tokio::test]
+async fn who_has_enrolled_is_told_again() {
+    let server = Server::start().await;
+    let code = server.code("Hery", &["S1:enumerator"]).await;
+    let url = server.url("/v1/enrol");
+    let enrol = async || {
+        let answer = server.post_json(&url, &request(&code, 1)).send().await.expect("the server answers");
+        let bytes = answer.bytes().await.expect("the answer is whole");
+        serde_json::from_slice::<EnrolAnswer>(&bytes).expect("it enrols")
+    };
+    let first = enrol().await;
+    server.app.clock().advance_ms(86_400_000);
+    let again = enrol().await;
+    assert_eq!(EnrolAnswer { server_ms: first.server_ms, ..again }, first);
+    let other = refusal(server.post_json(&url, &request(&code, 2))).await.1;
+    assert_eq!(other, ProblemCode::EnrolmentCodeInvalid, "with another key the code is used up");
+    devices::revoke(&server.app, PROJECT, &first.device.to_string()).await.expect("it is revoked");
+    let revoked = refusal(server.post_json(&url, &request(&code, 1))).await.1;
+    assert_eq!(revoked, ProblemCode::EnrolmentCodeInvalid);
+}
+
 #[tokio::test]
 async fn a_code_that_is_late_is_as_unknown_as_one_that_never_was() {
     let server = Server::start().await;

@@ -17,17 +17,19 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 /// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_fieldmerge_under_test");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_fieldmerge_under_test");
 
 /// How often each phone saves and syncs in one life of the server, if it lives so long.
 const ROUNDS: u32 = 5;
 
 /// A project with enrolled phones, of which each run gets a copy.
 pub struct Template {
-    database: Database,
-    site: Site,
+    /// What each run gets a copy of.
+    pub database: Database,
+    /// Where they work.
+    pub site: Site,
     /// Two that write everywhere, one that pays.
-    workers: Vec<Phone>,
+    pub workers: Vec<Phone>,
     /// One that only reads and has never synced.
     reader: Phone,
 }
@@ -60,9 +62,10 @@ enum Death {
     After(Duration),
 }
 
-struct Worker {
-    phone: Phone,
-    work: Work,
+/// A phone and who works with it.
+pub struct Worker {
+    pub phone: Phone,
+    pub work: Work,
 }
 
 /// Runs the lives of a seed; panics if anything was lost, skipped or doubled.
@@ -163,7 +166,7 @@ async fn work(worker: &mut Worker, address: std::net::SocketAddr, ledger: &std::
 }
 
 /// A server that lives, until nothing moves; then everything is compared.
-async fn settle(
+pub async fn settle(
     template: &Template,
     database: &Database,
     host: Ipv4Addr,
@@ -197,7 +200,7 @@ async fn settle(
 
 /// The machine's clock, which the program under test reads too.
 #[expect(clippy::disallowed_methods, reason = "the program under test runs on the machine's clock")]
-fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
     i64::try_from(since.as_millis()).expect("it is before the year 292 million")
 }

@@ -3,6 +3,7 @@
 //! An example is a fenced block ```` ```json NAME ```` with `bytes` in hexadecimal beside what they say. A later version
 //! may add examples; these stay, because devices in the field hold such bytes.
 
+mod codes;
 mod forms;
 
 use ed25519_dalek::{Signer, SigningKey};

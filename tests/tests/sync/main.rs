@@ -6,6 +6,7 @@ mod changes;
 mod compacted;
 mod convergence;
 mod cuts;
+mod deaths;
 mod dictionaries;
 mod exchange;
 mod filled;

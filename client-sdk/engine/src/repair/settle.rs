@@ -5,6 +5,7 @@ use crate::engine::{Engine, Staged, Turn};
 use crate::memory::rows::{OutboxRow, Standing};
 use crate::stage::Stage;
 use crate::{Failure, Settlement, exchange};
+use fieldmerge_model::quarantine::{QuarantineCode, Remedy};
 
 use super::{begin_incarnation, give_up, log, read_again, redo, rows_from, settle_frames};
 
@@ -13,7 +14,7 @@ use super::{begin_incarnation, give_up, log, read_again, redo, rows_from, settle
 pub(crate) fn may_pass(stage: &Stage<'_>, row: &OutboxRow) -> Result<bool, Failure> {
     let Standing::Quarantined(code) = &row.standing else { return Ok(false) };
     let circumstance =
-        matches!(code.as_str(), "not-granted" | "unknown-area" | "unknown-type" | "held-limit");
+        QuarantineCode::from_code(code).is_some_and(|code| code.remedy() == Remedy::TakenLater);
     // One that was taken out of its record stands on something else there.
     let stands = |doc: &Doc| doc.find(row.actor, row.seq) == Some(row.hash);
     Ok(circumstance && stage.doc(row.record)?.as_ref().is_some_and(stands))

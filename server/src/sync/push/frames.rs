@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use fieldmerge_model::quarantine::QuarantineCode;
 use fieldmerge_protocol::bundle::{
     BundleError, Frame, FrameHeader, PackedChange, PassedFrame, Proof, decode_body,
 };
@@ -42,15 +43,15 @@ pub enum Checked {
     /// Signed by its author and well formed.
     Good(Box<Envelope>, Incoming),
     /// Signed by its author, but not usable: the number is spent, the whole frame is quarantined with a code.
-    Bad(Box<Envelope>, &'static str),
+    Bad(Box<Envelope>, QuarantineCode),
     /// Not proven to come from the author that it names, if it names one: quarantined with a code, its number unspent.
-    Unproven(Option<(Source, [u8; 32])>, &'static str),
+    Unproven(Option<(Source, [u8; 32])>, QuarantineCode),
     /// Signed by its author, and compressed with a dictionary that this server does not have: it is not taken, and its
     /// author packs the changes again.
     Unread(Source, [u8; 32]),
     /// Sealed, and not opened: quarantined with a code, its number unspent. Its author is proven only where the code is
-    /// [`sealed::UNKNOWN_KEY`] or [`sealed::DOES_NOT_OPEN`]; then she sends the changes again.
-    Unopened(Source, [u8; 8], &'static str),
+    /// `UnknownSealingKey` or `DoesNotOpen`; then she sends the changes again.
+    Unopened(Source, [u8; 8], QuarantineCode),
     /// The sender's own, and taken before with this digest: it has its receipt, and is not looked into again.
     Seen(Source, [u8; 32]),
 }
@@ -106,21 +107,21 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     };
     let digest = frame.header.changes_digest;
     if origin.project != project {
-        return Checked::Unproven(Some((source, digest)), "wrong-project");
+        return Checked::Unproven(Some((source, digest)), QuarantineCode::WrongProject);
     }
     if taken(&frame.header, project, arrival).is_some() {
         return Checked::Seen(source, digest);
     }
     let Some(key) = arrival.authors.keys.get(&origin.device) else {
         let code = if arrival.authors.revoked.contains(&origin.device) {
-            "device-revoked"
+            QuarantineCode::DeviceRevoked
         } else {
-            "unknown-device"
+            QuarantineCode::UnknownDevice
         };
         return Checked::Unproven(Some((source, digest)), code);
     };
     if frame.verify(key).is_err() {
-        return Checked::Unproven(Some((source, digest)), "bad-signature");
+        return Checked::Unproven(Some((source, digest)), QuarantineCode::BadSignature);
     }
     let dictionary: &[u8] = match frame.header.dictionary {
         0 => &[],
@@ -141,7 +142,7 @@ fn check(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
     });
     match open(&frame, dictionary) {
         Ok(packed) => Checked::Good(envelope, Incoming { source, digest, packed }),
-        Err(_) => Checked::Bad(envelope, "malformed-frame"),
+        Err(_) => Checked::Bad(envelope, QuarantineCode::MalformedFrame),
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn proofs(
     let signed = checked.filter_map(|frame| match frame {
         Checked::Good(envelope, _) | Checked::Bad(envelope, _) => Some(envelope.source),
         Checked::Seen(source, _) | Checked::Unread(source, _) => Some(*source),
-        Checked::Unopened(source, _, code) => sealed::is_proven(code).then_some(*source),
+        Checked::Unopened(source, _, code) => sealed::is_proven(*code).then_some(*source),
         Checked::Unproven(..) => None,
     });
     between(tx, project, signed.map(|source| (source.device, source.frame))).await

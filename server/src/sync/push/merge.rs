@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use fieldmerge_model::access;
 use fieldmerge_model::log::LogState;
-use fieldmerge_model::record::{Identity, Provenance, RecordState, Verdict};
+use fieldmerge_model::quarantine::QuarantineCode;
+use fieldmerge_model::record::{Identity, Provenance, RecordState, Refusal, Verdict};
 use fieldmerge_protocol::bundle::{PackedChange, changes_digest, resolve};
 use fieldmerge_protocol::limits::MAX_HELD_CHANGES;
 use fieldmerge_protocol::sync::{
@@ -94,8 +95,8 @@ pub struct Run {
 pub struct Refused {
     /// The change.
     pub item: Item,
-    /// A stable code.
-    pub code: &'static str,
+    /// Why.
+    pub code: QuarantineCode,
 }
 
 /// A change that was held or put aside and is so no longer.
@@ -113,11 +114,11 @@ pub struct Settled {
     /// What its frame's receipt has to say of it from now on.
     pub outcome: Outcome,
     /// Why, if it is in quarantine.
-    pub code: Option<&'static str>,
+    pub code: Option<QuarantineCode>,
 }
 
 /// What became of one change, and why if it is in quarantine.
-pub type Judgement = (Outcome, Option<&'static str>);
+pub type Judgement = (Outcome, Option<QuarantineCode>);
 
 /// The work of one push.
 pub struct Merge {
@@ -143,11 +144,11 @@ impl Merge {
     /// Offers one frame and says what became of it.
     pub fn frame(&mut self, at: At, incoming: Incoming) -> FrameReceipt {
         let Incoming { source, digest, packed } = incoming;
-        let receipt = |status, code: Option<&str>, exceptions| FrameReceipt {
+        let receipt = |status, code: Option<QuarantineCode>, exceptions| FrameReceipt {
             frame: source.frame,
             status,
             exceptions,
-            code: code.map(str::to_owned),
+            code: code.map(|code| code.as_str().to_owned()),
             digest: short_digest(&digest),
         };
         let count = packed.len();
@@ -155,7 +156,7 @@ impl Merge {
         let hashes: Option<Vec<ChangeHash>> = resolved.iter().map(|change| change.hash).collect();
         let Some(hashes) = hashes else { return receipt(FrameStatus::Unresolved, None, Vec::new()) };
         if changes_digest(hashes.iter().copied()) != digest {
-            return receipt(FrameStatus::Quarantined, Some("digest-mismatch"), Vec::new());
+            return receipt(FrameStatus::Quarantined, Some(QuarantineCode::DigestMismatch), Vec::new());
         }
         let first_run = self.runs.len();
         let mut exceptions = Vec::new();
@@ -164,7 +165,11 @@ impl Merge {
             let item = Item { record: resolved.record, change: resolved.change, hash, source, place };
             let (outcome, code) = self.offer(item);
             if outcome != Outcome::Accepted {
-                exceptions.push(Exception { index: place, outcome, code: code.map(str::to_owned) });
+                exceptions.push(Exception {
+                    index: place,
+                    outcome,
+                    code: code.map(|code| code.as_str().to_owned()),
+                });
             }
         }
         if let [run] = &mut self.runs[first_run..]
@@ -192,10 +197,10 @@ impl Merge {
             Ok(Verdict::Duplicate) => (Outcome::Duplicate, None),
             Ok(Verdict::Held { .. }) => self.hold(item),
             Ok(Verdict::Forked) => {
-                self.refused.push(Refused { item, code: "forked" });
+                self.refused.push(Refused { item, code: QuarantineCode::Forked });
                 (Outcome::Forked, None)
             }
-            Ok(Verdict::Refused(refusal)) => self.refuse(item, refusal.code()),
+            Ok(Verdict::Refused(refusal)) => self.refuse(item, QuarantineCode::Refused(refusal)),
             Err(code) => self.refuse(item, code),
         }
     }
@@ -207,14 +212,16 @@ impl Merge {
             Ok(Verdict::Applied) => (Outcome::Accepted, None),
             Ok(Verdict::Duplicate) => (Outcome::Duplicate, None),
             Ok(Verdict::Held { .. }) => (Outcome::Held, None),
-            Ok(Verdict::Forked) => return (Outcome::Forked, Some("forked")),
-            Ok(Verdict::Refused(refusal)) => return (Outcome::Quarantined, Some(refusal.code())),
+            Ok(Verdict::Forked) => return (Outcome::Forked, Some(QuarantineCode::Forked)),
+            Ok(Verdict::Refused(refusal)) => {
+                return (Outcome::Quarantined, Some(QuarantineCode::Refused(refusal)));
+            }
             Err(code) => return (Outcome::Quarantined, Some(code)),
         };
         if outcome == Outcome::Held {
             let count = self.held_counts.get(&item.source.device).copied().unwrap_or_default();
             if count >= MAX_HELD_CHANGES {
-                return (Outcome::Quarantined, Some("held-limit"));
+                return (Outcome::Quarantined, Some(QuarantineCode::HeldLimit));
             }
             _ = self.hold(item.clone());
         }
@@ -226,13 +233,15 @@ impl Merge {
     }
 
     /// Applies the change to its record if it may join.
-    fn judge(&mut self, item: &Item) -> Result<Verdict, &'static str> {
+    fn judge(&mut self, item: &Item) -> Result<Verdict, QuarantineCode> {
         let Item { record, change, hash, source, .. } = item;
         let actor = change.actor;
         if actor.device() != source.device || actor.incarnation() != source.frame.incarnation {
-            return Err("foreign-actor");
+            return Err(QuarantineCode::Refused(Refusal::ForeignActor));
         }
-        let Some(working) = self.records.get_mut(record) else { return Err("unknown-record") };
+        let Some(working) = self.records.get_mut(record) else {
+            return Err(QuarantineCode::Refused(Refusal::WrongRecord));
+        };
         // What stands already needs no grant again: a device offers everything anew when the server was restored.
         if working.find(change.actor, change.seq) == Some(*hash) {
             return Ok(Verdict::Duplicate);
@@ -281,7 +290,9 @@ impl Merge {
                     Ok(Verdict::Applied) => (Outcome::Accepted, None),
                     Ok(Verdict::Duplicate) => (Outcome::Duplicate, None),
                     Ok(Verdict::Forked) => (Outcome::Forked, None),
-                    Ok(Verdict::Refused(refusal)) => (Outcome::Quarantined, Some(refusal.code())),
+                    Ok(Verdict::Refused(refusal)) => {
+                        (Outcome::Quarantined, Some(QuarantineCode::Refused(refusal)))
+                    }
                     Err(code) => (Outcome::Quarantined, Some(code)),
                 };
                 applied |= outcome == Outcome::Accepted;
@@ -293,14 +304,14 @@ impl Merge {
         }
     }
 
-    fn settle(&mut self, item: Item, outcome: Outcome, code: Option<&'static str>) {
+    fn settle(&mut self, item: Item, outcome: Outcome, code: Option<QuarantineCode>) {
         let Item { record, source, place, .. } = item;
         let (actor, seq) = (item.change.actor, item.change.seq);
         self.settled.push(Settled { record, actor, seq, source, place, outcome, code });
         match outcome {
             Outcome::Accepted => self.accept(item),
-            Outcome::Forked => self.refused.push(Refused { item, code: "forked" }),
-            Outcome::Quarantined => self.refused.push(Refused { item, code: code.unwrap_or("refused") }),
+            Outcome::Forked => self.refused.push(Refused { item, code: QuarantineCode::Forked }),
+            Outcome::Quarantined => self.refused.extend(code.map(|code| Refused { item, code })),
             Outcome::Duplicate | Outcome::Held => {}
         }
     }
@@ -310,7 +321,7 @@ impl Merge {
         let mut held = self.held.entry(item.record).or_default().iter_mut();
         if let Some(known) = held.find(|held| (held.change.actor, held.change.seq) == key) {
             if known.hash != item.hash {
-                self.refused.push(Refused { item, code: "forked" });
+                self.refused.push(Refused { item, code: QuarantineCode::Forked });
                 return (Outcome::Forked, None);
             }
             // The device asks about the frame that it sent last, so that is the one whose receipt must be corrected.
@@ -320,7 +331,7 @@ impl Merge {
         }
         let count = self.held_counts.entry(item.source.device).or_default();
         if *count >= MAX_HELD_CHANGES {
-            return self.refuse(item, "held-limit");
+            return self.refuse(item, QuarantineCode::HeldLimit);
         }
         *count += 1;
         self.newly_held.push(item.clone());
@@ -328,7 +339,7 @@ impl Merge {
         (Outcome::Held, None)
     }
 
-    fn refuse(&mut self, item: Item, code: &'static str) -> Judgement {
+    fn refuse(&mut self, item: Item, code: QuarantineCode) -> Judgement {
         self.refused.push(Refused { item, code });
         (Outcome::Quarantined, Some(code))
     }
@@ -361,11 +372,11 @@ impl Working {
 }
 
 /// The feed and the empty state of a record that `change` begins.
-fn begin(record: RecordId, change: &Change, directory: &Directory) -> Result<(Feed, Slot), &'static str> {
-    let identity = Identity::read(change).ok_or("no-identity")?;
-    let class = directory.forms.types.find(&identity.record_type).ok_or("unknown-type")?.class;
+fn begin(record: RecordId, change: &Change, directory: &Directory) -> Result<(Feed, Slot), QuarantineCode> {
+    let identity = Identity::read(change).ok_or(QuarantineCode::Refused(Refusal::NoIdentity))?;
+    let class = directory.forms.types.find(&identity.record_type).ok_or(QuarantineCode::UnknownType)?.class;
     if !directory.areas.contains(&identity.area) {
-        return Err("unknown-area");
+        return Err(QuarantineCode::UnknownArea);
     }
     let slot = if class.is_log() {
         Slot::Log(Box::new(LogState::new(record)))
@@ -375,7 +386,11 @@ fn begin(record: RecordId, change: &Change, directory: &Directory) -> Result<(Fe
     Ok((Feed { area: identity.area, class }, slot))
 }
 
-fn check_grant(directory: &Directory, device: DeviceId, feed: Feed) -> Result<(), &'static str> {
+fn check_grant(directory: &Directory, device: DeviceId, feed: Feed) -> Result<(), QuarantineCode> {
     let (grants, root) = (directory.grants_of(device), directory.project.root_area);
-    if access::may_write(grants, root, feed.area, feed.class) { Ok(()) } else { Err("not-granted") }
+    if access::may_write(grants, root, feed.area, feed.class) {
+        Ok(())
+    } else {
+        Err(QuarantineCode::NotGranted)
+    }
 }

@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
+use fieldmerge_model::quarantine::QuarantineCode;
 use fieldmerge_protocol::bundle::Frame;
 use fieldmerge_protocol::sync::{self, Feed, FrameReceipt, FrameRef, FrameStatus, short_digest};
 use fieldmerge_protocol::{DeviceId, ProjectId};
@@ -210,7 +211,7 @@ impl Push<'_> {
                 Checked::Unread(source, digest) => {
                     match known.get(&(source.device, source.frame)) {
                         Some(proof) if proof.digest == digest => plan.repeat(at, source, proof),
-                        Some(_) => plan.unproven(at, Some((source, digest)), "forked"),
+                        Some(_) => plan.unproven(at, Some((source, digest)), QuarantineCode::Forked),
                         None => plan.unread(at, source, &digest),
                     }
                     continue;
@@ -235,7 +236,7 @@ impl Push<'_> {
                         plan.repeat(at, source, proof);
                     }
                 }
-                Some(_) => plan.unproven(at, Some((source, envelope.digest)), "forked"),
+                Some(_) => plan.unproven(at, Some((source, envelope.digest)), QuarantineCode::Forked),
                 None => {
                     seen.insert(key, envelope.digest);
                     match incoming {
@@ -256,7 +257,7 @@ impl Push<'_> {
 #[derive(Default)]
 struct Plan {
     judged: Vec<Judged>,
-    quarantine: Vec<(Option<Source>, &'static str, At)>,
+    quarantine: Vec<(Option<Source>, QuarantineCode, At)>,
 }
 
 impl Plan {
@@ -272,7 +273,7 @@ impl Plan {
     /// Fills the place that was kept for a frame.
     fn merged(&mut self, at: At, envelope: Box<Envelope>, receipt: FrameReceipt) {
         if receipt.status == FrameStatus::Quarantined {
-            self.quarantine.push((Some(envelope.source), "digest-mismatch", at));
+            self.quarantine.push((Some(envelope.source), QuarantineCode::DigestMismatch, at));
         }
         let place = self.judged.binary_search_by_key(&at, |judged| judged.at);
         let place = &mut self.judged[place.expect("every frame that is merged has its place kept")];
@@ -282,19 +283,21 @@ impl Plan {
     }
 
     /// Refuses a frame that its author did sign.
-    fn refuse(&mut self, at: At, envelope: Box<Envelope>, code: &'static str) {
+    fn refuse(&mut self, at: At, envelope: Box<Envelope>, code: QuarantineCode) {
         let source = envelope.source;
         self.quarantine.push((Some(source), code, at));
-        let receipt = Some(whole(source.frame, &envelope.digest, FrameStatus::Quarantined, Some(code)));
+        let receipt =
+            Some(whole(source.frame, &envelope.digest, FrameStatus::Quarantined, Some(code.as_str())));
         self.judged.push(Judged { at, source, receipt, fresh: Some(envelope) });
     }
 
     /// Refuses a frame without spending a number.
-    fn unproven(&mut self, at: At, source: Option<(Source, [u8; 32])>, code: &'static str) {
+    fn unproven(&mut self, at: At, source: Option<(Source, [u8; 32])>, code: QuarantineCode) {
         self.quarantine.push((source.map(|(source, _)| source), code, at));
         if let Some((source, digest)) = source {
-            let status = if code == "forked" { FrameStatus::Forked } else { FrameStatus::Quarantined };
-            self.judge(at, source, whole(source.frame, &digest, status, Some(code)));
+            let status =
+                if code == QuarantineCode::Forked { FrameStatus::Forked } else { FrameStatus::Quarantined };
+            self.judge(at, source, whole(source.frame, &digest, status, Some(code.as_str())));
         }
     }
 
@@ -311,7 +314,7 @@ impl Plan {
         at: At,
         source: Source,
         digest: [u8; 8],
-        code: &'static str,
+        code: QuarantineCode,
         proof: Option<&Proof>,
     ) {
         let proven = sealed::is_proven(code);
@@ -320,7 +323,7 @@ impl Plan {
         }
         self.quarantine.push((Some(source), code, at));
         let status = if proven { FrameStatus::Unresolved } else { FrameStatus::Quarantined };
-        let (frame, code) = (source.frame, Some(code.to_owned()));
+        let (frame, code) = (source.frame, Some(code.as_str().to_owned()));
         self.judge(at, source, FrameReceipt { frame, status, exceptions: Vec::new(), code, digest });
     }
 
@@ -345,7 +348,7 @@ fn unless_revoked(directory: &Directory, checked: Checked) -> Checked {
     if member.is_some_and(|member| !member.revoked) {
         return checked;
     }
-    Checked::Unproven(Some((envelope.source, envelope.digest)), "device-revoked")
+    Checked::Unproven(Some((envelope.source, envelope.digest)), QuarantineCode::DeviceRevoked)
 }
 
 fn whole(frame: FrameRef, digest: &[u8; 32], status: FrameStatus, code: Option<&str>) -> FrameReceipt {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fieldmerge_model::quarantine::QuarantineCode;
 use fieldmerge_protocol::bundle::{Frame, SealedFrame, decode_body, resolve};
 use fieldmerge_protocol::sync::{self, FrameReceipt, FrameRef, FrameStatus, Outcome};
 use fieldmerge_store::quarantine::{self, Quarantined};
@@ -60,7 +61,7 @@ impl Push<'_> {
             (Outcome::Accepted | Outcome::Duplicate, _) => Replayed::Taken,
             (Outcome::Held, _) => Replayed::Held,
             (Outcome::Quarantined | Outcome::Forked, code) => {
-                Replayed::Aside(code.unwrap_or("forked").to_owned())
+                Replayed::Aside(code.unwrap_or(QuarantineCode::Forked).as_str().to_owned())
             }
         })
     }
@@ -82,7 +83,7 @@ impl Push<'_> {
             };
             let authors = Authors::of(&directory, [sealed.header.device]);
             let code = sealed::why(&sealed, self.project, &authors, &directory.sealing);
-            return Ok(Replayed::Aside(code.to_owned()));
+            return Ok(Replayed::Aside(code.as_str().to_owned()));
         };
         let origin = frame.header.origin;
         devices::lock(tx, self.project, &[origin.device]).await?;
@@ -113,7 +114,7 @@ impl Push<'_> {
         let receipt = receipts.into_iter().flatten().next();
         Ok(match receipt.map(|(_, receipt)| (receipt.status, receipt.code)) {
             Some((FrameStatus::Accepted, _)) => Replayed::Taken,
-            Some((FrameStatus::Forked, _)) => Replayed::Aside("forked".to_owned()),
+            Some((FrameStatus::Forked, _)) => Replayed::Aside(QuarantineCode::Forked.as_str().to_owned()),
             Some((_, code)) => Replayed::Aside(code.unwrap_or_else(|| "unresolved".to_owned())),
             None => Replayed::Aside("malformed-frame".to_owned()),
         })

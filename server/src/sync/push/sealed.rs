@@ -1,6 +1,7 @@
 //! Opens sealed frames. One that opens is from there on the frame that was sealed; one that does not is judged by what
 //! stands outside.
 
+use fieldmerge_model::quarantine::QuarantineCode;
 use fieldmerge_protocol::ProjectId;
 use fieldmerge_protocol::bundle::SealedFrame;
 use fieldmerge_protocol::bundle::sealed::SEALED_VERSION;
@@ -11,14 +12,9 @@ use super::{Arrival, Authors};
 use crate::directory::Directory;
 use crate::keys::SealingKeys;
 
-/// The code of a frame that is sealed to a key which this server does not have.
-pub const UNKNOWN_KEY: &str = "unknown-sealing-key";
-/// The code of a frame that its author sealed so that it does not open, or that holds another frame than it says.
-pub const DOES_NOT_OPEN: &str = "does-not-open";
-
 /// Whether a frame with this code was sealed by the author that it names.
-pub fn is_proven(code: &str) -> bool {
-    matches!(code, UNKNOWN_KEY | DOES_NOT_OPEN)
+pub fn is_proven(code: QuarantineCode) -> bool {
+    matches!(code, QuarantineCode::UnknownSealingKey | QuarantineCode::DoesNotOpen)
 }
 
 /// Whether a payload may be a sealed frame.
@@ -45,31 +41,33 @@ fn open(directory: &Directory, sealed: &SealedFrame<'_>) -> Option<Vec<u8>> {
 
 /// Why a payload that is no frame was not opened.
 pub fn unopened(payload: &[u8], project: ProjectId, arrival: &Arrival) -> Checked {
-    let Ok(sealed) = SealedFrame::parse(payload) else { return Checked::Unproven(None, "malformed-frame") };
+    let Ok(sealed) = SealedFrame::parse(payload) else {
+        return Checked::Unproven(None, QuarantineCode::MalformedFrame);
+    };
     let header = sealed.header;
     let code = why(&sealed, project, &arrival.authors, &arrival.sealing);
     let source = Source { device: header.device, frame: header.frame, received_ms: arrival.received_ms };
     Checked::Unopened(source, header.digest, code)
 }
 
-/// Why a sealed frame was not opened: a stable code.
+/// Why a sealed frame was not opened.
 pub fn why(
     sealed: &SealedFrame<'_>,
     project: ProjectId,
     authors: &Authors,
     keys: &SealingKeys,
-) -> &'static str {
+) -> QuarantineCode {
     let header = &sealed.header;
     if header.project != project {
-        return "wrong-project";
+        return QuarantineCode::WrongProject;
     }
     if authors.revoked.contains(&header.device) {
-        return "device-revoked";
+        return QuarantineCode::DeviceRevoked;
     }
     match authors.keys.get(&header.device) {
-        None => "unknown-device",
-        Some(key) if sealed.verify(key).is_err() => "bad-signature",
-        Some(_) if keys.secret(header.key).is_none() => UNKNOWN_KEY,
-        Some(_) => DOES_NOT_OPEN,
+        None => QuarantineCode::UnknownDevice,
+        Some(key) if sealed.verify(key).is_err() => QuarantineCode::BadSignature,
+        Some(_) if keys.secret(header.key).is_none() => QuarantineCode::UnknownSealingKey,
+        Some(_) => QuarantineCode::DoesNotOpen,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fieldmerge_model::quarantine::QuarantineCode;
 use fieldmerge_model::record::Provenance;
 use fieldmerge_protocol::bundle::{Compression, Entry, compress, encode_body};
 use fieldmerge_protocol::sync::{self, Exception, Feed, FrameReceipt, FrameRef, Outcome};
@@ -265,7 +266,7 @@ fn correct(receipt: &mut FrameReceipt, changes: &[Settled]) {
     for change in changes {
         receipt.exceptions.retain(|exception| exception.index != change.place);
         if change.outcome != Outcome::Accepted {
-            let code = change.code.map(str::to_owned);
+            let code = change.code.map(|code| code.as_str().to_owned());
             receipt.exceptions.push(Exception { index: change.place, outcome: change.outcome, code });
         }
     }
@@ -276,7 +277,7 @@ fn quarantined(ids: &Ids, now_ms: i64, refused: Refused) -> Result<Quarantined, 
     let Refused { item, code } = refused;
     Ok(Quarantined {
         id: ids.uuid(now_ms),
-        code: code.to_owned(),
+        code: code.as_str().to_owned(),
         reason: String::new(),
         source: Some(stored(&item.source)),
         frame_index: Some(item.place),
@@ -306,12 +307,13 @@ pub async fn expire_held(
     let expired = held::older_than(tx, project, before_ms, EXPIRED).await?;
     for change in &expired {
         let item = super::load::unpack(change)?;
-        let (code, outcome) = ("held-expired", Outcome::Quarantined);
+        let (code, outcome) = (QuarantineCode::HeldExpired, Outcome::Quarantined);
         let Item { record, source, place, .. } = item;
         let (actor, seq) = (item.change.actor, item.change.seq);
         quarantine::insert(tx, project, &quarantined(ids, now_ms, Refused { item, code })?).await?;
         let settled = Settled { record, actor, seq, source, place, outcome, code: Some(code) };
         settle(tx, project, vec![settled], &mut []).await?;
+        failpoint("held-set-aside");
     }
     Ok(expired.len())
 }
@@ -321,7 +323,7 @@ async fn quarantine_frame(
     tx: &mut Tx,
     push: &Push<'_>,
     source: Option<Source>,
-    code: &str,
+    code: QuarantineCode,
     payload: &[u8],
 ) -> Result<(), StoreError> {
     let digest = Sha256::digest(payload);
@@ -332,7 +334,7 @@ async fn quarantine_frame(
     }
     let item = Quarantined {
         id,
-        code: code.to_owned(),
+        code: code.as_str().to_owned(),
         reason: String::new(),
         source: source.as_ref().map(stored),
         frame_index: None,

@@ -21,6 +21,8 @@ const LAYOUT: i64 = 1;
 #[derive(Debug)]
 pub(crate) struct Store {
     connection: SqliteConnection,
+    /// Whether a batch was begun and perhaps not ended.
+    unended: bool,
 }
 
 /// The statements of one table.
@@ -84,7 +86,8 @@ impl Store {
             .pragma("secure_delete", "ON")
             .busy_timeout(std::time::Duration::from_secs(2))
             .disable_statement_logging();
-        let mut store = Self { connection: options.connect().await.map_err(|error| unopened(&error, file))? };
+        let connection = options.connect().await.map_err(|error| unopened(&error, file))?;
+        let mut store = Self { connection, unended: false };
         store.lay_out(file).await?;
         Ok(store)
     }
@@ -125,24 +128,31 @@ impl Store {
     }
 
     /// Writes a batch: all of it, durably, or nothing.
+    ///
+    /// The transaction is not one of the driver: where the disk is full SQLite undoes it by itself, the driver's rollback finds
+    /// none, and it would never begin another one.
     pub(crate) async fn write(&mut self, batch: &Batch) -> Result<(), Error> {
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        if self.unended {
+            // Fails where SQLite has undone it already.
+            _ = self.run("ROLLBACK").await;
+        }
+        self.unended = true;
+        self.run("BEGIN IMMEDIATE").await?;
         for write in &batch.writes {
             let statements = statements(write.table);
-            match &write.value {
-                Some(value) => {
-                    sqlx::query(statements.put)
-                        .bind(&write.key)
-                        .bind(&value[..])
-                        .execute(&mut *transaction)
-                        .await?;
-                }
-                None => {
-                    sqlx::query(statements.delete).bind(&write.key).execute(&mut *transaction).await?;
-                }
-            }
+            let query = match &write.value {
+                Some(value) => sqlx::query(statements.put).bind(&write.key).bind(&value[..]),
+                None => sqlx::query(statements.delete).bind(&write.key),
+            };
+            query.execute(&mut self.connection).await?;
         }
-        transaction.commit().await?;
+        self.run("COMMIT").await?;
+        self.unended = false;
+        Ok(())
+    }
+
+    async fn run(&mut self, sql: &'static str) -> Result<(), Error> {
+        sqlx::query(sql).execute(&mut self.connection).await?;
         Ok(())
     }
 }
@@ -160,4 +170,44 @@ fn unopened(error: &sqlx::Error, file: &Path) -> Error {
         _ => error.to_string(),
     };
     Error::Unopened { file: file.to_owned(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use fieldmerge_engine::Write;
+
+    use super::*;
+
+    async fn limit(store: &mut Store, pages: u32) {
+        let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+        sqlx::query(sql).execute(&mut store.connection).await.expect("a limit can be set");
+    }
+
+    fn batch(number: u8) -> Batch {
+        let rows = (0..50).map(|row| Write {
+            table: Table::Records,
+            key: vec![number, row],
+            value: Some(Arc::from(vec![7; 3_000])),
+        });
+        Batch { id: 0, writes: rows.collect() }
+    }
+
+    /// People free space and go on; nobody tells them to start the app anew.
+    #[tokio::test]
+    async fn a_store_goes_on_when_a_full_disk_has_room_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("device.db");
+        let mut store = Store::open(&file).await.expect("it opens");
+        store.write(&batch(0)).await.expect("it is written");
+        limit(&mut store, 1).await;
+        for number in 1..4 {
+            store.write(&batch(number)).await.expect_err("the disk is full");
+        }
+        limit(&mut store, u32::MAX).await;
+        store.write(&batch(4)).await.expect("the disk has room");
+        drop(store);
+        let rows = Store::open(&file).await.expect("it opens").load().await.expect("it reads").rows;
+        let kept: Vec<u8> = rows.iter().map(|(_, key, _)| key[0]).collect();
+        assert_eq!(kept, [vec![0; 50], vec![4; 50]].concat(), "what was not written left nothing");
+    }
 }

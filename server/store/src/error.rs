@@ -81,8 +81,10 @@ fn by_code(code: &str, error: sqlx::Error) -> StoreError {
     match code {
         // Serialization failure, deadlock, lock not available, and too many connections.
         "40001" | "40P01" | "55P03" | "53300" => StoreError::Busy,
-        // The server shuts down or starts up, or the connection failed.
-        "57P01" | "57P02" | "57P03" | "08000" | "08003" | "08006" => StoreError::Unavailable(error),
+        // The server shuts down or starts up, the connection failed, the disk or the memory is full.
+        "57P01" | "57P02" | "57P03" | "08000" | "08003" | "08006" | "53100" | "53200" => {
+            StoreError::Unavailable(error)
+        }
         _ => match (code.len() < 5).then(|| code.parse::<u32>().ok()).flatten().map(|number| number & 0xff) {
             Some(SQLITE_BUSY | SQLITE_LOCKED) => StoreError::Busy,
             Some(SQLITE_IOERR | SQLITE_FULL | SQLITE_CANTOPEN) => StoreError::Unavailable(error),

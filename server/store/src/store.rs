@@ -10,7 +10,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Database, Executor, PgPool, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Database, Executor, PgPool, Sqlite, SqliteConnection, SqlitePool};
 
 use crate::tx::{Inner, Lent, Tx};
 use crate::{Result, StoreError, migrations};
@@ -343,7 +343,7 @@ async fn open_sqlite(url: &str, options: &StoreOptions) -> Result<Pools> {
     let file = base.get_filename().to_owned();
     // SQLite counts a negative cache size in KiB.
     let cache = |bytes: u32| format!("-{}", bytes / 1024);
-    let writer = pool(options, 1)
+    let writer = whole(pool(options, 1))
         .connect_with(
             base.clone()
                 .pragma("cache_size", cache(options.cache_bytes))
@@ -351,10 +351,24 @@ async fn open_sqlite(url: &str, options: &StoreOptions) -> Result<Pools> {
         )
         .await
         .map_err(|error| unopened(error, &file))?;
-    let readers = pool(options, options.readers)
+    let readers = whole(pool(options, options.readers))
         .connect_with(base.read_only(true).pragma("cache_size", cache(options.cache_bytes / 8)))
         .await?;
     Ok(Pools::Sqlite { writer, readers })
+}
+
+/// Replaces a connection whose transaction never ends for its driver: where a disk fails SQLite undoes a transaction by
+/// itself, the rollback after it finds none, and no other one can begin.
+fn whole(options: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    options.before_acquire(|connection, _| {
+        Box::pin(async move {
+            if connection.is_in_transaction() {
+                // Mostly the rollback is only on its way.
+                connection.ping().await?;
+            }
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 /// SQLite's page. Records of about two kilobytes fill larger pages better (1,780 bytes a record against 2,200 in pages of

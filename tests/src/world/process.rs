@@ -21,17 +21,42 @@ impl Server {
     /// port that was used again. `die_at` is a failpoint and how often it is passed.
     pub async fn start(program: &str, database: &str, host: Ipv4Addr, die_at: Option<(&str, u32)>) -> Self {
         let mut command = Command::new(program);
+        command.env_remove("FIELDMERGE_DIE_AT");
+        if let Some((name, count)) = die_at {
+            command.env("FIELDMERGE_DIE_AT", format!("{name}:{count}"));
+        }
+        Self::run(command, database, host).await
+    }
+
+    /// Starts a server that can make no file longer than so many KiB: a write beyond fails, as on a disk that is full.
+    pub async fn start_on_full_disk(program: &str, database: &str, host: Ipv4Addr, kib: u64) -> Self {
+        let mut command = Command::new("sh");
+        // The units of POSIX are 512 bytes. A process that ignores the signal is told by an error instead.
+        let limited = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$0\" \"$@\"", kib * 2);
+        command.args(["-c", &limited, program]).env_remove("FIELDMERGE_DIE_AT");
+        Self::run(command, database, host).await
+    }
+
+    /// Lets it make files of any length.
+    pub fn make_room(&self) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let any = Rlimit { current: None, maximum: None };
+        prlimit(Some(self.id()), Resource::Fsize, any).expect("a limit of ours can be raised");
+    }
+
+    fn id(&self) -> rustix::process::Pid {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        id.and_then(rustix::process::Pid::from_raw).expect("it runs")
+    }
+
+    async fn run(mut command: Command, database: &str, host: Ipv4Addr) -> Self {
         command
             .args(["serve", "--json", "--database", database, "--listen", &format!("{host}:0")])
             .env("FIELDMERGE_LOG", "off")
-            .env_remove("FIELDMERGE_DIE_AT")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .kill_on_drop(true);
-        if let Some((name, count)) = die_at {
-            command.env("FIELDMERGE_DIE_AT", format!("{name}:{count}"));
-        }
         let mut child = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
         let line =
@@ -48,9 +73,8 @@ impl Server {
 
     /// Asks it to stop, and waits until it has.
     pub async fn stop(&mut self) {
-        use rustix::process::{Pid, Signal, kill_process};
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(id.expect("it runs"), Signal::TERM).expect("a process can be told");
+        use rustix::process::{Signal, kill_process};
+        kill_process(self.id(), Signal::TERM).expect("a process can be told");
         let status = self.child.wait().await.expect("a process ends");
         assert!(status.success(), "{status}");
     }

@@ -9,6 +9,7 @@
 //! `SEED=17 cargo test -p fieldmerge-tests --test crash` runs one again; the seed fixes who saves what and where the
 //! server dies, the system fixes who comes first.
 
+mod disk;
 mod points;
 mod run;
 

@@ -8,9 +8,9 @@ use fieldmerge_tests::database::Kind;
 use fieldmerge_tests::world::link::Wire;
 use fieldmerge_tests::world::process::{self, Server};
 use fieldmerge_tests::world::seeds::runtime;
-use fieldmerge_tests::world::work::{Ledger, Work};
+use fieldmerge_tests::world::work::Ledger;
 
-use crate::run::{PROGRAM, Template, Worker, now_ms, settle};
+use crate::run::{PROGRAM, Template, Worker, settle};
 
 /// Longer than any machine takes: a point that is not come to must not keep the test waiting for ever.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -28,7 +28,7 @@ fn a_server_dies_at_each_point_that_is_listed() {
 
 async fn die(template: &Template, point: &'static str, host: Ipv4Addr) {
     let (database, mut ledger) = (template.database.copy().await, Ledger::default());
-    let mut workers = [worker(template)];
+    let mut workers = [Worker::of(template, 1)];
     let Worker { phone, work } = &mut workers[0];
     let mut server = Server::start(PROGRAM, &database.url(), host, Some((point, 1))).await;
     for _ in 0..4 {
@@ -43,7 +43,7 @@ async fn die(template: &Template, point: &'static str, host: Ipv4Addr) {
 
 async fn die_compacting(template: &Template, host: Ipv4Addr) {
     let (database, mut ledger) = (template.database.copy().await, Ledger::default());
-    let mut workers = [worker(template)];
+    let mut workers = [Worker::of(template, 1)];
     let Worker { phone, work } = &mut workers[0];
     let mut server = Server::start(PROGRAM, &database.url(), host, None).await;
     for _ in 0..6 {
@@ -58,10 +58,4 @@ async fn die_compacting(template: &Template, host: Ipv4Addr) {
     server.kill();
     server.ended().await;
     settle(template, &database, host, &mut workers, ledger).await;
-}
-
-fn worker(template: &Template) -> Worker {
-    let mut phone = template.workers[0].copy(1);
-    phone.clock_ms = now_ms();
-    Worker { phone, work: Work::new(1, 1_000, &template.site.areas) }
 }

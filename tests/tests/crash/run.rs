@@ -68,6 +68,15 @@ pub struct Worker {
     pub work: Work,
 }
 
+impl Worker {
+    /// The first phone of a template.
+    pub fn of(template: &Template, seed: u64) -> Self {
+        let mut phone = template.workers[0].copy(seed);
+        phone.clock_ms = now_ms();
+        Self { phone, work: Work::new(seed, 1_000, &template.site.areas) }
+    }
+}
+
 /// Runs the lives of a seed; panics if anything was lost, skipped or doubled.
 pub fn run(template: &Template, seed: u64) {
     runtime().block_on(async {
@@ -200,7 +209,7 @@ pub async fn settle(
 
 /// The machine's clock, which the program under test reads too.
 #[expect(clippy::disallowed_methods, reason = "the program under test runs on the machine's clock")]
-pub fn now_ms() -> i64 {
+fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
     i64::try_from(since.as_millis()).expect("it is before the year 292 million")
 }

@@ -13,6 +13,7 @@ mod filled;
 mod findings;
 mod forms;
 mod frames;
+mod grouped;
 mod hostile;
 mod lives;
 mod lost;

@@ -152,7 +152,9 @@ async fn a_restored_server_gets_back_what_it_lost() {
     }
 }
 
-/// A server goes back to a backup. Its operator gives it a new log, or forgets to.
+const DAY_MS: i64 = 86_400_000;
+
+/// A server goes back to a backup of the day before. Its operator gives it a new log, or forgets to.
 async fn restore_server(kind: Kind, operator_tells: bool) {
     let database = Database::new(kind).await;
     let site = Site::found(&database, 1, &["S1", "S2"]).await;
@@ -163,6 +165,9 @@ async fn restore_server(kind: Kind, operator_tells: bool) {
     let [mine, theirs] = &mut work;
     let mut both_work = async |site: &Site, ledger: &mut Ledger, one: &mut Phone, other: &mut Phone| {
         for _ in 0..4 {
+            site.app.clock().advance_ms(DAY_MS / 4);
+            one.clock_ms += DAY_MS / 4;
+            other.clock_ms += DAY_MS / 4;
             mine.save(one, ledger).expect("phones do not die here");
             theirs.save(other, ledger).expect("phones do not die here");
             for phone in [&mut *one, &mut *other] {
@@ -174,12 +179,12 @@ async fn restore_server(kind: Kind, operator_tells: bool) {
     both_work(&site, &mut ledger, &mut one, &mut other).await;
     site.app.close().await;
     let backup = database.copy().await;
-    let site = site.reopen(&database, START_MS + 60_000, 2).await;
+    let site = site.reopen(&database, START_MS + DAY_MS, 2).await;
     both_work(&site, &mut ledger, &mut one, &mut other).await;
     let lost = Census::take(site.app.store(), site.project).await;
     site.app.close().await;
 
-    let site = site.reopen(&backup, START_MS + 120_000, 3).await;
+    let site = site.reopen(&backup, START_MS + 2 * DAY_MS, 3).await;
     assert!(Census::take(site.app.store(), site.project).await.changes() < lost.changes());
     if operator_tells {
         let set = site

@@ -20,6 +20,7 @@ pub mod dictionaries;
 pub mod entries;
 mod error;
 pub mod feeds;
+mod file_error;
 pub mod findings;
 pub mod forms;
 mod gate;

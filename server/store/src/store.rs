@@ -1,17 +1,15 @@
 //! Opening a database, and running transactions on it.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::error::DatabaseError;
-use sqlx::migrate::MigrateError;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Database, Executor, PgPool, Sqlite, SqliteConnection, SqlitePool};
 
+use crate::file_error::{FileError, unopened};
 use crate::tx::{Inner, Lent, Tx};
 use crate::{Result, StoreError, migrations};
 
@@ -69,40 +67,6 @@ impl Default for StoreOptions {
             attempts: 6,
             cache_bytes: 64 << 20,
             checkpoint_bytes: 64 << 20,
-        }
-    }
-}
-
-/// What is wrong with the file of a SQLite database.
-#[derive(Debug, thiserror::Error)]
-enum FileError {
-    #[error(
-        "{} is not a Fieldmerge server database (it holds other tables); nothing was written. Name another by \
-         --database.",
-        .0.display()
-    )]
-    Foreign(PathBuf),
-    #[error("the database {} cannot be opened: {why}", file.display())]
-    Unopened { file: PathBuf, why: &'static str },
-}
-
-impl StoreError {
-    /// What is wrong with the file of a SQLite database, as one sentence, if that is why the store failed.
-    pub fn about_file(&self) -> Option<String> {
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            if let Some(of_file) = error.downcast_ref::<FileError>() {
-                return Some(of_file.to_string());
-            }
-            cause = error.source();
-        }
-        None
-    }
-
-    fn of_file(error: FileError) -> Self {
-        match error {
-            FileError::Foreign(_) => Self::Migrate(MigrateError::Source(error.into())),
-            FileError::Unopened { .. } => Self::Unavailable(sqlx::Error::Configuration(error.into())),
         }
     }
 }
@@ -310,23 +274,6 @@ async fn look_into(options: &SqliteConnectOptions) -> Result<()> {
         Err(error) if error.about_file().is_some() => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Says in words why a file cannot be opened.
-fn unopened(error: sqlx::Error, file: &Path) -> StoreError {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let why = match primary {
-        Some(14) if folder.is_some_and(|folder| !folder.is_dir()) => "there is no such folder",
-        Some(14) if file.is_dir() => "it is a folder",
-        Some(8 | 14) => "it may not be read and written here",
-        Some(10) => "the disk reports an error",
-        Some(11 | 26) => "it is damaged, or no SQLite database",
-        Some(13) => "the disk is full",
-        _ => return error.into(),
-    };
-    StoreError::of_file(FileError::Unopened { file: file.to_owned(), why })
 }
 
 async fn open_sqlite(url: &str, options: &StoreOptions) -> Result<Pools> {

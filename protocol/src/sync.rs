@@ -104,6 +104,18 @@ pub struct FrameRef {
     pub number: u64,
 }
 
+/// A change by its place in a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(array)]
+pub struct FramePlace {
+    /// The frame.
+    #[n(0)]
+    pub frame: FrameRef,
+    /// The index of the change in it.
+    #[n(1)]
+    pub index: u32,
+}
+
 /// The first part of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -41,13 +41,17 @@ pub const PUBLISHING: [&str; 2] = ["form-written", "form-published"];
 /// The points of setting aside what was held too long, in the order in which it passes them.
 pub const EXPIRY: [&str; 2] = ["held-set-aside", "held-expired"];
 
-/// Where a life of the log begins, and where it is noted who was seen: each in a transaction of its own or of others.
+/// The points of taking back what a device withdraws, in the order in which it passes them.
+pub const WITHDRAWAL: [&str; 2] = ["withdrawal-written", "withdrawn"];
+
+/// Two single points: a new life of the log is begun, and what devices told of themselves is noted.
 pub const NOTES: [&str; 2] = ["life-begun", "seen-noted"];
 
 /// Every point.
 #[cfg(feature = "failpoints")]
 pub fn all() -> impl Iterator<Item = &'static str> {
-    let lists = [&SYNC[..], &UPLOAD, &COMPACTION, &JUDGING, &ENROLMENT, &PUBLISHING, &EXPIRY, &NOTES];
+    let lists =
+        [&SYNC[..], &UPLOAD, &COMPACTION, &JUDGING, &ENROLMENT, &PUBLISHING, &EXPIRY, &WITHDRAWAL, &NOTES];
     lists.into_iter().flatten().copied()
 }
 

@@ -88,6 +88,7 @@ impl Persona {
             unused: None,
             forms: None,
             findings: None,
+            withdraws: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

@@ -83,11 +83,6 @@ pub enum Failure {
     /// No such change in the outbox, or not in a state to be settled.
     #[error("there is no such change in the outbox that waits for a person")]
     NotSettleable,
-    /// The server will take this change as soon as it has what the change stands on, and that waits in the outbox.
-    #[error(
-        "this change stands on another one of the outbox that the server may still take; settle that one first"
-    )]
-    StandsOnUnsettled,
     /// No record on this device names such an attachment.
     #[error("no record on this device names this attachment")]
     NoSuchAttachment,
@@ -146,7 +141,6 @@ impl Failure {
             Self::NoSuchCase(_) => "no-such-case",
             Self::CaseMoved(_) => "case-moved",
             Self::NotSettleable => "not-settleable",
-            Self::StandsOnUnsettled => "stands-on-unsettled",
             Self::NoSuchAttachment => "no-such-attachment",
             Self::NumbersExhausted => "numbers-exhausted",
             Self::Busy => "busy",

@@ -301,13 +301,17 @@ pub struct LogEntry {
     pub entry: Entry,
 }
 
-/// What a person does with a change that was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a person does with a change that was not accepted. What the server may still take it is asked to give back first,
+/// with the next sync; until then the change stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
 pub enum Settlement {
-    /// Gives it up: the record goes on without it. What the server holds cannot be given up while what it stands on may pass.
+    /// Gives it up: the record goes on without it.
+    #[n(0)]
     Dismiss,
     /// Has it sent again: as it is where the server put it aside for a grant, an area, a form or a limit, which may be there
     /// now; else written again on the record as it is now, as a new change.
+    #[n(1)]
     Repair,
 }
 

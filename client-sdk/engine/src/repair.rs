@@ -18,7 +18,8 @@ use fieldmerge_protocol::{Action, Actor, Change, ChangeHash, Incarnation, Record
 
 use crate::doc::{Body, Doc};
 use crate::engine::{Turn, new_incarnation};
-use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
+use crate::memory::outbox_row::{OutboxRow, Standing};
+use crate::memory::rows::{FrameKey, FrameRow, FrameStanding};
 use crate::stage::Stage;
 use crate::sync::kept;
 use crate::{Failure, Settlement, exchange};
@@ -140,13 +141,19 @@ fn log_without(
     Ok(base)
 }
 
-/// Whether a change is to be written anew without asking a person.
-fn is_due(row: &OutboxRow) -> bool {
+/// Whether a change is to be written anew, or given up, without asking a person again.
+pub(crate) fn is_due(row: &OutboxRow) -> bool {
+    let is_refused = |code| row.repairs == 0 && Refusal::from_code(code).is_some();
     match &row.standing {
         Standing::Forked => true,
-        Standing::Quarantined(code) => row.repairs == 0 && Refusal::from_code(code).is_some(),
+        Standing::Quarantined(code) => wish(row).is_some() || is_refused(code),
         _ => false,
     }
+}
+
+/// What is done with a change by its person's wish, now that the server does not take it any more.
+fn wish(row: &OutboxRow) -> Option<Settlement> {
+    row.wish.filter(|_| matches!(row.standing, Standing::Quarantined(_)) && !row.is_open())
 }
 
 /// Writes anew what lost or was refused for its structure, after everything was read. Gives the number of changes.
@@ -162,8 +169,8 @@ pub(crate) fn rewrite(stage: &mut Stage<'_>, turn: &mut Turn<'_>) -> Result<u64,
     let mut count = 0;
     let records: Vec<RecordId> = due.keys().copied().collect();
     for (record, (_, from)) in due {
-        let rows = rows_from(stage, record, Some(from));
-        count += redo(stage, turn, record, rows, None, &mut moved)?;
+        let rows = rows_of(stage, record, from)?;
+        count += redo(stage, turn, record, rows, &mut moved)?;
     }
     if count > 0 {
         stage.notify(turn.now_ms, "rewritten", usize::try_from(count).unwrap_or(usize::MAX), records);
@@ -182,22 +189,30 @@ fn rows_from(stage: &Stage<'_>, record: RecordId, from: Option<u64>) -> Vec<Row>
     rows
 }
 
-/// Takes these changes out of a record and writes them again, but for one that a person gave up (`chosen`), and for
-/// those that a person has yet to settle. With one that a person has written again comes what a restored server lost of
-/// others' work beneath it.
+/// The changes to be written anew with one of them. What stands on what a restored server lost is written again from the
+/// first on.
+fn rows_of(stage: &Stage<'_>, record: RecordId, from: u64) -> Result<Vec<Row>, Failure> {
+    let again = |row: &OutboxRow| wish(row) == Some(Settlement::Repair);
+    let wanted = stage.outgoing_of(record).iter().any(|(_, row)| again(row));
+    let doubts = wanted && !exchange::doubted(stage, record)?.is_empty();
+    Ok(rows_from(stage, record, (!doubts).then_some(from)))
+}
+
+/// Takes these changes out of a record and writes them again, but for those that a person gave up, and for those that a
+/// person has yet to settle. With one that a person has written again comes what a restored server lost of others' work
+/// beneath it.
 fn redo(
     stage: &mut Stage<'_>,
     turn: &mut Turn<'_>,
     record: RecordId,
     rows: Vec<Row>,
-    chosen: Option<(u64, Settlement)>,
     moved: &mut log::Moved,
 ) -> Result<u64, Failure> {
     let Some(first) = rows.first() else { return Ok(0) };
     let feed = first.1.feed;
     let doc = stage.doc(record)?.unwrap_or_else(|| Doc::new(record, feed));
-    let again = chosen.filter(|(_, how)| *how == Settlement::Repair);
-    let doubted = again.map_or_else(|| Ok(Vec::new()), |_| exchange::doubted(stage, record))?;
+    let again = rows.iter().any(|(_, row)| wish(row) == Some(Settlement::Repair));
+    let doubted = if again { exchange::doubted(stage, record)? } else { Vec::new() };
     let lost = doubted.iter().map(|stored| stored.hash);
     let leave_out: BTreeSet<ChangeHash> = rows.iter().map(|(_, row)| row.hash).chain(lost).collect();
     let kept = take_out(stage, record, &doc, &rows, &leave_out)?;
@@ -216,8 +231,7 @@ fn redo(
         if let Some(past) = &mut past {
             past.learn(&row, &change);
         }
-        let is_chosen = chosen.is_some_and(|(chosen, _)| chosen == number);
-        let waits = matches!(&row.standing, Standing::Quarantined(_)) && !is_due(&row) && !is_chosen;
+        let waits = matches!(&row.standing, Standing::Quarantined(_)) && !is_due(&row);
         if waits && !kept.contains(&row.hash) {
             // What it stood on is gone from the log, and with it what it needs to be written anew.
             let past = past.as_ref().and_then(log::Past::kept);
@@ -229,7 +243,7 @@ fn redo(
             give_up(stage, number);
         }
         // What others build on the server has, whatever became of the receipt.
-        if kept.contains(&row.hash) || chosen == Some((number, Settlement::Dismiss)) {
+        if kept.contains(&row.hash) || wish(&row) == Some(Settlement::Dismiss) {
             continue;
         }
         let written = match &past {
@@ -242,7 +256,7 @@ fn redo(
             Err(Failure::Bug(what)) => return Err(Failure::Bug(what)),
             Err(_) => {
                 let standing = Standing::Quarantined("unrepairable".to_owned());
-                stage.set_outgoing(number, Some(OutboxRow { standing, ..row }));
+                stage.set_outgoing(number, Some(OutboxRow { standing, wish: None, ..row }));
             }
         }
     }

@@ -19,7 +19,8 @@ use crate::exchange::Overlay;
 use crate::forms::Forms;
 use crate::forms::rows::BegunForm;
 use crate::header;
-use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, OutboxRow, Standing, State};
+use crate::memory::outbox_row::{OutboxRow, Standing};
+use crate::memory::rows::{self, FrameKey, FrameRow, NoticeRow, State};
 use crate::memory::sealed_rows::KeptRow;
 use crate::memory::{self, LogKey, Memory};
 use crate::store::{Table, Write};
@@ -182,6 +183,7 @@ impl<'m> Stage<'m> {
             repairs,
             start_op: change.start_op,
             past: None,
+            wish: None,
         }))
     }
 

@@ -1,8 +1,8 @@
 //! What the engine shows. All of it is read from memory; nothing here changes anything.
 
-use fieldmerge_model::quarantine::{QuarantineCode, Remedy};
 use std::collections::BTreeMap;
 
+use fieldmerge_model::quarantine::{QuarantineCode, Remedy};
 use fieldmerge_model::types::entry::Entry;
 use fieldmerge_protocol::sync::{Feed, RosterArea, RosterDevice, RosterGrant};
 use fieldmerge_protocol::{
@@ -183,6 +183,9 @@ pub enum OutboxState {
         /// A stable code.
         code: SmolStr,
     },
+    /// A person has given it up or wants it written again: the server is asked to give it back with the next sync, and says
+    /// whether it has taken it meanwhile.
+    Withdrawn,
     /// Another copy of this device wrote a change in its place; it is written anew when the sync has brought that one.
     Forked,
 }
@@ -205,7 +208,7 @@ impl OutboxState {
     /// What a person can do about it.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Waiting | Self::Sent | Self::Forked => Advice::Sync,
+            Self::Waiting | Self::Sent | Self::Withdrawn | Self::Forked => Advice::Sync,
             Self::Held => Advice::Wait,
             Self::Quarantined { code } => match QuarantineCode::from_code(code).map(QuarantineCode::remedy) {
                 Some(Remedy::TakenLater | Remedy::Headquarters) => Advice::AskHeadquarters,

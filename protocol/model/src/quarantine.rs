@@ -27,6 +27,8 @@ pub enum QuarantineCode {
     HeldLimit,
     /// What it was made on did not come in time.
     HeldExpired,
+    /// Its author took it back.
+    Withdrawn,
     /// The author may not write this class in this area.
     NotGranted,
     /// The project has no record type of this name.
@@ -50,7 +52,7 @@ pub enum Remedy {
 
 impl QuarantineCode {
     /// Those that are not of the record.
-    const OTHERS: [Self; 14] = [
+    const OTHERS: [Self; 15] = [
         Self::BadSignature,
         Self::UnknownDevice,
         Self::DeviceRevoked,
@@ -62,6 +64,7 @@ impl QuarantineCode {
         Self::Forked,
         Self::HeldLimit,
         Self::HeldExpired,
+        Self::Withdrawn,
         Self::NotGranted,
         Self::UnknownType,
         Self::UnknownArea,
@@ -86,6 +89,7 @@ impl QuarantineCode {
             Self::Forked => "forked",
             Self::HeldLimit => "held-limit",
             Self::HeldExpired => "held-expired",
+            Self::Withdrawn => "withdrawn",
             Self::NotGranted => "not-granted",
             Self::UnknownType => "unknown-type",
             Self::UnknownArea => "unknown-area",
@@ -111,7 +115,14 @@ impl QuarantineCode {
             | Self::UnknownSealingKey
             | Self::DoesNotOpen
             | Self::Forked
+            | Self::Withdrawn
             | Self::Refused(_) => Remedy::WriteAgain,
         }
+    }
+}
+
+impl From<QuarantineCode> for String {
+    fn from(code: QuarantineCode) -> Self {
+        code.as_str().to_owned()
     }
 }

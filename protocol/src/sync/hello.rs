@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{Cursor, FormsHeld, FrameRef, Partial, Telemetry};
+use super::{Cursor, FormsHeld, FramePlace, FrameRef, Partial, Telemetry};
 use crate::{Incarnation, LifeId, LogId};
 
 /// The first part of a request.
@@ -71,4 +71,9 @@ pub struct Hello {
     /// What stands for the [`super::Findings`] that the device holds, if there are any.
     #[n(20)]
     pub findings: Option<u32>,
+    /// Changes that the device takes back, as its person wants: the server holds them or has put them aside, and takes none
+    /// of them from then on. The receipts of their frames follow: one taken back has the code `withdrawn`, one that the
+    /// server has taken meanwhile no exception. Before it is told so the device does not write them anew. At most 64.
+    #[n(21)]
+    pub withdraws: Option<Vec<FramePlace>>,
 }

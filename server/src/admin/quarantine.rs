@@ -132,6 +132,7 @@ pub fn advice(code: &str) -> &'static str {
         QuarantineCode::UnknownType => "Publish the form that writes such records, then replay it.",
         QuarantineCode::UnknownArea => "Make the area, then replay it.",
         QuarantineCode::HeldExpired => "What it was made on never came; if it comes still, replay it.",
+        QuarantineCode::Withdrawn => "Its author took it back; the device writes it anew or gave it up.",
         QuarantineCode::Forked => {
             "A copy of the device wrote under the same number; the device writes it anew by itself."
         }

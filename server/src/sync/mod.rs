@@ -18,16 +18,16 @@ mod writer;
 
 pub use self::writer::put_receipts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::body::Body;
 use fieldmerge_protocol::limits::DEFAULT_ANSWER_BYTES;
 use fieldmerge_protocol::problem::ProblemCode;
-use fieldmerge_protocol::sync::{Cursor, Feed, Hello, Partial, Welcome};
+use fieldmerge_protocol::sync::{Cursor, Feed, FramePlace, FrameRef, Hello, Partial, Welcome};
 use fieldmerge_protocol::{DeviceId, ProjectId};
 use fieldmerge_store::segments::Own;
-use fieldmerge_store::{StoreError, Tx, projects, proofs};
+use fieldmerge_store::{Lent, StoreError, Tx, projects, proofs};
 use tracing::Instrument;
 
 use self::commit::Receipted;
@@ -108,7 +108,7 @@ async fn take(
     let (project, readable, mut heads) = (&directory.project, readable(&directory, device), heads);
     let concerned = concerned(&hello, &readable);
 
-    let asked = hello.unsettled.as_deref().unwrap_or_default();
+    let asked = asked(&hello);
     let now_ms = app.now_ms();
     let is_due = hello.roster_issued_ms.is_some_and(|issued_ms| roster::is_due(issued_ms, now_ms));
     let is_behind = hello.roster != project.roster_version || is_due;
@@ -150,6 +150,26 @@ async fn take(
     let holds = holds(app, &directory, hello.dictionaries, hello.partial);
     let forms = Lacking::of(hello.forms.filter(|_| !lost), (findings, hello.findings), directory);
     Ok(Prepared { welcome, receipts, hello_bytes, forms, holds, pull })
+}
+
+/// The frames whose receipts a device wants again, each once.
+fn asked(hello: &Hello) -> BTreeSet<FrameRef> {
+    let withdrawn = hello.withdraws.iter().flatten().map(|place| place.frame);
+    hello.unsettled.iter().flatten().copied().chain(withdrawn).collect()
+}
+
+/// Has nobody take any more what a device takes back.
+async fn withdraw(
+    app: &App,
+    project: ProjectId,
+    device: DeviceId,
+    places: &[FramePlace],
+) -> Result<(), StoreError> {
+    let now_ms = app.now_ms();
+    let work = async |mut tx: Lent| push::withdraw(&mut tx, project, device, places, now_ms, app.ids()).await;
+    app.store().write(work).await?;
+    failpoint("withdrawn");
+    Ok(())
 }
 
 /// What a device holds that an answer need not tell, beside the dictionary that the phones of its project pack with.
@@ -214,6 +234,9 @@ async fn push(
     First { hello, takes, mut batch, mut known, mut directory }: First<'_>,
 ) -> Result<Pushed, ApiError> {
     let (mut receipts, mut stands) = (Receipted::new(), true);
+    if let Some(places) = hello.withdraws.as_deref().filter(|_| takes) {
+        withdraw(app, directory.project.id, authed.device, places).await?;
+    }
     loop {
         let frames = if takes { std::mem::take(&mut batch.frames) } else { Vec::new() };
         let arrival = arrival(app, &directory, Some(authed.device), frames, known);

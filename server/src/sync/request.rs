@@ -110,6 +110,7 @@ impl Intake {
             sync::decode(&first.payload).map_err(|_| RequestError::Parts("the hello does not parse"))?;
         if hello.cursors.len() > MAX_CURSORS
             || hello.unsettled.as_ref().is_some_and(|asked| asked.len() > MAX_UNSETTLED)
+            || hello.withdraws.as_ref().is_some_and(|places| places.len() > MAX_UNSETTLED)
             || hello.unused.as_ref().is_some_and(|unused| unused.len() > MAX_UNUSED)
             || hello.dictionaries.as_ref().is_some_and(|held| held.len() > MAX_DICTIONARIES)
         {

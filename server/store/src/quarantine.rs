@@ -16,6 +16,10 @@ crate::sql::declare! {
     PAGE = "SELECT * FROM quarantine WHERE project = $1 AND id > $2 AND resolved_ms IS NULL ORDER BY id LIMIT $3";
     COUNT = "SELECT COUNT(*) AS item_count FROM quarantine WHERE project = $1 AND resolved_ms IS NULL";
     OF_DEVICE = "SELECT * FROM quarantine WHERE project = $1 AND device = $2 ORDER BY received_ms, id LIMIT $3";
+    OF_PLACE = "SELECT * FROM quarantine
+        WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4 AND frame_index = $5
+            AND (resolved_ms IS NULL OR resolution = 'dismissed')
+        ORDER BY id LIMIT 1";
     RESOLVE = "UPDATE quarantine SET resolved_ms = $3, resolution = $4
         WHERE project = $1 AND id = $2 AND resolved_ms IS NULL";
 }
@@ -125,6 +129,17 @@ pub async fn of_device(
     limit: u32,
 ) -> Result<Vec<Quarantined>> {
     tx.query(&OF_DEVICE).bind(project).bind(device).bind(limit).fetch_all().await
+}
+
+/// The item for a change of a frame, unless it was taken since.
+pub async fn of_place(
+    tx: &mut Tx,
+    project: ProjectId,
+    frame: Source,
+    index: u32,
+) -> Result<Option<Quarantined>> {
+    let query = tx.query(&OF_PLACE).bind(project).bind(frame.device).bind(frame.incarnation);
+    query.bind(frame.frame).bind(index).fetch_optional().await
 }
 
 /// Marks an item as resolved; false if there is none or it was resolved before.

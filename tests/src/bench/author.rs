@@ -230,6 +230,7 @@ impl Author {
             unused: None,
             forms: None,
             findings: None,
+            withdraws: None,
         };
         let mut writer = BundleWriter::new();
         writer.part(tag::HELLO, &sync::encode(&hello));

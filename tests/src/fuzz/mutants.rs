@@ -1,10 +1,11 @@
-//! Mutants of honest changes, with the right length and checksum: each is offered to a record, and what the record accepts
-//! automerge has to load, save and load again.
+//! Mutants of honest changes, with the right length and checksum: each is offered to a record or a log, and what that
+//! accepts automerge has to load, save and load again.
 
 use std::collections::BTreeMap;
 
-use fieldmerge_model::record::{RecordState, Verdict};
-use fieldmerge_model::replay;
+use fieldmerge_model::log::{self, LogState};
+use fieldmerge_model::record::{Provenance, RecordState, Verdict};
+use fieldmerge_model::replay::{self, Registers};
 use fieldmerge_protocol::{Action, Actor, Change, ChangeHash, Value};
 use fieldmerge_server::clock::Stopwatch;
 
@@ -32,24 +33,81 @@ pub struct Nursery {
 
 struct History {
     changes: Vec<Change>,
-    /// The state after the last change, and after some before it.
-    states: Vec<RecordState>,
+    /// The states after each change.
+    states: Vec<State>,
+}
+
+#[derive(Clone)]
+enum State {
+    Record(RecordState),
+    /// A log, and the changes that it took: it holds no entries itself.
+    Log(LogState, Vec<Change>),
+}
+
+impl History {
+    fn of(mut state: State, changes: Vec<(Change, ChangeHash)>) -> Self {
+        let mut history = Self { changes: Vec::new(), states: Vec::new() };
+        for (change, hash) in changes {
+            assert_eq!(state.offer(&change, hash), Verdict::Applied, "an honest change is taken");
+            history.changes.push(change);
+            history.states.push(state.clone());
+        }
+        history
+    }
+}
+
+impl State {
+    fn offer(&mut self, change: &Change, hash: ChangeHash) -> Verdict {
+        match self {
+            Self::Record(state) => offer(state, change, hash),
+            Self::Log(log, taken) => {
+                let before = log.change_count();
+                let verdict = log.accept(change, hash, Provenance::default());
+                let applied = verdict == Verdict::Applied;
+                assert_eq!(log.change_count(), before + usize::from(applied));
+                taken.extend(applied.then(|| change.clone()));
+                verdict
+            }
+        }
+    }
+
+    /// Whether automerge sees what it says.
+    fn is_true(&self) -> bool {
+        match self {
+            Self::Record(state) => replay::verify(state) == Ok(()),
+            Self::Log(log, taken) => is_log_true(log, taken),
+        }
+    }
+}
+
+/// Whether a log gives its changes back as they came, automerge takes them, and sees each operation of them, once.
+fn is_log_true(log: &LogState, taken: &[Change]) -> bool {
+    let entries: BTreeMap<u64, &[u8]> = taken.iter().flat_map(log::entries).collect();
+    let entry = |n| entries.get(&n).map(|bytes| bytes.to_vec());
+    let stored: Option<Vec<_>> = (1..=log.last_seq()).map(|seq| log.change(seq, entry)).collect();
+    let Some(stored) = stored else { return false };
+    let same = stored.iter().map(|stored| &stored.change).eq(taken);
+    let ours: Registers = taken
+        .iter()
+        .flat_map(|change| (0..).zip(&change.ops).map(|(place, op)| (change.op_id(place), op)))
+        .filter_map(|(id, op)| match &op.action {
+            Action::Put(value) => Some((op.path.as_str().to_owned(), vec![(id, value.clone())])),
+            Action::Delete => None,
+        })
+        .collect();
+    let bytes = log.to_bytes();
+    let reads = LogState::from_bytes(&bytes).is_ok_and(|again| again.to_bytes() == bytes);
+    same && reads && replay::registers(&stored) == Ok(ours)
 }
 
 impl Nursery {
-    /// So many histories.
+    /// So many histories of records, and as many of logs.
     pub fn new(histories: u64) -> Self {
-        let histories = (0..histories).map(|seed| {
-            let mut state = RecordState::new(RECORD);
-            let mut history = History { changes: Vec::new(), states: Vec::new() };
-            for (change, hash) in seeds::history(seed) {
-                assert_eq!(offer(&mut state, &change, hash), Verdict::Applied, "an honest change is taken");
-                history.changes.push(change);
-                history.states.push(state.clone());
-            }
-            history
-        });
-        Self { histories: histories.collect() }
+        let records = (0..histories)
+            .map(|seed| History::of(State::Record(RecordState::new(RECORD)), seeds::history(seed)));
+        let logs = (0..histories)
+            .map(|seed| History::of(State::Log(LogState::new(RECORD), Vec::new()), seeds::log_history(seed)));
+        Self { histories: records.chain(logs).collect() }
     }
 
     /// Makes and offers so many mutants; `after` is told of each, for instance to look at the memory.
@@ -69,7 +127,7 @@ impl Nursery {
             let mut state = state.clone();
             let stopwatch = Stopwatch::start();
             let decoded = Change::decode(&chunk);
-            let verdict = decoded.as_ref().ok().map(|(change, hash)| offer(&mut state, change, *hash));
+            let verdict = decoded.as_ref().ok().map(|(change, hash)| state.offer(change, *hash));
             tally.slowest_us = tally.slowest_us.max(stopwatch.elapsed().as_micros());
             after(&chunk);
             let Some(verdict) = verdict else { continue };
@@ -81,8 +139,7 @@ impl Nursery {
             };
             *tally.verdicts.entry(name).or_default() += 1;
             if verdict == Verdict::Applied {
-                let same = replay::verify(&state);
-                assert_eq!(same, Ok(()), "accepted, yet automerge differs: {}", hexadecimal(&chunk));
+                assert!(state.is_true(), "accepted, yet automerge differs: {}", hexadecimal(&chunk));
             }
         }
         tally
@@ -163,7 +220,7 @@ fn trick(people: &mut People, change: &mut Change, other: &Change) {
         }
         _ => {
             change.ops[op].path =
-                path(["sex", "birth_year", "languages/mlg", "_area"][people.below(4) as usize]);
+                path(["sex", "birth_year", "languages/mlg", "_area", "e/3", "p/1"][people.below(6) as usize]);
         }
     }
 }

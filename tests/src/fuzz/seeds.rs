@@ -1,7 +1,9 @@
 //! Honest inputs, from which fuzzers and mutants begin.
 
 use ed25519_dalek::{Signer, SigningKey};
+use fieldmerge_model::log::{LogState, NewLog};
 use fieldmerge_model::record::{NewRecord, Provenance, RecordState, Save};
+use fieldmerge_model::types::entry::{self, AttendanceEntry};
 use fieldmerge_protocol::api::DeviceClaims;
 use fieldmerge_protocol::bundle::{
     BundleWriter, Entry, FrameDraft, Origin, Packing, SealedDraft, encode_columns,
@@ -81,6 +83,37 @@ pub fn history(seed: u64) -> Vec<(Change, ChangeHash)> {
             view_of.accept(&made.0, made.1, Provenance::default());
             all.push(made);
         }
+    }
+    all
+}
+
+/// The history of a log: its changes with their hashes, with new persons and entries in each.
+pub fn log_history(seed: u64) -> Vec<(Change, ChangeHash)> {
+    let mut people = People::new(seed);
+    let new = NewLog {
+        actor: Actor([0x40; 16]),
+        id: RECORD,
+        record_type: "attendance".into(),
+        area: FEED.area,
+        month: "2026-03".into(),
+    };
+    let (mut log, mut all) = (LogState::new(RECORD), Vec::new());
+    for time in 0..i64::from(1 + people.below(6)) {
+        let begun = if all.is_empty() { new.clone().draft() } else { log.draft() };
+        let mut draft = begun.expect("a log can be written");
+        for _ in 0..=people.below(5) {
+            let person = draft.person(RecordId([people.below(9).to_le_bytes()[0]; 16]));
+            let person = u32::try_from(person).expect("a few");
+            let day = "2026-03-02".parse().expect("a date");
+            let attended = AttendanceEntry { person, ..AttendanceEntry::present(0, day, 4) };
+            let Value::Bytes(bytes) = entry::Entry::from(attended).to_value() else {
+                unreachable!("entries are bytes")
+            };
+            draft.entry(bytes);
+        }
+        let made = hashed(draft.build(1_772_323_200_000 + time).expect("a sheet is within all limits"));
+        log.accept(&made.0, made.1, Provenance::default());
+        all.push(made);
     }
     all
 }
@@ -196,6 +229,7 @@ fn request() -> Vec<u8> {
         unused: None,
         forms: None,
         findings: None,
+        withdraws: None,
     };
     let mut writer = BundleWriter::new();
     writer.part(tag::HELLO, &sync::encode(&hello)).part(tag::FRAME, &frame(0)).part(tag::END, &[]);

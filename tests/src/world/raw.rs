@@ -148,6 +148,7 @@ impl Author {
             unused: None,
             forms: None,
             findings: None,
+            withdraws: None,
         }
     }
 

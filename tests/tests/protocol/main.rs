@@ -13,8 +13,8 @@ use fieldmerge_protocol::bundle::{
 };
 use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
-    self, Cursor, Exception, Feed, FrameRange, FrameReceipt, FrameRef, FrameStatus, HeldRoles, Hello,
-    Outcome, Partial, ReceiptList, Roster, RosterDevice, RosterMember, RosterStatement, SignedRoster,
+    self, Cursor, Exception, Feed, FramePlace, FrameRange, FrameReceipt, FrameRef, FrameStatus, HeldRoles,
+    Hello, Outcome, Partial, ReceiptList, Roster, RosterDevice, RosterMember, RosterStatement, SignedRoster,
     Welcome,
 };
 use fieldmerge_protocol::{
@@ -131,15 +131,19 @@ fn a_body_and_its_frame_header() {
     assert_eq!((packed[0].record, &packed[0].change.ops), (RECORD, &change.ops));
 }
 
+/// The feed that the messages name.
+const CORE: Feed = Feed { area: AREA, class: RecordClass::Core };
+/// The life that they name.
+const LIFE: Option<LifeId> = Some(LifeId([0x11; 8]));
+
 #[test]
 fn the_messages_of_a_sync() {
-    let feed = Feed { area: AREA, class: RecordClass::Core };
     let hello = Hello {
         incarnation: INCARNATION,
         packed: 7,
         receipted: 6,
         log: Some(LogId([0x10; 16])),
-        cursors: vec![Cursor { feed, position: 300 }],
+        cursors: vec![Cursor { feed: CORE, position: 300 }],
         roster: 2,
         now_ms: 1_772_168_400_000,
         budget_bytes: None,
@@ -154,6 +158,7 @@ fn the_messages_of_a_sync() {
         unused: None,
         forms: None,
         findings: None,
+        withdraws: None,
     };
     let welcome = Welcome {
         log: LogId([0x10; 16]),
@@ -166,17 +171,18 @@ fn the_messages_of_a_sync() {
         life: None,
         taken: None,
     };
-    let life = Some(LifeId([0x11; 8]));
-    let hello_of_life = Hello { log: None, life, ..hello.clone() };
-    let taken = Some(vec![FrameRange { incarnation: INCARNATION, first: 1, last: 6 }]);
-    let welcome_of_life = Welcome { life, taken, ..welcome.clone() };
+    let hello_of_life = Hello { log: None, life: LIFE, ..hello.clone() };
     let frame = FrameRef { incarnation: INCARNATION, number: 7 };
-    let exceptions =
-        vec![Exception { index: 3, outcome: Outcome::Quarantined, code: Some("not-granted".to_owned()) }];
+    let withdraws = Some(vec![FramePlace { frame, index: 3 }]);
+    let that_withdraws = Hello { withdraws, ..hello_of_life.clone() };
+    let taken = Some(vec![FrameRange { incarnation: INCARNATION, first: 1, last: 6 }]);
+    let welcome_of_life = Welcome { life: LIFE, taken, ..welcome.clone() };
+    let code = Some("not-granted".to_owned());
+    let exceptions = vec![Exception { index: 3, outcome: Outcome::Quarantined, code }];
     let receipt =
         FrameReceipt { frame, status: FrameStatus::Accepted, exceptions, code: None, digest: [0xd1; 8] };
     let receipts = ReceiptList { device: DEVICE, receipts: vec![receipt], log: LogId([0x10; 16]) };
-    let partial = Partial { feed, from: 300, to: 400, bytes: 5_000, digest: [0xd1; 16] };
+    let partial = Partial { feed: CORE, from: 300, to: 400, bytes: 5_000, digest: [0xd1; 16] };
     assert_example(
         "messages",
         &json!({
@@ -184,6 +190,7 @@ fn the_messages_of_a_sync() {
             "hello": hex(&sync::encode(&hello)),
             "welcome": hex(&sync::encode(&welcome)),
             "hello with a life": hex(&sync::encode(&hello_of_life)),
+            "hello that withdraws": hex(&sync::encode(&that_withdraws)),
             "welcome with a life": hex(&sync::encode(&welcome_of_life)),
             "receipt list": hex(&sync::encode(&receipts)),
             "signed for receipts": hex(&sync::receipts_text(PROJECT, b"list")),
@@ -194,6 +201,7 @@ fn the_messages_of_a_sync() {
     let written = example("messages");
     assert_eq!(sync::decode(&bytes(&written["hello"])), Ok(hello));
     assert_eq!(sync::decode(&bytes(&written["hello with a life"])), Ok(hello_of_life));
+    assert_eq!(sync::decode(&bytes(&written["hello that withdraws"])), Ok(that_withdraws));
     assert_eq!(sync::decode(&bytes(&written["welcome with a life"])), Ok(welcome_of_life));
     assert_eq!(sync::decode(&bytes(&written["partial"])), Ok(partial));
     assert_eq!(sync::decode(&bytes(&written["welcome"])), Ok(welcome));

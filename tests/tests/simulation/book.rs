@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fieldmerge_model::quarantine::{QuarantineCode, Remedy};
 use fieldmerge_protocol::DeviceId;
 use fieldmerge_protocol::bundle::PartReader;
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
@@ -86,14 +87,22 @@ fn is_kept(receipt: &FrameReceipt) -> bool {
     }
 }
 
-/// Whether a receipt says what another one said before it, but that what was held then may be settled now.
+/// Whether a receipt says what another one said before it, but that what was held then, or may be taken again, may be
+/// settled now.
 fn follows(before: &FrameReceipt, now: &FrameReceipt) -> bool {
     let settled = |receipt: &FrameReceipt| -> Vec<Exception> {
-        let held = before.exceptions.iter().filter(|exception| exception.outcome == Outcome::Held);
-        let held: Vec<u32> = held.map(|exception| exception.index).collect();
-        receipt.exceptions.iter().filter(|exception| !held.contains(&exception.index)).cloned().collect()
+        let open = before.exceptions.iter().filter(|exception| is_open(exception));
+        let open: Vec<u32> = open.map(|exception| exception.index).collect();
+        receipt.exceptions.iter().filter(|exception| !open.contains(&exception.index)).cloned().collect()
     };
     (before.frame, before.status, &before.code, before.digest)
         == (now.frame, now.status, &now.code, now.digest)
         && settled(before) == settled(now)
+}
+
+fn is_open(exception: &Exception) -> bool {
+    let may_pass =
+        |code: QuarantineCode| code == QuarantineCode::HeldExpired || code.remedy() == Remedy::TakenLater;
+    let code = exception.code.as_deref().and_then(QuarantineCode::from_code);
+    exception.outcome == Outcome::Held || code.is_some_and(may_pass)
 }

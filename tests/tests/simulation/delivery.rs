@@ -2,6 +2,7 @@
 
 use fieldmerge_engine::{Failure, Imported, Input, Outcome};
 use fieldmerge_protocol::bundle::{BundleWriter, PartReader};
+use fieldmerge_protocol::exchange;
 use fieldmerge_protocol::limits::MAX_PART_BYTES;
 use fieldmerge_protocol::sync::{self, Dictionary, tag};
 use fieldmerge_tests::world::link::Reply;
@@ -123,6 +124,46 @@ impl World<'_> {
             }
             Err(Died) => self.reborn(id),
             Ok(Ok(other)) => panic!("an import ends with what was imported, not with {other:?}"),
+        }
+    }
+}
+
+impl World<'_> {
+    /// A phone passes another one what it has for the server.
+    pub fn pass(&mut self, id: Id, to: Id, damage: bool, fault: DiskFault, dice: &mut Dice) {
+        let Some(receiver) = self.members.get(&to).map(|member| member.phone.enrolment()) else { return };
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.phone.reseed(dice.seed());
+        let mut bytes = match member.phone.ask(|ticket| Input::Give { ticket, to: receiver.device }) {
+            Ok(Ok(Outcome::Given { bytes, .. })) => bytes,
+            Ok(Err(
+                Failure::Busy
+                | Failure::StoreFailed
+                | Failure::NoRoster
+                | Failure::RosterExpired
+                | Failure::UnknownDevice,
+            )) => return,
+            Err(Died) => return self.reborn(id),
+            other => panic!("a phone gives: {other:?}"),
+        };
+        if damage {
+            let at = dice.below(1 << 20) as usize % bytes.len();
+            bytes[at] ^= 1 << (at % 8);
+        }
+        let Some(member) = self.members.get_mut(&to) else { return };
+        let opened = exchange::open(receiver.project, receiver.device, member.phone.key(), &bytes);
+        assert_eq!(opened.is_err(), damage, "what was damaged does not open");
+        let Ok(contents) = opened else { return };
+        member.phone.reseed(dice.seed());
+        member.phone.fault = fault;
+        let done = member.phone.ask(|ticket| Input::Take { ticket, contents });
+        self.ledger.note_synced(&member.phone);
+        self.tell((id, to, &done));
+        match done {
+            Ok(Ok(Outcome::Taken { changes, .. })) => self.tally.add("change passed", changes),
+            Ok(Err(Failure::Busy | Failure::StoreFailed)) => {}
+            Err(Died) => self.reborn(to),
+            other => panic!("a phone takes: {other:?}"),
         }
     }
 }

@@ -38,6 +38,10 @@ pub enum Event {
     Export { phone: Id, file: Id },
     /// A phone takes a bundle file, damaged or not. File 0 belongs to another project.
     Import { phone: Id, file: Id, damage: Option<Damage>, fault: DiskFault },
+    /// A phone passes another one what it has for the server, where there is no network.
+    Pass { phone: Id, to: Id, damage: bool, fault: DiskFault },
+    /// Headquarters has what was put aside for this reason taken again, and gives the grants for it.
+    Replay { code: String },
     /// Somebody looks through the outbox of a phone and has written anew what the server put aside.
     Settle { phone: Id },
     /// A device joins.
@@ -135,6 +139,8 @@ impl Event {
             Self::Skew { .. } => "skew",
             Self::Export { .. } => "export",
             Self::Import { .. } => "import",
+            Self::Pass { .. } => "pass",
+            Self::Replay { .. } => "replay",
             Self::Settle { .. } => "settle",
             Self::Enrol { .. } => "enrol",
             Self::Revoke { .. } => "revoke",
@@ -169,6 +175,18 @@ pub const LATER: Id = 1_000;
 /// The grants that come and go.
 const GRANTS: [&str; 5] =
     ["S1:enumerator", "S2:enumerator", "S1:supervisor", "S2:supervisor", "S3:enumerator"];
+
+/// What headquarters has taken again, in vain or not.
+const REPLAYED: [&str; 8] = [
+    "not-granted",
+    "not-granted",
+    "not-granted",
+    "held-expired",
+    "held-expired",
+    "forked",
+    "second-root",
+    "device-revoked",
+];
 
 impl Script {
     /// Draws a world.
@@ -226,7 +244,11 @@ fn draw(dice: &mut Dice, number: u32, known: &[Id], files: &[Id]) -> Event {
             Event::Sync { phone, budget }
         }
         345..355 => Event::Publish { death: dice.percent(30).then(|| turn(dice)) },
-        355..795 => Event::Deliver { pick: dice.below(1_000), fate: fate(dice), fault: disk_fault(dice, 4) },
+        355..385 => {
+            Event::Pass { phone, to: *dice.pick(known), damage: dice.percent(10), fault: disk_fault(dice, 6) }
+        }
+        385..400 => Event::Replay { code: (*dice.pick(&REPLAYED)).to_owned() },
+        400..795 => Event::Deliver { pick: dice.below(1_000), fate: fate(dice), fault: disk_fault(dice, 4) },
         795..810 => Event::Compact { death: dice.percent(30).then(|| compaction_death(dice)) },
         810..818 => Event::Restart { phone },
         818..835 => Event::BackUp { phone },

@@ -47,7 +47,7 @@ impl World<'_> {
                 moved += self.sync_in_peace(*id, dice);
             }
             if moved == 0 {
-                moved = ids.iter().map(|id| self.look_through_outbox(*id, true, dice.seed())).sum();
+                moved = ids.iter().map(|id| self.look_through_outbox(*id, dice.seed())).sum();
             }
             if moved == 0 {
                 return;
@@ -84,19 +84,16 @@ impl World<'_> {
         report.sent + report.received + report.repaired + report.delivered
     }
 
-    /// A person has written anew what the server put aside and now may take, and in peace also what it still holds, for
-    /// what that waits for does not come. Gives how many changes.
-    pub fn look_through_outbox(&mut self, id: Id, in_peace: bool, seed: u64) -> u64 {
+    /// A person has written anew what the server put aside, and what it holds, without waiting for what that waits for.
+    /// Gives how many changes.
+    pub fn look_through_outbox(&mut self, id: Id, seed: u64) -> u64 {
         let Some(member) = self.members.get_mut(&id) else { return 0 };
         if self.revoked.contains(&member.device) {
             return 0;
         }
         member.phone.reseed(seed);
-        let is_due = |state: &OutboxState| match state {
-            OutboxState::Quarantined { .. } => true,
-            OutboxState::Held => in_peace,
-            _ => false,
-        };
+        let is_due =
+            |state: &OutboxState| matches!(state, OutboxState::Quarantined { .. } | OutboxState::Held);
         let outbox = member.phone.engine().outbox().changes;
         let due =
             outbox.iter().filter(|change| is_due(&change.state) && may_write(&member.phone, change.feed));

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use fieldmerge_engine::Table;
 use fieldmerge_protocol::sync::{FrameRange, FrameRef};
 use fieldmerge_protocol::{DeviceId, LogId};
+use fieldmerge_server::admin::quarantine::{self, Which};
 use fieldmerge_server::admin::{GrantText, devices, projects};
 use fieldmerge_server::compact;
 use fieldmerge_server::sync::expire;
+use fieldmerge_server::sync::push::replay::Replayed;
 use fieldmerge_store::{projects as stored_projects, proofs};
 use fieldmerge_tests::world::census::Census;
 use fieldmerge_tests::world::phone::Phone;
@@ -74,6 +76,21 @@ impl World<'_> {
         self.tally.add("held too long", expired as u64);
     }
 
+    /// Headquarters has what was put aside for a reason taken again, where it is for a grant with that.
+    pub fn replay(&mut self, code: &str) {
+        if code == "not-granted" {
+            self.give_back();
+        }
+        let which = Which::Code(code.to_owned());
+        let replayed =
+            self.life().run(async |site: &Site| quarantine::replay(&site.app, PROJECT, &which).await);
+        let replayed = replayed.expect("items are offered again");
+        let taken = replayed.iter().filter(|(_, replayed)| *replayed == Replayed::Taken).count();
+        self.tell((code, &replayed));
+        self.tally.add("replayed and taken", taken as u64);
+        self.replayed.insert(code.to_owned());
+    }
+
     pub fn skew_server(&mut self, by_ms: i64) {
         let to_ms = self.now_ms + by_ms;
         let clock = self.life().site.app.clock();
@@ -89,6 +106,7 @@ impl World<'_> {
         let (revoked, grants) = (self.revoked.clone(), self.grants.clone());
         let ever_granted = self.ever_granted.clone();
         let versions = self.versions.clone();
+        self.replayed.clear();
         self.backup = Some(ServerBackup { database, revoked, grants, ever_granted, versions, frames });
         self.begin_life(dice);
     }
@@ -164,6 +182,9 @@ impl World<'_> {
             }
         });
         self.note_versions();
+        for code in self.replayed.clone() {
+            self.replay(&code);
+        }
         self.recovering = true;
         self.restores += 1;
         self.book.clear();

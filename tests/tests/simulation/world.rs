@@ -107,6 +107,8 @@ pub struct World<'t> {
     pub past: Vec<(Id, Request)>,
     pub files: BTreeMap<Id, Vec<u8>>,
     pub backup: Option<ServerBackup>,
+    /// For which reasons headquarters had something taken again since.
+    pub replayed: BTreeSet<String>,
     /// The server was restored, and not everybody has synced since.
     pub recovering: bool,
     /// How often the server was restored.
@@ -163,6 +165,7 @@ impl<'t> World<'t> {
             past: Vec::new(),
             files: BTreeMap::from([(0, template.foreign.clone())]),
             backup: None,
+            replayed: BTreeSet::new(),
             recovering: false,
             restores: 0,
             causes: BTreeSet::new(),
@@ -191,7 +194,9 @@ impl<'t> World<'t> {
             Event::Import { phone, file, damage, fault } => {
                 self.import(*phone, *file, *damage, *fault, &mut dice);
             }
-            Event::Settle { phone } => _ = self.look_through_outbox(*phone, false, dice.seed()),
+            Event::Pass { phone, to, damage, fault } => self.pass(*phone, *to, *damage, *fault, &mut dice),
+            Event::Replay { code } => self.replay(code),
+            Event::Settle { phone } => _ = self.look_through_outbox(*phone, dice.seed()),
             Event::Enrol { phone } => self.enrol(*phone, &mut dice),
             Event::Revoke { phone } => self.revoke(*phone),
             Event::Grant { phone, grant, give } => self.grant(*phone, grant, *give),

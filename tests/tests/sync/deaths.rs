@@ -24,7 +24,7 @@ use crate::place::{BOTH, Draft, Place};
 const LATE_MS: i64 = START_MS + 100 * 86_400_000;
 
 /// A database, and lives of servers on it, one after another.
-struct Lives {
+pub struct Lives {
     database: Database,
     site: Site,
     now_ms: i64,
@@ -33,7 +33,7 @@ struct Lives {
 
 impl Lives {
     /// A first server does something and ends in peace.
-    fn begin<T>(kind: Kind, work: impl AsyncFnOnce(&Place) -> T) -> (Self, T) {
+    pub fn begin<T>(kind: Kind, work: impl AsyncFnOnce(&Place) -> T) -> (Self, T) {
         runtime().block_on(async {
             let place = Place::new(kind).await;
             let output = work(&place).await;
@@ -45,7 +45,7 @@ impl Lives {
     }
 
     /// Another one does something and ends in peace.
-    fn live<T>(&mut self, work: impl AsyncFnOnce(&Site) -> T) -> T {
+    pub fn live<T>(&mut self, work: impl AsyncFnOnce(&Site) -> T) -> T {
         self.count += 1;
         runtime().block_on(async {
             let site = self.site.reopen(&self.database, self.now_ms, self.count).await;
@@ -56,16 +56,17 @@ impl Lives {
     }
 
     /// Another one dies over something, at a point to which it comes.
-    fn die<T>(&mut self, point: &'static str, work: impl AsyncFnOnce(&Site) -> T) {
+    pub fn die<T>(&mut self, point: &'static str, work: impl AsyncFnOnce(&Site) -> T) {
         self.count += 1;
         // When it is dropped, every task of the server stops where it stands.
         let runtime = runtime();
         let site = runtime.block_on(self.site.reopen(&self.database, self.now_ms, self.count));
         die_here(Some((point, 1)));
-        let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work(&site))));
+        // Where a task of the server dies, who waits for it is told, and goes on.
+        _ = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work(&site))));
         let died = has_died();
         die_here(None);
-        assert!(died && ended.is_err(), "{point} was not come to");
+        assert!(died, "{point} was not come to");
     }
 }
 

@@ -24,4 +24,5 @@ mod requests;
 mod restored;
 mod sealed;
 mod streaming;
+mod taken_back;
 mod withdrawn;

@@ -9,7 +9,7 @@ use super::marks::Mark;
 use crate::Failure;
 use crate::doc::{Body, Doc};
 use crate::engine::Turn;
-use crate::memory::rows::{OutboxRow, Standing};
+use crate::memory::outbox_row::{OutboxRow, Standing};
 use crate::repair;
 use crate::stage::Stage;
 

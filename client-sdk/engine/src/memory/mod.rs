@@ -3,6 +3,7 @@
 //! It is only ever changed by applying writes, on opening and after each durable batch alike, so that memory is what
 //! reopening the store would give.
 
+pub(crate) mod outbox_row;
 pub(crate) mod record_row;
 pub(crate) mod roster;
 pub(crate) mod rows;
@@ -22,8 +23,9 @@ use crate::forms::rows::BegunForm;
 use crate::forms::{Forms, HeldForm};
 use crate::store::{Snapshot, Table, Write};
 use crate::{Enrolment, OpenError};
+use outbox_row::OutboxRow;
 use record_row::RecordRow;
-use rows::{FrameKey, FrameRow, NoticeRow, OutboxRow, State};
+use rows::{FrameKey, FrameRow, NoticeRow, State};
 use sealed_rows::{CarriedRow, KeptRow};
 
 /// The rows of `meta`.

@@ -9,9 +9,8 @@ use fieldmerge_protocol::limits::MAX_UNUSED;
 use fieldmerge_protocol::sync::Feed;
 use fieldmerge_protocol::{Actor, ChangeHash, Incarnation, LifeId, LogId, RecordId};
 use minicbor::{Decode, Encode};
-use smol_str::SmolStr;
 
-use crate::{OpenError, OutboxState};
+use crate::OpenError;
 
 /// Ids of the protocol that are plain bytes in a row.
 pub(crate) trait IdBytes: Sized {
@@ -224,85 +223,6 @@ impl State {
     pub(crate) fn disown_all(&mut self) {
         self.unused = (self.packed > 0).then(|| vec![(1, self.packed)]);
     }
-}
-
-/// Where an outgoing change stands.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(crate) enum Standing {
-    #[n(0)]
-    Waiting,
-    #[n(1)]
-    Sent,
-    #[n(2)]
-    Held,
-    #[n(3)]
-    Quarantined(#[n(0)] String),
-    #[n(4)]
-    Forked,
-}
-
-impl Standing {
-    pub(crate) fn view(&self) -> OutboxState {
-        match self {
-            Self::Waiting => OutboxState::Waiting,
-            Self::Sent => OutboxState::Sent,
-            Self::Held => OutboxState::Held,
-            Self::Quarantined(code) => OutboxState::Quarantined { code: SmolStr::new(code) },
-            Self::Forked => OutboxState::Forked,
-        }
-    }
-}
-
-/// A change of this device without a final receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct OutboxRow {
-    #[n(0)]
-    #[cbor(with = "id")]
-    pub(crate) record: RecordId,
-    #[n(1)]
-    pub(crate) feed: Feed,
-    #[n(2)]
-    #[cbor(with = "id")]
-    pub(crate) actor: Actor,
-    #[n(3)]
-    pub(crate) seq: u64,
-    #[n(4)]
-    #[cbor(with = "id")]
-    pub(crate) hash: ChangeHash,
-    /// The device's clock when a person saved it.
-    #[n(5)]
-    pub(crate) time: i64,
-    /// The change's own bytes.
-    #[n(6)]
-    #[cbor(with = "minicbor::bytes")]
-    pub(crate) change: Vec<u8>,
-    #[n(7)]
-    pub(crate) standing: Standing,
-    /// Its next frame names every dependency by its whole hash.
-    #[n(8)]
-    pub(crate) full_hashes: bool,
-    /// How often it was written anew because the server refused it.
-    #[n(9)]
-    pub(crate) repairs: u8,
-    /// The counter of its first operation: among the changes of a record it grows with causality.
-    #[n(10)]
-    pub(crate) start_op: u64,
-    /// What it stood on, where it was taken out of its log with that and waits for a person.
-    #[n(11)]
-    pub(crate) past: Option<LogPast>,
-}
-
-/// What a change of a log needs of those before it.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct LogPast {
-    #[n(0)]
-    pub(crate) month: String,
-    /// The persons that the log names, in order.
-    #[n(1)]
-    #[cbor(with = "ids")]
-    pub(crate) persons: Vec<RecordId>,
 }
 
 /// The key of a frame: incarnation and number.

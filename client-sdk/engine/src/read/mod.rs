@@ -28,7 +28,7 @@ impl Engine {
                 title: record.map(|record| self.title(record)).unwrap_or_default(),
                 feed: row.feed,
                 device_ms: row.time,
-                state: row.standing.view(),
+                state: row.view(),
             }
         });
         OutboxView {

@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use crate::doc::{Body, Doc};
 use crate::edit::Saver;
 use crate::engine::Turn;
-use crate::memory::rows::{LogPast, OutboxRow};
+use crate::memory::outbox_row::{LogPast, OutboxRow};
 use crate::stage::Stage;
 use crate::{Failure, LogEntry};
 

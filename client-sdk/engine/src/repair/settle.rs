@@ -1,13 +1,15 @@
 //! What a person says of a change that the server put aside or still holds.
 
+use fieldmerge_model::quarantine::{QuarantineCode, Remedy};
+use fieldmerge_protocol::RecordId;
+
 use crate::doc::Doc;
 use crate::engine::{Engine, Staged, Turn};
-use crate::memory::rows::{OutboxRow, Standing};
+use crate::memory::outbox_row::{OutboxRow, Standing};
 use crate::stage::Stage;
 use crate::{Failure, Settlement, exchange};
-use fieldmerge_model::quarantine::{QuarantineCode, Remedy};
 
-use super::{begin_incarnation, give_up, log, read_again, redo, rows_from, settle_frames};
+use super::{begin_incarnation, give_up, log, read_again, redo, rows_from, rows_of, settle_frames};
 
 /// Whether the server put a change aside for what held then, and not for what it is: it may take it now as it is. So it is
 /// one change however often it comes, by whatever road.
@@ -48,7 +50,8 @@ fn to_offer(stage: &Stage<'_>, number: u64, row: &OutboxRow) -> Result<Option<Ve
 }
 
 impl Engine {
-    /// A person gives a change up, or has it sent again: as it is where the server may take it now, else written anew.
+    /// A person gives a change up, or has it sent again: as it is where the server may take it now, else written anew. What
+    /// the server may still take is only marked: the next sync asks for it back.
     pub(crate) fn settle(
         &self,
         number: u64,
@@ -59,33 +62,46 @@ impl Engine {
         if self.session.is_some() || self.export.is_some() {
             return Err(Failure::Busy);
         }
-        let row = stage.outgoing(number).ok_or(Failure::NotSettleable)?;
-        let record = row.record;
-        if !matches!(row.standing, Standing::Quarantined(_) | Standing::Held) {
+        let row = stage.outgoing(number).ok_or(Failure::NotSettleable)?.clone();
+        let is_stuck = matches!(row.standing, Standing::Quarantined(_) | Standing::Held);
+        if !is_stuck || row.wish == Some(how) {
             return Err(Failure::NotSettleable);
         }
-        let doubts = how == Settlement::Repair && !exchange::doubted(&stage, record)?.is_empty();
-        let passes = if doubts { None } else { to_offer(&stage, number, row)? };
-        match (how, passes) {
-            (Settlement::Repair, Some(offered)) => {
-                for number in offered {
-                    offer_again(&mut stage, number);
-                }
-                return stage.finish();
+        let record = row.record;
+        let offered = match how {
+            Settlement::Repair if exchange::doubted(&stage, record)?.is_empty() => {
+                to_offer(&stage, number, &row)?
             }
-            // The server takes it with what follows it, whatever is written here, so what follows would count twice.
-            (Settlement::Dismiss, Some(_)) if row.standing == Standing::Held => {
-                return Err(Failure::StandsOnUnsettled);
+            _ => None,
+        };
+        if let Some(offered) = offered {
+            for number in offered {
+                offer_again(&mut stage, number);
             }
-            _ => {}
+            return stage.finish();
+        }
+        let is_open = row.is_open();
+        stage.set_outgoing(number, Some(OutboxRow { wish: Some(how), ..row }));
+        if is_open {
+            take_back(&mut stage, record, number);
+            return stage.finish();
         }
         // The server knows the numbers of these changes, so what is written now needs others.
         begin_incarnation(&mut stage, turn);
-        // What stands on what a restored server lost is written again from the first on.
-        let rows = rows_from(&stage, record, (!doubts).then_some(number));
+        let rows = rows_of(&stage, record, number)?;
         read_again(&mut stage, &rows);
-        redo(&mut stage, turn, record, rows, Some((number, how)), &mut log::Moved::default())?;
+        redo(&mut stage, turn, record, rows, &mut log::Moved::default())?;
         settle_frames(&mut stage, turn);
         stage.finish()
+    }
+}
+
+/// What the server holds on top of a change that is taken back it will never take: that is taken back too, and written
+/// again.
+fn take_back(stage: &mut Stage<'_>, record: RecordId, number: u64) {
+    for (above, row) in rows_from(stage, record, Some(number)) {
+        if row.standing == Standing::Held && row.wish.is_none() {
+            stage.set_outgoing(above, Some(OutboxRow { wish: Some(Settlement::Repair), ..row }));
+        }
     }
 }

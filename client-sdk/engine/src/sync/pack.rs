@@ -9,7 +9,8 @@ use fieldmerge_protocol::{Actor, Change, ChangeHash, Incarnation, RecordId};
 
 use crate::Failure;
 use crate::doc::Doc;
-use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
+use crate::memory::outbox_row::{OutboxRow, Standing};
+use crate::memory::rows::{FrameKey, FrameRow, FrameStanding};
 use crate::repair;
 use crate::stage::Stage;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::{Signature, VerifyingKey};
-use fieldmerge_model::Refusal;
+use fieldmerge_model::quarantine::QuarantineCode;
 use fieldmerge_protocol::RecordClass;
 use fieldmerge_protocol::bundle::Frame;
 use fieldmerge_protocol::sync::{
@@ -13,7 +13,8 @@ use fieldmerge_protocol::sync::{
 use super::answer::{AfterAnswer, Reading};
 use super::kept;
 use crate::engine::Turn;
-use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, Standing};
+use crate::memory::outbox_row::{OutboxRow, Standing};
+use crate::memory::rows::{FrameKey, FrameRow, FrameStanding};
 use crate::stage::Stage;
 use crate::{Enrolment, SyncReport, carry, repair};
 
@@ -170,21 +171,13 @@ impl Applied<'_, '_, '_> {
                     self.report.held += u64::from(row.standing == Standing::Sent);
                     Standing::Held
                 }
-                Outcome::Quarantined if matches!(row.standing, Standing::Quarantined(_)) => {
-                    open = Some(row.feed);
-                    continue;
-                }
                 Outcome::Quarantined => {
                     open = Some(row.feed);
-                    self.report.quarantined += 1;
-                    // A structure that the server refuses is written anew, once.
-                    if Refusal::from_code(&code).is_some() && row.repairs == 0 {
-                        self.stage.state.repairing = true;
-                        self.stage.state.recover = true;
-                        if row.actor.incarnation() == self.stage.state.incarnation {
-                            repair::begin_incarnation(self.stage, self.turn);
-                        }
+                    let known = matches!(&row.standing, Standing::Quarantined(_));
+                    if known && !(row.is_open() && code == QuarantineCode::Withdrawn.as_str()) {
+                        continue;
                     }
+                    self.aside(&row, &code);
                     Standing::Quarantined(code)
                 }
                 Outcome::Forked => {
@@ -213,6 +206,20 @@ impl Applied<'_, '_, '_> {
         }
         self.stage.set_frame(key, (!forget).then_some(frame));
         copied
+    }
+
+    /// The server does not take a change as it is. A structure that it refuses is written anew, once, and so is what its
+    /// person took back.
+    fn aside(&mut self, row: &OutboxRow, code: &str) {
+        let aside = OutboxRow { standing: Standing::Quarantined(code.to_owned()), ..row.clone() };
+        self.report.quarantined += u64::from(aside.wish.is_none());
+        if repair::is_due(&aside) {
+            self.stage.state.repairing = true;
+            self.stage.state.recover = true;
+            if row.actor.incarnation() == self.stage.state.incarnation {
+                repair::begin_incarnation(self.stage, self.turn);
+            }
+        }
     }
 
     /// The server has this change: it leaves the outbox, and an observation leaves the device.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fieldmerge_protocol::RecordClass;
 use fieldmerge_protocol::bundle::{BundleWriter, Frame, PassedFrame};
 use fieldmerge_protocol::limits::{MAX_CURSORS, MAX_DICTIONARIES, MAX_REQUEST_FRAMES, MAX_UNSETTLED};
-use fieldmerge_protocol::sync::{self, Cursor, FrameRef, Hello, Telemetry, tag};
+use fieldmerge_protocol::sync::{self, Cursor, FramePlace, FrameRef, Hello, Telemetry, tag};
 
 use super::partial::Begun;
 use super::{Session, link};
@@ -236,6 +236,7 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         budget_bytes: budget(session),
         recover: state.recover.then_some(true),
         unsettled: (!unsettled.is_empty()).then_some(unsettled),
+        withdraws: Some(withdraws(memory)).filter(|places| !places.is_empty()),
         telemetry: Some(telemetry(memory, state, &session.options, now_ms)),
         // Who has none to pack with is sent one.
         dictionaries: state.dictionary.map(|current| {
@@ -250,6 +251,20 @@ fn hello(memory: &Memory, state: &State, session: &Session, asked: &[FrameKey], 
         findings: memory.findings_check,
         roster_issued_ms: Some(memory.statement.as_ref().map_or(0, |statement| statement.issued_ms)),
     }
+}
+
+/// What the server is asked to give back.
+fn withdraws(memory: &Memory) -> Vec<FramePlace> {
+    let is_wanted =
+        |number: &u64| memory.outbox.get(number).is_some_and(|row| row.wish.is_some() && row.is_open());
+    let unsettled = memory.frames.iter().filter(|(_, row)| row.standing == FrameStanding::Unsettled);
+    let places = unsettled.flat_map(|((incarnation, number), row)| {
+        let frame = FrameRef { incarnation: *incarnation, number: *number };
+        let given_up = row.given_up.as_deref().unwrap_or_default();
+        let own = (0_u32..).zip(&row.changes).filter(|(index, _)| !given_up.contains(index));
+        own.filter(|(_, number)| is_wanted(number)).map(move |(index, _)| FramePlace { frame, index })
+    });
+    places.take(MAX_UNSETTLED).collect()
 }
 
 /// How many bytes of feeds the answer may hold: what the person allows, and what is left of what the sync may cost.

@@ -13,7 +13,8 @@ use super::kept;
 use super::unproven::Told;
 use crate::doc::Doc;
 use crate::engine::Turn;
-use crate::memory::rows::{FrameKey, FrameRow, FrameStanding, OutboxRow, Standing};
+use crate::memory::outbox_row::{OutboxRow, Standing};
+use crate::memory::rows::{FrameKey, FrameRow, FrameStanding};
 use crate::memory::sealed_rows::KeptStanding;
 use crate::stage::Stage;
 use crate::{Enrolment, Failure, SyncEnd, attach, exchange, repair};
@@ -221,6 +222,7 @@ fn unpack(stage: &Stage<'_>, frame_row: &FrameRow) -> Result<(Vec<OutboxRow>, bo
             repairs: 0,
             start_op: change.change.start_op,
             past: None,
+            wish: None,
         }
     };
     let given_up = frame_row.given_up.as_deref().unwrap_or_default();

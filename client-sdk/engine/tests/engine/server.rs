@@ -1,6 +1,7 @@
 //! A server in memory: as much of one as a device can notice.
 
 mod feeds;
+mod held;
 mod inspect;
 mod regroup;
 mod roster;
@@ -18,8 +19,8 @@ use fieldmerge_protocol::bundle::{
 };
 use fieldmerge_protocol::seal::SealingPair;
 use fieldmerge_protocol::sync::{
-    self, Checkpoint, Checkpoints, Dictionary, Exception, Feed, Finish, FrameReceipt, FrameRef, FrameStatus,
-    Hello, Outcome, ReceiptList, Receipts, Welcome, tag,
+    self, Checkpoint, Checkpoints, Dictionary, Exception, Feed, Finish, FramePlace, FrameReceipt, FrameRef,
+    FrameStatus, Hello, Outcome, ReceiptList, Receipts, Welcome, tag,
 };
 use fieldmerge_protocol::{
     Actor, AreaId, Change, ChangeHash, DeviceId, LifeId, LogId, ProjectId, RecordClass, RecordId,
@@ -67,6 +68,8 @@ pub(crate) struct Server {
     records: BTreeMap<RecordId, (Feed, Body)>,
     feeds: BTreeMap<Feed, Vec<Fed>>,
     held: Vec<(RecordId, Change, ChangeHash, DeviceId)>,
+    /// The changes of frames that were not simply accepted.
+    places: BTreeMap<(DeviceId, FramePlace), ChangeHash>,
     /// Every frame part that ever came, by author and number: content must never differ.
     pub(crate) seen: BTreeMap<(DeviceId, FrameRef), BTreeSet<Vec<u8>>>,
     /// Refuses changes of this class with this code, as a server that grants nothing would.
@@ -106,6 +109,7 @@ impl Server {
             records: BTreeMap::new(),
             feeds: BTreeMap::new(),
             held: Vec::new(),
+            places: BTreeMap::new(),
             seen: BTreeMap::new(),
             refuses: None,
             forgets: false,
@@ -159,6 +163,9 @@ impl Server {
         let beyond = hello.cursors.iter().any(|cursor| cursor.position > head(&cursor.feed));
         let other_log = hello.log.is_some_and(|log| log != self.log || beyond);
         let lost = other_log || committed < hello.receipted;
+        for place in hello.withdraws.iter().flatten().filter(|_| !stale && !lost) {
+            self.withdraw(device, *place);
+        }
         let mut receipts: BTreeMap<DeviceId, Vec<FrameReceipt>> = BTreeMap::new();
         for payload in frames.iter().filter(|_| !stale && !lost) {
             if let Some((author, receipt)) = self.frame(payload) {
@@ -305,6 +312,7 @@ impl Server {
                 let (outcome, code) =
                     self.offer(change.record, &change.change, hash, origin.device, origin.class);
                 if outcome != Outcome::Accepted {
+                    self.places.insert((origin.device, FramePlace { frame: reference, index }), hash);
                     receipt.exceptions.push(Exception { index, outcome, code: code.map(str::to_owned) });
                 }
             }
@@ -366,24 +374,5 @@ impl Server {
             }
             Verdict::Refused(refusal) => (Outcome::Quarantined, Some(refusal.code())),
         }
-    }
-
-    fn release(&mut self, record: RecordId) {
-        let all = std::mem::take(&mut self.held);
-        let (mine, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(held, ..)| *held == record);
-        self.held = others;
-        for (record, change, hash, author) in mine {
-            self.offer(record, &change, hash, author, RecordClass::Reference);
-        }
-    }
-
-    /// The receipt of a frame as it stands now: what was held may have been released.
-    fn receipt_again(&self, device: DeviceId, frame: FrameRef) -> Option<FrameReceipt> {
-        let (_, receipt) = self.frames.get(&(device, frame))?;
-        let mut receipt = receipt.clone();
-        if self.held.iter().all(|(.., author)| *author != device) {
-            receipt.exceptions.retain(|exception| exception.outcome != Outcome::Held);
-        }
-        Some(receipt)
     }
 }

@@ -247,6 +247,7 @@ fn state_code(state: &OutboxState) -> String {
         OutboxState::Sent => "sent".to_owned(),
         OutboxState::Held => "held".to_owned(),
         OutboxState::Quarantined { code } => format!("quarantined: {code}"),
+        OutboxState::Withdrawn => "withdrawn".to_owned(),
         OutboxState::Forked => "forked".to_owned(),
     }
 }
@@ -264,21 +265,16 @@ fn advice_code(advice: Advice) -> &'static str {
 /// The state of a change, and what a person can do about it.
 fn state_text(one: &Outgoing, output: &Output) -> String {
     let settle = format!("{} settle {}", output.program, one.number);
+    let ways = format!("`{settle} repair` writes it again, `{settle} dismiss` gives it up.");
     match &one.state {
         OutboxState::Waiting => "waiting".to_owned(),
         OutboxState::Sent => "not confirmed yet".to_owned(),
-        OutboxState::Held => format!(
-            "The server holds it until what it builds on arrives. `{settle} repair` writes it again, \
-             `{settle} dismiss` gives it up."
-        ),
+        OutboxState::Held => format!("The server holds it until what it builds on arrives. {ways}"),
         OutboxState::Quarantined { code } if one.state.advice() == Advice::AskHeadquarters => format!(
-            "The server has put it aside ({code}). Ask headquarters: once they take it, `sync` hears of it. \
-             `{settle} repair` writes it again, `{settle} dismiss` gives it up."
+            "The server has put it aside ({code}). Ask headquarters: once they take it, `sync` hears of it. {ways}"
         ),
-        OutboxState::Quarantined { code } => format!(
-            "The server has put it aside ({code}). `{settle} repair` writes it again, `{settle} dismiss` \
-             gives it up."
-        ),
+        OutboxState::Quarantined { code } => format!("The server has put it aside ({code}). {ways}"),
+        OutboxState::Withdrawn => "`sync` asks the server for it, then does what you chose.".to_owned(),
         OutboxState::Forked => {
             "Another copy of this device wrote in its place; `sync` writes it again, there is nothing to settle."
                 .to_owned()

@@ -148,7 +148,7 @@ impl Merge {
             frame: source.frame,
             status,
             exceptions,
-            code: code.map(|code| code.as_str().to_owned()),
+            code: code.map(String::from),
             digest: short_digest(&digest),
         };
         let count = packed.len();
@@ -165,11 +165,7 @@ impl Merge {
             let item = Item { record: resolved.record, change: resolved.change, hash, source, place };
             let (outcome, code) = self.offer(item);
             if outcome != Outcome::Accepted {
-                exceptions.push(Exception {
-                    index: place,
-                    outcome,
-                    code: code.map(|code| code.as_str().to_owned()),
-                });
+                exceptions.push(Exception { index: place, outcome, code: code.map(String::from) });
             }
         }
         if let [run] = &mut self.runs[first_run..]

@@ -5,6 +5,7 @@
 //! pure merge decides, feeds give positions, and only writes that carry positions follow. A receipt is given out
 //! after the commit.
 
+mod aside;
 pub mod frames;
 mod load;
 pub mod merge;
@@ -13,9 +14,9 @@ mod rows;
 pub mod sealed;
 mod write;
 
+pub use aside::{expire_held, withdraw};
 pub use load::{Proofs, taken};
 pub use rows::json;
-pub use write::expire_held;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -323,7 +324,7 @@ impl Plan {
         }
         self.quarantine.push((Some(source), code, at));
         let status = if proven { FrameStatus::Unresolved } else { FrameStatus::Quarantined };
-        let (frame, code) = (source.frame, Some(code.as_str().to_owned()));
+        let (frame, code) = (source.frame, Some(code.into()));
         self.judge(at, source, FrameReceipt { frame, status, exceptions: Vec::new(), code, digest });
     }
 
@@ -381,7 +382,7 @@ pub async fn receipts_again(
     tx: &mut Tx,
     project: ProjectId,
     device: DeviceId,
-    asked: &[FrameRef],
+    asked: impl IntoIterator<Item = FrameRef>,
 ) -> Result<Vec<(DeviceId, FrameReceipt)>, StoreError> {
     let mut receipts = Vec::new();
     for frame in asked {

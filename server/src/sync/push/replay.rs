@@ -61,7 +61,7 @@ impl Push<'_> {
             (Outcome::Accepted | Outcome::Duplicate, _) => Replayed::Taken,
             (Outcome::Held, _) => Replayed::Held,
             (Outcome::Quarantined | Outcome::Forked, code) => {
-                Replayed::Aside(code.unwrap_or(QuarantineCode::Forked).as_str().to_owned())
+                Replayed::Aside(code.unwrap_or(QuarantineCode::Forked).into())
             }
         })
     }
@@ -79,11 +79,11 @@ impl Push<'_> {
         sealed::open_all(&directory, &mut frames);
         let Ok(frame) = Frame::parse(&frames[0]) else {
             let Ok(sealed) = SealedFrame::parse(payload) else {
-                return Ok(Replayed::Aside("malformed-frame".to_owned()));
+                return Ok(Replayed::Aside(QuarantineCode::MalformedFrame.into()));
             };
             let authors = Authors::of(&directory, [sealed.header.device]);
             let code = sealed::why(&sealed, self.project, &authors, &directory.sealing);
-            return Ok(Replayed::Aside(code.as_str().to_owned()));
+            return Ok(Replayed::Aside(code.into()));
         };
         let origin = frame.header.origin;
         devices::lock(tx, self.project, &[origin.device]).await?;
@@ -114,9 +114,9 @@ impl Push<'_> {
         let receipt = receipts.into_iter().flatten().next();
         Ok(match receipt.map(|(_, receipt)| (receipt.status, receipt.code)) {
             Some((FrameStatus::Accepted, _)) => Replayed::Taken,
-            Some((FrameStatus::Forked, _)) => Replayed::Aside(QuarantineCode::Forked.as_str().to_owned()),
+            Some((FrameStatus::Forked, _)) => Replayed::Aside(QuarantineCode::Forked.into()),
             Some((_, code)) => Replayed::Aside(code.unwrap_or_else(|| "unresolved".to_owned())),
-            None => Replayed::Aside("malformed-frame".to_owned()),
+            None => Replayed::Aside(QuarantineCode::MalformedFrame.into()),
         })
     }
 }

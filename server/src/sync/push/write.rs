@@ -233,7 +233,7 @@ async fn write_held(tx: &mut Tx, push: &Push<'_>, items: &[Item]) -> Result<(), 
 }
 
 /// Takes what is held no longer off that list, and corrects the receipts of the frames that brought these changes.
-async fn settle(
+pub(super) async fn settle(
     tx: &mut Tx,
     project: ProjectId,
     settled: Vec<Settled>,
@@ -266,18 +266,18 @@ fn correct(receipt: &mut FrameReceipt, changes: &[Settled]) {
     for change in changes {
         receipt.exceptions.retain(|exception| exception.index != change.place);
         if change.outcome != Outcome::Accepted {
-            let code = change.code.map(|code| code.as_str().to_owned());
+            let code = change.code.map(String::from);
             receipt.exceptions.push(Exception { index: change.place, outcome: change.outcome, code });
         }
     }
     receipt.exceptions.sort_by_key(|exception| exception.index);
 }
 
-fn quarantined(ids: &Ids, now_ms: i64, refused: Refused) -> Result<Quarantined, StoreError> {
+pub(super) fn quarantined(ids: &Ids, now_ms: i64, refused: Refused) -> Result<Quarantined, StoreError> {
     let Refused { item, code } = refused;
     Ok(Quarantined {
         id: ids.uuid(now_ms),
-        code: code.as_str().to_owned(),
+        code: code.into(),
         reason: String::new(),
         source: Some(stored(&item.source)),
         frame_index: Some(item.place),
@@ -289,33 +289,6 @@ fn quarantined(ids: &Ids, now_ms: i64, refused: Refused) -> Result<Quarantined, 
         resolution: None,
         body: encode(&[entry(&item)], "quarantine")?,
     })
-}
-
-/// So many changes are set aside by one transaction.
-const EXPIRED: u32 = 200;
-
-/// Sets aside the oldest changes that have been held since before a time: they go to quarantine, and the receipts of their
-/// frames say so. Gives how many. To be run by [`fieldmerge_store::Store::write`].
-pub async fn expire_held(
-    tx: &mut Tx,
-    project: ProjectId,
-    before_ms: i64,
-    now_ms: i64,
-    ids: &Ids,
-) -> Result<usize, StoreError> {
-    held::lock(tx, project).await?;
-    let expired = held::older_than(tx, project, before_ms, EXPIRED).await?;
-    for change in &expired {
-        let item = super::load::unpack(change)?;
-        let (code, outcome) = (QuarantineCode::HeldExpired, Outcome::Quarantined);
-        let Item { record, source, place, .. } = item;
-        let (actor, seq) = (item.change.actor, item.change.seq);
-        quarantine::insert(tx, project, &quarantined(ids, now_ms, Refused { item, code })?).await?;
-        let settled = Settled { record, actor, seq, source, place, outcome, code: Some(code) };
-        settle(tx, project, vec![settled], &mut []).await?;
-        failpoint("held-set-aside");
-    }
-    Ok(expired.len())
 }
 
 /// Keeps a whole frame. Its id follows from its bytes, so that the same bytes sent again are kept once.
@@ -334,7 +307,7 @@ async fn quarantine_frame(
     }
     let item = Quarantined {
         id,
-        code: code.as_str().to_owned(),
+        code: code.into(),
         reason: String::new(),
         source: source.as_ref().map(stored),
         frame_index: None,

@@ -5,6 +5,7 @@ use fieldmerge_store::Tx;
 use fieldmerge_store::devices::{self, Device};
 use fieldmerge_store::grants::{self, Grant};
 use fieldmerge_store::projects::{self, Area, Project};
+use fieldmerge_store::proofs::{self, Begun};
 
 use super::{AdminError, GrantText, area, project};
 use crate::state::App;
@@ -17,6 +18,8 @@ pub struct KnownDevice {
     pub device: Device,
     /// Its grants, withdrawn ones included.
     pub grants: Vec<Grant>,
+    /// How often it began to write anew; nothing before its first frame.
+    pub begun: Option<Begun>,
 }
 
 /// The devices of a project, with the areas that their grants name.
@@ -26,7 +29,9 @@ pub async fn list(app: &App, of: &str) -> Result<(Vec<KnownDevice>, Vec<Area>), 
     let grants = grants::list(&mut tx, project.id).await?;
     let areas = projects::list_areas(&mut tx, project.id).await?;
     let devices = devices::list(&mut tx, project.id).await?;
+    let begun = proofs::begun(&mut tx, project.id).await?;
     let known = devices.into_iter().map(|device| KnownDevice {
+        begun: begun.iter().find(|begun| begun.device == device.id).copied(),
         grants: grants.iter().filter(|grant| grant.device == device.id).cloned().collect(),
         device,
     });

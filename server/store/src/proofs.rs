@@ -30,6 +30,12 @@ crate::sql::declare! {
             FROM proofs WHERE project = $1 AND device = $2 AND life <= $3
         ) AS taken
         GROUP BY incarnation, place ORDER BY incarnation, first_frame";
+    BEGUN = "SELECT device, COUNT(*) AS incarnations, MAX(begun_ms) AS last_ms
+        FROM (
+            SELECT device, incarnation, MIN(received_ms) AS begun_ms FROM proofs
+            WHERE project = $1 GROUP BY device, incarnation
+        ) AS begun
+        GROUP BY device";
     REMOVE = "DELETE FROM proofs WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
     SET_RECEIPT = "UPDATE proofs SET receipt = $5 WHERE project = $1 AND device = $2 AND incarnation = $3 AND frame = $4";
 }
@@ -163,6 +169,32 @@ pub async fn taken_until(
     life: i64,
 ) -> Result<Vec<FrameRange>> {
     tx.query(&TAKEN).bind(project).bind(device).bind(life).fetch_all().await
+}
+
+/// How often a device began to write anew, because it was restored or cloned or had to repair something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// The device.
+    pub device: DeviceId,
+    /// Its incarnations of which frames were taken.
+    pub incarnations: u64,
+    /// When the first frame of the last one was taken.
+    pub last_ms: i64,
+}
+
+impl FromRow for Begun {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            device: row.get("device")?,
+            incarnations: row.get("incarnations")?,
+            last_ms: row.get("last_ms")?,
+        })
+    }
+}
+
+/// The incarnations of every device of which frames were taken. It reads the proofs of the whole project.
+pub async fn begun(tx: &mut Tx, project: ProjectId) -> Result<Vec<Begun>> {
+    tx.query(&BEGUN).bind(project).fetch_all().await
 }
 
 /// Forgets that a frame was taken, because it is offered again; false if there is no such frame. Only for one of which

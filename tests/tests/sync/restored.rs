@@ -6,6 +6,7 @@ use fieldmerge_engine::SyncEnd;
 use fieldmerge_protocol::{LogId, RecordClass, RecordId};
 use fieldmerge_sdk::{Clock, Device, ListQuery, NewRecord, Options, RecordEdit, SyncOptions, SyncReport};
 use fieldmerge_server::admin::codes::{self, CodeRequest};
+use fieldmerge_server::admin::devices;
 use fieldmerge_store::projects;
 use fieldmerge_tests::database::{Database, Kind, folder};
 use fieldmerge_tests::world::census::Census;
@@ -106,6 +107,11 @@ async fn clones_of_a_phone_lose_nothing(place: &Place) {
     }
     one.sync(&mut link).await.expect("phones do not die here");
     work.save(&mut one, &mut ledger).expect("phones do not die here");
+    let begun = async || {
+        let (known, _) = devices::list(&place.site.app, PROJECT).await.expect("devices are listed");
+        known[0].begun.map(|begun| begun.incarnations)
+    };
+    assert_eq!(begun().await, Some(1));
     let mut other = one.copy(77);
     "its clone".clone_into(&mut other.label);
     let mut others = Work::new(2, 50_000, areas);
@@ -125,6 +131,7 @@ async fn clones_of_a_phone_lose_nothing(place: &Place) {
     for phone in [&one, &other] {
         census.assert_same_on_restored(phone);
     }
+    assert!(begun().await > Some(1), "administrators see that there were two");
 }
 
 /// Everybody syncs until nothing moves.

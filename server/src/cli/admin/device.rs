@@ -98,6 +98,10 @@ struct Row {
     revoked_ms: Option<i64>,
     /// What the device told of itself at its last sync.
     telemetry: Option<Told>,
+    /// How often it began to write anew: it was restored from a backup, is one of two copies, or had to repair something.
+    restarts: u64,
+    /// When it wrote first after the last of these.
+    restarted_ms: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -177,7 +181,8 @@ fn percent_encode(into: &mut String, text: &str) {
 
 impl Row {
     fn of(known: KnownDevice, areas: &[Area]) -> Self {
-        let KnownDevice { device, grants } = known;
+        let KnownDevice { device, grants, begun } = known;
+        let begun = begun.filter(|begun| begun.incarnations > 1);
         let standing = grants.iter().filter(|grant| grant.withdrawn_ms.is_none());
         Self {
             number: device.number,
@@ -187,6 +192,8 @@ impl Row {
             last_seen_ms: device.last_seen_ms,
             revoked_ms: device.revoked_ms,
             telemetry: device.telemetry.and_then(|told| serde_json::from_str(&told).ok()),
+            restarts: begun.map_or(0, |begun| begun.incarnations - 1),
+            restarted_ms: begun.map(|begun| begun.last_ms),
         }
     }
 }
@@ -209,13 +216,19 @@ fn attention(told: &Told) -> String {
     said
 }
 
+/// Whether it wrote anew, as a device does that was restored or copied, and when.
+fn restarts(row: &Row) -> String {
+    let times = if row.restarts == 1 { "once".to_owned() } else { format!("{} times", row.restarts) };
+    row.restarted_ms.map(|at| format!(", began anew {times}, last {}", moment(at))).unwrap_or_default()
+}
+
 fn list_text(rows: &[Row]) -> String {
     let cells = |row: &Row| {
         let state = match (row.revoked_ms, row.last_seen_ms) {
             (Some(at), _) => format!("revoked {}", moment(at)),
             (None, Some(at)) => {
                 let told = row.telemetry.as_ref().map(attention);
-                format!("seen {}{}", moment(at), told.unwrap_or_default())
+                format!("seen {}{}{}", moment(at), told.unwrap_or_default(), restarts(row))
             }
             (None, None) => "never seen".to_owned(),
         };

@@ -130,9 +130,15 @@ impl Site {
         authors
     }
 
-    /// Bytes of the SQLite database that hold something, what stands in its log included; 0 for PostgreSQL.
+    /// Bytes of the database: on SQLite those that hold something, what stands in its log included, on PostgreSQL those of
+    /// its files.
     pub async fn database_bytes(&self) -> u64 {
-        let Database::Sqlite(folder) = &self.database else { return 0 };
+        let folder = match &self.database {
+            Database::Sqlite(folder) => folder,
+            Database::Postgres(database) => {
+                return count(&database.url, "SELECT pg_database_size(current_database())").await;
+            }
+        };
         let options = SqliteConnectOptions::new().filename(folder.path().join(FILE)).read_only(true);
         let mut connection = options.connect().await.expect("SQLite opens");
         let bytes: i64 = sqlx::query_scalar(
@@ -156,13 +162,18 @@ impl Site {
                 std::fs::metadata(log).map_or(0, |log| log.len())
             }
             Database::Postgres(database) => {
-                let mut connection = PgConnection::connect(&database.url).await.expect("PostgreSQL answers");
                 let sql = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM pg_ls_waldir()";
-                let bytes: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("it counts");
-                u64::try_from(bytes).unwrap_or_default()
+                count(&database.url, sql).await
             }
         }
     }
+}
+
+/// What a query of PostgreSQL counts.
+async fn count(url: &str, sql: &'static str) -> u64 {
+    let mut connection = PgConnection::connect(url).await.expect("PostgreSQL answers");
+    let bytes: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("it counts");
+    u64::try_from(bytes).unwrap_or_default()
 }
 
 const FILE: &str = "fieldmerge.db";

@@ -1,5 +1,6 @@
 //! The forms on a device, and what the server found wrong by their rules.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fieldmerge_engine::{Engine, Fill, FillRequest, FindingView, FormView, SavedEdit};
@@ -21,6 +22,7 @@ pub struct DeviceWorld {
     offset_minutes: i32,
     rng: ChaCha20Rng,
     device: Option<(DeviceId, String)>,
+    known: BTreeMap<String, String>,
 }
 
 impl DeviceWorld {
@@ -30,7 +32,15 @@ impl DeviceWorld {
         rng: ChaCha20Rng,
         device: Option<(DeviceId, String)>,
     ) -> Self {
-        Self { clock, offset_minutes, rng, device }
+        Self { clock, offset_minutes, rng, device, known: BTreeMap::new() }
+    }
+
+    /// Tells what the app knows of the person and the device: `email`, `phonenumber`, `username` instead of the label of the
+    /// device, and `start-geopoint`, where it is: latitude, longitude, altitude and accuracy, with spaces between.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.known.insert(name.to_owned(), value.to_owned());
+        self
     }
 
     fn bytes<const N: usize>(&mut self) -> [u8; N] {
@@ -63,6 +73,9 @@ impl World for DeviceWorld {
     }
 
     fn property(&mut self, name: &str) -> Option<String> {
+        if let Some(known) = self.known.get(name) {
+            return Some(known.clone());
+        }
         let (device, label) = self.device.as_ref()?;
         match name {
             "deviceid" => Some(device.to_string()),

@@ -183,7 +183,7 @@ pub struct FindingView {
     pub record_type: String,
     /// Where in it.
     pub path: String,
-    /// `required`, `constraint`, `out-of-range` or `not-offered`.
+    /// `required`, `constraint`, `out-of-range`, `not-offered` or `not-permitted`.
     pub code: String,
     /// What is asked there, in the language that was asked for or the form's own; an ellipsis stands for an answer in it.
     pub question: String,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::VerifyingKey;
-use fieldmerge_model::access::{Grant, Role};
+use fieldmerge_model::access::{Grant, Role, Roles};
 use fieldmerge_protocol::{AreaId, DeviceId, ProjectId};
 use fieldmerge_store::projects::{self, Project};
 use fieldmerge_store::{StoreError, Tx, devices, grants};
@@ -50,6 +50,8 @@ pub struct Directory {
     pub forms: Forms,
     /// The standing grants of its devices.
     pub grants: BTreeMap<DeviceId, Vec<Grant>>,
+    /// The roles that its devices have or had.
+    roles: BTreeMap<DeviceId, Roles>,
     /// The key that signs for it.
     pub signer: ServerSigner,
     /// The keys that open what was sealed for it.
@@ -67,18 +69,28 @@ impl Directory {
         let devices = devices.collect();
         let forms = Forms::load(tx, id).await?;
         let grants = grants_by_device(tx, id).await?;
+        let mut roles: BTreeMap<DeviceId, Roles> = BTreeMap::new();
+        for row in grants::list(tx, id).await? {
+            let held = roles.entry(row.device).or_default();
+            *held = row.role.parse().map_or(*held, |role| held.union(Roles::of(role)));
+        }
         let unusable = |error| match error {
             KeyError::Store(error) => error,
             _ => StoreError::Corrupt { table: "server_keys", column: "secret_key", key: id.to_string() },
         };
         let signer = ServerSigner::load(tx, id).await.map_err(unusable)?;
         let sealing = SealingKeys::load(tx, id).await.map_err(unusable)?;
-        Ok(Self { project, areas, devices, forms, grants, signer, sealing })
+        Ok(Self { project, areas, devices, forms, grants, roles, signer, sealing })
     }
 
     /// The standing grants of a device.
     pub fn grants_of(&self, device: DeviceId) -> &[Grant] {
         self.grants.get(&device).map_or(&[], Vec::as_slice)
+    }
+
+    /// The roles that a device has or had: what it wrote with one that was withdrawn later was written rightly.
+    pub fn roles_ever_held(&self, device: DeviceId) -> Roles {
+        self.roles.get(&device).copied().unwrap_or(Roles::NONE)
     }
 }
 

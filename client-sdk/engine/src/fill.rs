@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fieldmerge_model::access;
 use fieldmerge_model::form::RecordTarget;
 use fieldmerge_model::form::compiled::{CompiledForm, File};
 use fieldmerge_model::form::filling::{FORM, Filling, NewEntry, RecordChange, SUBJECT, StoredRecord, World};
@@ -41,6 +42,8 @@ pub struct Fill {
     subject: Option<RecordId>,
     records: Vec<(RecordId, StoredRecord)>,
     types: RecordTypes,
+    /// The root area of the project; none before the device is enrolled.
+    root: Option<AreaId>,
 }
 
 impl Engine {
@@ -67,8 +70,10 @@ impl Engine {
             let stored: Vec<StoredRecord> = records.iter().map(|(_, stored)| stored.clone()).collect();
             Filling::open(form, language, &stored, BTreeMap::new(), world)
         };
+        let filling = filling.filled_by(self.memory.own_roles());
         let types = self.memory.forms.types.clone();
-        Ok(Fill { filling, number: request.form, own, subject, records, types })
+        let root = self.memory.root_area();
+        Ok(Fill { filling, number: request.form, own, subject, records, types, root })
     }
 
     /// A version made ready to be filled, with the records on the device that it looks things up in.
@@ -140,8 +145,8 @@ impl Fill {
         self.own
     }
 
-    /// What was answered, as edits to be saved in one; none where nothing was. New records are made in this area, and the
-    /// form ends now.
+    /// What was answered, as edits to be saved in one; none where nothing was. New records are made in this area, but for
+    /// those that stand in the root area of the project alone, and the form ends now.
     pub fn edits(
         &mut self,
         area: AreaId,
@@ -201,6 +206,7 @@ impl Fill {
         };
         let subject = if kind.about_person { Some(self.subject_of(&values, is_own)?) } else { None };
         values.retain(|(path, _)| path.as_str() != SUBJECT);
+        let area = access::home(kind.class, self.root.unwrap_or(area), area);
         Ok(Edit::Create { record, record_type: target.record_type, area, subject, person, values })
     }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fieldmerge_model::RecordState;
+use fieldmerge_model::access::Roles;
 use fieldmerge_model::form::compiled::CompiledForm;
-use fieldmerge_model::form::filling::{Breach, Fault, Lacking, Past, StoredRecord, describe, judge};
+use fieldmerge_model::form::filling::{Breach, FORM, Fault, Lacking, Past, StoredRecord, describe, judge};
 use fieldmerge_model::form::record_file;
 use fieldmerge_model::form::version::FormVersion;
-use fieldmerge_protocol::RecordId;
 use fieldmerge_protocol::sync::Finding;
+use fieldmerge_protocol::{Path, RecordId, Value};
 
 use crate::doc::{Body, Doc};
 use crate::engine::Engine;
@@ -32,7 +33,7 @@ pub struct FindingView {
     pub record: RecordId,
     /// Where in it.
     pub path: String,
-    /// The stable code: `required`, `constraint`, `out-of-range`, `not-offered`.
+    /// The stable code: `required`, `constraint`, `out-of-range`, `not-offered`, `not-permitted`.
     pub code: String,
     /// The number of the version of the form. Opened with it, the record shows the same.
     pub form: u64,
@@ -111,10 +112,27 @@ impl Engine {
             let author = states[at].as_ref().and_then(|state| state.author(path));
             author.map_or(saved_ms, |(_, time)| time)
         };
-        let stored: Vec<StoredRecord> = all.into_iter().map(|(_, stored)| stored).collect();
+        let mut stored: Vec<StoredRecord> = all.into_iter().map(|(_, stored)| stored).collect();
+        // What one form found in a record that another one wrote later it finds by its own rules.
+        let values = &mut stored[place].values;
+        if let Some(Value::Uint(by)) = values.get(FORM)
+            && self.form(*by).is_some_and(|by| by.form.id != version.form.id)
+        {
+            values.extend(Path::new(FORM).ok().map(|path| (path, Value::Uint(number))));
+        }
         let partial = record_file::partial(version.record_files(), &self.types());
         let lacking = Lacking { partial, ..Lacking::default() };
-        let past = Past { form: number, saved_ms, written_ms: &written_ms, lacking: &lacking };
+        let written_by = |at: usize, path: &str| {
+            let author = states[at].as_ref().and_then(|state| state.author(path));
+            author.map_or(Roles::NONE, |(actor, _)| memory::roles_of(&self.memory.roles, actor.device()))
+        };
+        let past = Past {
+            form: number,
+            saved_ms,
+            written_ms: &written_ms,
+            written_by: &written_by,
+            lacking: &lacking,
+        };
         let mut breaches = judge(form, language, &stored, &past);
         breaches.retain(|breach| breach.record == place);
         Some(breaches)

@@ -25,8 +25,8 @@ pub(crate) fn row(stage: &Stage<'_>, record: RecordId, doc: &Doc) -> Result<Arc<
                 feed: doc.feed,
                 record_type: identity.record_type,
                 subject: identity.subject,
-                search: search::key_of(merged).into(),
-                title: search::title_of(merged).into(),
+                search: search::key_of(kind, merged).into(),
+                title: search::title_of(kind, merged).into(),
                 open_cases: u32::try_from(found.iter().filter(|case| case.is_open()).count())
                     .unwrap_or(u32::MAX),
                 judged: !found.is_empty(),

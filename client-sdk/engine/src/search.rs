@@ -1,26 +1,14 @@
 //! Finding records by text: a small folded key for each record, searched word by word.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use fieldmerge_model::RecordState;
+use fieldmerge_model::types::RecordType;
 use fieldmerge_protocol::Value;
 
-/// The fields that people search by, whichever type has them.
-const SEARCHED: [&str; 9] = [
-    "family_name",
-    "given_names",
-    "known_as",
-    "worker_number",
-    "phone",
-    "site_name",
-    "project_code",
-    "firm_name",
-    "residence_village",
-];
-/// The fields that make a title, in order.
-const TITLED: [&str; 6] =
-    ["family_name", "given_names", "worker_number", "site_name", "project_code", "firm_name"];
 /// Longer keys help nobody and cost memory.
 const MAX_KEY_BYTES: usize = 160;
 const MAX_TITLE_BYTES: usize = 96;
@@ -39,10 +27,11 @@ pub(crate) fn fold(text: &str) -> String {
     folded
 }
 
-/// What a record is found by: every live value of its searched fields, so that both names of a conflict find it.
+/// What a record is found by: every live value of the searched fields of its type, so that both names of a conflict find
+/// it.
 ///
-/// Hyphens part words, so a worker number is also kept without them.
-pub(crate) fn key_of(state: &RecordState) -> String {
+/// Hyphens part words, so a number that is written with them is also kept without.
+pub(crate) fn key_of(kind: Option<&RecordType>, state: &RecordState) -> String {
     let mut key = String::new();
     let mut add = |words: &str| {
         if !words.is_empty() && key.len() + words.len() < MAX_KEY_BYTES {
@@ -52,33 +41,42 @@ pub(crate) fn key_of(state: &RecordState) -> String {
             key.push_str(words);
         }
     };
-    for path in SEARCHED {
-        for (_, value) in state.get_all(path) {
-            let Value::Str(text) = value else { continue };
-            if path == "worker_number" {
+    for path in kind.iter().flat_map(|kind| &kind.searched_fields) {
+        for text in state.get_all(path).filter_map(|(_, value)| text_of(value)) {
+            if text.contains('-') && text.contains(|letter: char| letter.is_ascii_digit()) {
                 add(&fold(&text.replace('-', "")));
             }
-            add(&fold(text));
+            add(&fold(&text));
         }
     }
     key
 }
 
 /// What a person calls a record; empty where it has no name.
-pub(crate) fn title_of(state: &RecordState) -> String {
+pub(crate) fn title_of(kind: Option<&RecordType>, state: &RecordState) -> String {
     let mut title = String::new();
-    for path in TITLED {
-        if let Some(Value::Str(text)) = state.get(path)
+    for path in kind.iter().flat_map(|kind| &kind.title_fields) {
+        if let Some(text) = state.get(path).and_then(text_of)
             && !text.is_empty()
             && title.len() + text.len() < MAX_TITLE_BYTES
         {
             if !title.is_empty() {
                 title.push(' ');
             }
-            title.push_str(text);
+            title.push_str(&text);
         }
     }
     title
+}
+
+/// A value as a person reads it in a line.
+fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Str(text) => Some(Cow::Borrowed(text)),
+        Value::Int(number) => Some(Cow::Owned(number.to_string())),
+        Value::F64(number) => Some(Cow::Owned(number.to_string())),
+        _ => None,
+    }
 }
 
 /// How well a key fits the words of a search.

@@ -134,6 +134,17 @@ impl Roles {
     pub fn contains(self, role: Role) -> bool {
         self.0 & Self::of(role).0 != 0
     }
+
+    /// Whether a role is in both sets.
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl FromIterator<Role> for Roles {
+    fn from_iter<T: IntoIterator<Item = Role>>(roles: T) -> Self {
+        roles.into_iter().fold(Self::NONE, |all, role| all.union(Self::of(role)))
+    }
 }
 
 /// What a role may do with the records of a class.
@@ -188,7 +199,7 @@ impl Access {
 /// * A supervisor holds the worker core: a sheet is signed, and a dispute settled on site, by who sees the
 ///   names.
 /// * Protection holds core and assignment because a case below the minimum age moves to an area where nobody
-///   else has a grant; its grants are given for that area.
+///   else has a grant; its grants are given for that area. It writes the core, for it alone decides on the age.
 /// * Enumerators write attendance, childcare, training; supervisors also payments made on site; neither holds
 ///   the feed of payments.
 /// * Enumerators report injuries and migrations to protection, supervisors injuries, and do not read them
@@ -197,7 +208,7 @@ impl Access {
 const MATRIX: [(RecordClass, &[u8; 11]); 18] = [
     // ENUM SUP FIN PROT DED HQ ADMIN inspector attaché partner auditor
     (RecordClass::Reference, b"rrrrrwwrrrr"),
-    (RecordClass::Core, b"wwrrwh-h---"),
+    (RecordClass::Core, b"wwrwwh-h---"),
     (RecordClass::Observation, b"c--h-h-----"),
     (RecordClass::Accommodation, b"wr---------"),
     (RecordClass::Household, b"w----h-----"),
@@ -234,14 +245,18 @@ pub struct Grant {
 /// Whether the records of a class stand in the root area of their project, whatever site they are about. The
 /// log of payments may stand in either: it is one a project, or one a site.
 fn in_root(class: RecordClass) -> bool {
-    matches!(
-        class,
-        RecordClass::Reference
-            | RecordClass::Payment
-            | RecordClass::Grievance
-            | RecordClass::Firm
-            | RecordClass::Expenditure
-    )
+    class == RecordClass::Payment || only_in_root(class)
+}
+
+/// Whether the records of a class stand nowhere else.
+fn only_in_root(class: RecordClass) -> bool {
+    use RecordClass::{Expenditure, Firm, Grievance, Reference};
+    matches!(class, Reference | Grievance | Firm | Expenditure)
+}
+
+/// Where a new record of a class stands that is written in this area.
+pub fn home(class: RecordClass, root: AreaId, area: AreaId) -> AreaId {
+    if only_in_root(class) { root } else { area }
 }
 
 /// Whether one of the grants that reach this area allows it for the class.
@@ -256,9 +271,11 @@ pub fn may_read(grants: &[Grant], root: AreaId, area: AreaId, class: RecordClass
     any(grants, root, area, class, Access::reads)
 }
 
-/// Whether changes of a record of this class in this area are taken from the holder of these grants.
+/// Whether changes of a record of this class in this area are taken from the holder of these grants. A grievance that
+/// stood in the area of a site would name the site.
 pub fn may_write(grants: &[Grant], root: AreaId, area: AreaId, class: RecordClass) -> bool {
-    any(grants, root, area, class, Access::writes)
+    let names_site = class == RecordClass::Grievance && area != root;
+    !names_site && any(grants, root, area, class, Access::writes)
 }
 
 /// Whether the holder of these grants may list rows of this class in this area; which columns,
@@ -288,15 +305,16 @@ pub struct Deciders {
 
 /// Who decides conflicts about this field (domain.md 4.2); nobody where the policy is not `human`.
 ///
-/// Persons are decided by the adjudicator, and by the supervisor on site; links between records of one person
-/// by the adjudicator alone; pay and contracts by payroll and supervisor; reference by HQ; migration and
-/// grievances by protection.
+/// What some roles alone may write they decide. Of the rest persons are decided by the adjudicator, and by the supervisor
+/// on site; links between records of one person by the adjudicator alone; pay and contracts by payroll and supervisor;
+/// reference by HQ; migration and grievances by protection.
 pub fn deciders(of: &RecordType, field: &Field) -> Deciders {
-    let roles = |roles: &[Role]| roles.iter().fold(Roles::NONE, |all, role| all.union(Roles::of(*role)));
+    let roles = |roles: &[Role]| roles.iter().copied().collect::<Roles>();
     let Policy::Human { approvals } = field.policy else {
         return Deciders { roles: Roles::NONE, must_include: None };
     };
     let roles = match of.class {
+        _ if field.writes != Roles::ALL => field.writes,
         RecordClass::Core if field.name == "same_as" => roles(&[Role::Adjudicator]),
         RecordClass::Core => roles(&[Role::Adjudicator, Role::Supervisor]),
         RecordClass::Identity => roles(&[Role::Adjudicator]),

@@ -32,10 +32,12 @@ pub const HIMO: Pack = Pack {
     name: "himo",
     workbooks: texts!("himo/":
         "project.md",
+        "rules.md",
         "worksite.md",
         "household.md",
         "firm.md",
         "worker.md",
+        "age.md",
         "assignment.md",
         "attendance.md",
         "payment.md",

@@ -25,7 +25,7 @@ pub struct Finding {
     /// Where in it.
     #[n(1)]
     pub path: String,
-    /// What is wrong: `required`, `constraint`, `out-of-range`, `not-offered`, or what a later server knows.
+    /// What is wrong: `required`, `constraint`, `out-of-range`, `not-offered`, `not-permitted`, or what a later server knows.
     #[n(2)]
     pub code: String,
     /// The number of the version of the form by whose rules.

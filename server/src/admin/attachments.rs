@@ -55,7 +55,7 @@ pub async fn rebuild(app: &App, project: &str) -> Result<usize, AdminError> {
     let types = forms::record_types(&mut tx, project).await?;
     tx.rollback().await?;
     let mut count = 0;
-    for kind in types.iter().filter(|kind| !kind.attachment_fields.is_empty()) {
+    for kind in types.iter().filter(|kind| kind.has_attachments()) {
         let mut after = None;
         loop {
             let mut tx = app.store().read().await?;

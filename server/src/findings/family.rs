@@ -99,8 +99,8 @@ impl Around {
         RecordFile::new(kind, rows.collect())
     }
 
-    /// The records that are judged with one, by the version of a form that wrote it; where that is not known, by the latest that
-    /// writes records of its type. None where no form does.
+    /// The records that are judged with one, by the version of a form that wrote it; where that is not known, by the latest one
+    /// of the form with which its type came. None where no form writes it.
     pub fn family(&self, forms: &Forms, record: RecordId) -> Option<Family> {
         self.family_by(forms, form_of(forms, self.get(record)?)?, record)
     }
@@ -207,5 +207,7 @@ fn form_of(forms: &Forms, known: &Known) -> Option<usize> {
         Some(Value::Uint(number)) => usize::try_from(*number).ok().and_then(|number| number.checked_sub(1)),
         _ => None,
     };
-    named.filter(writes).or_else(|| (0..forms.all.len()).rev().find(writes))
+    let id = |at: usize| forms.all[at].row.form_id.as_str();
+    let latest_of = |first: usize| (0..forms.all.len()).rev().find(|at| id(*at) == id(first) && writes(at));
+    named.filter(writes).or_else(|| (0..forms.all.len()).find(writes).and_then(latest_of))
 }

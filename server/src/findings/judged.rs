@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use fieldmerge_model::access::Roles;
 use fieldmerge_model::form::compiled::CompiledForm;
 use fieldmerge_model::form::filling::{FORM, Fault as FormFault, Lacking, Past, StoredRecord, judge};
 use fieldmerge_model::form::record_file;
@@ -77,16 +78,28 @@ pub async fn gathered(
             families.insert(family);
         }
     }
+    let form_id = |at: usize| directory.forms.all[at].row.form_id.as_str();
     // What another form has found is for that one to find mended.
     let mut others = Vec::new();
     for row in findings::of_records(tx, project, ids).await?.iter().filter(|row| row.mended_ms.is_none()) {
         let at = usize::try_from(row.form).ok().and_then(|number| number.checked_sub(1));
         let by_other = around.family(&directory.forms, row.record).zip(at).is_some_and(|(family, at)| {
-            let forms = &directory.forms.all;
-            forms.get(at).is_some_and(|form| form.row.form_id != forms[family.form].row.form_id)
+            let form = directory.forms.all.get(at);
+            form.is_some_and(|form| form.row.form_id != form_id(family.form))
         });
         let family = at.and_then(|at| around.family_by(&directory.forms, at, row.record));
         others.extend(family.filter(|_| by_other).map(|family| (row.record, family)));
+    }
+    // What some roles alone may write another form may have written that does not ask for it.
+    for id in ids {
+        let Some(known) = around.get(*id) else { continue };
+        let own = around.family(&directory.forms, *id).map(|family| form_id(family.form));
+        for guard in &directory.forms.guards {
+            if guard.concerns(&known.row.record_type, &known.values) && own != Some(form_id(guard.form)) {
+                others
+                    .extend(around.family_by(&directory.forms, guard.form, *id).map(|family| (*id, family)));
+            }
+        }
     }
     others.sort_unstable();
     others.dedup();
@@ -240,7 +253,11 @@ impl Stored<'_> {
         let saved = members.iter().filter_map(|member| around.get(*member)?.state.last_saved());
         let saved_ms = saved.map(|(_, time)| time).max().unwrap_or_default();
         let written_ms = |at: usize, path: &str| self.written_ms(members[at], path);
-        let past = Past { form: number, saved_ms, written_ms: &written_ms, lacking };
+        let written_by = |at: usize, path: &str| {
+            let author = around.get(members[at]).and_then(|known| known.state.author(path));
+            author.map_or(Roles::NONE, |(actor, _)| directory.roles_ever_held(actor.device()))
+        };
+        let past = Past { form: number, saved_ms, written_ms: &written_ms, written_by: &written_by, lacking };
         let breaches = judge(form, form.form().default_language, &stored, &past);
         breaches.into_iter().map(|breach| (members[breach.record], breach.path, breach.fault)).collect()
     }

@@ -5,6 +5,7 @@
 //! file that is no XLSForm what to do with it.
 
 mod error;
+mod guards;
 pub mod lists;
 pub mod pack;
 mod package;
@@ -14,6 +15,7 @@ mod table;
 mod xlsx;
 
 pub use error::WorkbookError;
+pub use guards::Guard;
 pub use published::{Forms, Published, record_types};
 
 use fieldmerge_model::form::Workbook;

@@ -15,6 +15,8 @@ use fieldmerge_protocol::sync::form_check;
 use fieldmerge_store::forms::{self, FormRow};
 use fieldmerge_store::{StoreError, Tx};
 
+use super::guards::Guard;
+
 /// How hard versions are compressed: once, for every phone.
 const LEVEL: i32 = 19;
 
@@ -47,6 +49,8 @@ pub struct Forms {
     pub types: RecordTypes,
     /// The places in [`Self::all`] of the versions with which a record type came, in order.
     pub with_new_types: Vec<usize>,
+    /// What some roles alone may write.
+    pub guards: Vec<Guard>,
 }
 
 impl Forms {
@@ -63,8 +67,8 @@ impl Forms {
             let version = FormVersion::from_bytes(&bytes).map_err(|_| corrupt("packed"))?;
             all.push(Published { row, version, bytes, compiled: OnceLock::new() });
         }
-        let (types, with_new_types) = (types_of(&all), with_new_types(&all));
-        Ok(Self { all, types, with_new_types })
+        let (types, with_new_types, guards) = (types_of(&all), with_new_types(&all), Guard::all(&all));
+        Ok(Self { all, types, with_new_types, guards })
     }
 
     /// What the records held when the version at a place had been published.

@@ -43,7 +43,7 @@ pub async fn verify(
     let counts = attachments::reference_counts(tx, project).await?;
     report.attachments_expected = counts.references - counts.stored;
     let types = forms::record_types(tx, project).await?;
-    for kind in types.iter().filter(|kind| !kind.attachment_fields.is_empty()) {
+    for kind in types.iter().filter(|kind| kind.has_attachments()) {
         verify_references(tx, project, kind, report).await?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use fieldmerge_model::access::Roles;
 use fieldmerge_model::form::compiled::CompiledForm;
 use fieldmerge_model::form::filling::{Filling, Lacking, Past, Place, StoredRecord, World, judge};
 use fieldmerge_model::form::import::import;
@@ -149,7 +150,13 @@ fn checked(form: &Arc<CompiledForm>, records: usize) -> f64 {
         })
         .collect();
     let lacking = Lacking::default();
-    let past = Past { form: 1, saved_ms: SAVED_MS, written_ms: &|_, _| SAVED_MS, lacking: &lacking };
+    let past = Past {
+        form: 1,
+        saved_ms: SAVED_MS,
+        written_ms: &|_, _| SAVED_MS,
+        written_by: &|_, _| Roles::ALL,
+        lacking: &lacking,
+    };
     let stopwatch = Stopwatch::start();
     let mut found = 0;
     for _ in 0..records {

@@ -1,5 +1,6 @@
 //! The same phone over the kernel's own TCP: two network namespaces with a link between them that a token bucket holds to
-//! 40 kbit/s, lossy where its queue overflows, and that is gone for some seconds again and again.
+//! 40 kbit/s, lossy where its queue overflows, with the delay of a radio, and that loses packets and is gone for some
+//! seconds again and again.
 
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -12,6 +13,7 @@ use fieldmerge_tests::synthetic::People;
 use serde_json::json;
 use tokio::process::Command;
 
+use super::air::{self, Air};
 use super::load::{self, PHONE_LEVEL, Work};
 use super::output::{line, progress};
 use super::server::Server;
@@ -22,11 +24,24 @@ const INSIDE: &str = "FIELDMERGE_BENCH_INSIDE";
 const PHONE: &str = "10.77.0.1/24";
 const SERVER: &str = "10.77.0.2/24";
 const PORT: u16 = 7_070;
+/// What the link does beside being slow: whether it goes away again and again, and how many of 100 packets it loses.
+const WEATHERS: [Weather; 4] = [
+    Weather { gaps: false, lost_percent: 0 },
+    Weather { gaps: true, lost_percent: 0 },
+    Weather { gaps: false, lost_percent: 2 },
+    Weather { gaps: true, lost_percent: 2 },
+];
 /// The link is there for so long, and gone for so long.
 const HOLDS: Duration = Duration::from_secs(30);
 const GONE: Duration = Duration::from_secs(5);
 /// More syncs than any link of the bench makes necessary.
 const MOST_SYNCS: usize = 200;
+
+#[derive(Clone, Copy)]
+struct Weather {
+    gaps: bool,
+    lost_percent: u32,
+}
 
 /// Runs in namespaces of its own; says so where the machine does not allow them.
 pub async fn run() -> ExitCode {
@@ -55,16 +70,18 @@ pub async fn run() -> ExitCode {
 
 async fn push() {
     progress("kernel: push of 4,000 registrations with observations");
-    for gaps in [false, true] {
+    for weather in WEATHERS {
         let site = Site::found(Kind::Sqlite, 1).await;
-        let link = Link::between(&site).await;
+        let link = Link::between(&site, weather).await;
         let folder = folder();
         let phone = link.phone(&site, folder.path()).await;
+        // The forms come with the first sync.
+        sync_to_the_end(&phone).await;
         let mut people = People::new(5);
         for _ in 0..4_000 {
             register(&phone, &site, &mut people).await;
         }
-        link.measure("push", &phone, gaps).await;
+        link.measure("push", &phone).await;
         assert!(phone.outbox().await.changes.is_empty(), "the server has them all");
         link.end().await;
     }
@@ -72,7 +89,7 @@ async fn push() {
 
 async fn pull() {
     progress("kernel: pull of 4,000 registrations");
-    for gaps in [false, true] {
+    for weather in WEATHERS {
         let site = Site::found(Kind::Sqlite, 1).await;
         let filling = site.serve().await;
         let work = site.authors(20, |_| 0).await.into_iter().map(|mut author| {
@@ -81,10 +98,10 @@ async fn pull() {
         });
         load::run(filling.address, work.collect()).await;
         filling.stop().await;
-        let link = Link::between(&site).await;
+        let link = Link::between(&site, weather).await;
         let folder = folder();
         let phone = link.phone(&site, folder.path()).await;
-        link.measure("pull", &phone, gaps).await;
+        link.measure("pull", &phone).await;
         assert_eq!(phone.status().await.records, 4_000, "the phone has them all");
         link.end().await;
     }
@@ -93,10 +110,12 @@ async fn pull() {
 /// A server in a namespace of its own, and the link to it.
 struct Link {
     server: Server,
+    weather: Weather,
+    _air: Air,
 }
 
 impl Link {
-    async fn between(site: &Site) -> Self {
+    async fn between(site: &Site, weather: Weather) -> Self {
         let server = Server::start_apart(&site.url(), PORT).await;
         let process = server.process().to_string();
         let inside = |words: &[&str]| {
@@ -104,8 +123,8 @@ impl Link {
             all.extend(words.iter().map(|word| (*word).to_owned()));
             all
         };
-        command("ip", &["link", "add", "near", "type", "veth", "peer", "name", "far", "netns", &process])
-            .await;
+        let air = Air::between(weather.lost_percent);
+        command("ip", &["link", "set", "far", "netns", &process]).await;
         command("ip", &["addr", "add", PHONE, "dev", "near"]).await;
         command("ip", &["link", "set", "near", "up"]).await;
         command("nsenter", &inside(&["ip", "addr", "add", SERVER, "dev", "far"])).await;
@@ -114,7 +133,7 @@ impl Link {
         let bucket = ["root", "tbf", "rate", "40kbit", "burst", "1600", "limit", "10000"];
         command("tc", &[&["qdisc", "add", "dev", "near"], &bucket[..]].concat()).await;
         command("nsenter", &inside(&[&["tc", "qdisc", "add", "dev", "far"], &bucket[..]].concat())).await;
-        Self { server }
+        Self { server, weather, _air: air }
     }
 
     async fn phone(&self, site: &Site, folder: &Path) -> Device {
@@ -126,13 +145,12 @@ impl Link {
     }
 
     async fn end(self) {
-        // With the server its namespace goes, and the link some time after it.
-        command("ip", &["link", "delete", "near"]).await;
         self.server.stop().await;
     }
 
     /// Lets a phone sync to the end and prints what it took.
-    async fn measure(&self, what: &str, phone: &Device, gaps: bool) {
+    async fn measure(&self, what: &str, phone: &Device) {
+        let Weather { gaps, lost_percent } = self.weather;
         let (up_before, down_before) = bytes();
         let gone = gaps.then(|| tokio::spawn(come_and_go()));
         let stopwatch = Stopwatch::start();
@@ -144,7 +162,8 @@ impl Link {
         }
         let (up, down) = bytes();
         let requests: u32 = reports.iter().map(|report| report.requests).sum();
-        line(&json!({ "kernel": what, "gaps": gaps, "seconds": seconds.round(), "syncs": reports.len(),
+        line(&json!({ "kernel": what, "gaps": gaps, "lost_percent": lost_percent,
+            "delay_ms": air::DELAY.as_millis(), "seconds": seconds.round(), "syncs": reports.len(),
             "requests": requests, "bytes_up": up - up_before, "bytes_down": down - down_before }));
     }
 }

@@ -1,5 +1,6 @@
 //! The bench: its command line, and which measurement prints which figures.
 
+mod air;
 mod attendance;
 mod author;
 mod cuts;
@@ -117,7 +118,8 @@ enum Command {
         #[arg(long)]
         postgres: bool,
     },
-    /// A phone over the kernel's TCP at 40 kbit/s, the link whole and gone again and again; some minutes
+    /// A phone over the kernel's TCP at 40 kbit/s, with the delay of a radio, and packets lost, and the link gone again and
+    /// again; a quarter of an hour
     Kernel,
 }
 

@@ -9,6 +9,7 @@ mod dataset;
 mod devices;
 mod discovery;
 mod enrol;
+mod filled;
 mod findings;
 mod logs;
 mod office;

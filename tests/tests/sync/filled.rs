@@ -17,6 +17,7 @@ on_both!(
     a_form_that_changes_in_the_middle_of_offline_weeks_loses_no_answer,
     a_form_chooses_among_the_records_on_the_phone,
     a_sheet_of_attendance_becomes_entries_of_a_log,
+    two_phones_add_instances_and_members_and_all_stay,
 );
 
 /// Fills a version of a form on a phone and saves it.
@@ -237,4 +238,78 @@ async fn a_sheet_of_attendance_becomes_entries_of_a_log(place: &Place) {
     assert_eq!(said, [(Some(crew[0]), Some(at_work.into())), (Some(crew[2]), Some(away.into()))]);
     sync(&mut one, &place.site).await;
     place.census().await.assert_same_on(&one);
+}
+
+/// A household with a repeat and a set.
+const HOUSEHOLD: &str = "
+| survey |
+| | type | name | label | relevant |
+| | select_multiple tool | tools | Which tools? | |
+| | begin_repeat | child | Children | |
+| | text | called | What is the child called? | |
+| | integer | age | How old? | |
+| | end_repeat | | | |
+| | select_one yes_no | moved | Have they moved? | |
+| | text | moved_to | Where? | ${moved} = 'yes' |
+| choices |
+| | list_name | name | label |
+| | tool | hoe | Hoe |
+| | tool | spade | Spade |
+| | tool | pick | Pick |
+| | yes_no | yes | Yes |
+| | yes_no | no | No |
+| settings |
+| | form_id | form_title | version | fm::record |
+| | family | Family | 1 | core/family |
+";
+
+async fn two_phones_add_instances_and_members_and_all_stay(place: &Place) {
+    published(&place.site, HOUSEHOLD).await;
+    let (mut one, mut other) = (phone(place, "Hery", 1).await, phone(place, "Lalao", 2).await);
+    let [mut ones, mut others] = [1, 2].map(Chance::of);
+    let say = |phone: &mut Phone, chance: &mut Chance, record: Option<RecordId>, said: &[&str]| {
+        let request = FillRequest { form: PACK + 1, record, ..FillRequest::default() };
+        let mut fill = phone.engine().fill(&request, chance).expect("the phone has the form");
+        for answer in said {
+            fill.filling.give(answer, chance).unwrap_or_else(|error| panic!("{answer}: {error}"));
+        }
+        let edits = fill.edits(place.area(), 0, chance).expect("it can be saved");
+        phone.save(edits).expect("phones do not die here").expect("it is saved");
+        fill.record()
+    };
+    for phone in [&mut one, &mut other] {
+        sync(phone, &place.site).await;
+    }
+    let begun = ["tools=hoe", "called=Aina", "age=3", "moved=yes", "moved_to=Bezaha"];
+    let family = say(&mut one, &mut ones, None, &begun);
+    sync(&mut one, &place.site).await;
+    sync(&mut other, &place.site).await;
+
+    // Both are away. Each adds a child and a tool; one takes the tool out that was there, and hides where they moved to.
+    let first = ["tools=hoe spade", "child=+", "called[2]=Bako", "age[2]=5"];
+    say(&mut one, &mut ones, Some(family), &first);
+    let second = ["tools=pick", "child=+", "called[2]=Clara", "age[1]=4", "moved=no"];
+    say(&mut other, &mut others, Some(family), &second);
+    for _ in 0..2 {
+        sync(&mut one, &place.site).await;
+        sync(&mut other, &place.site).await;
+    }
+    let census = place.census().await;
+    for (phone, chance) in [(&one, &mut ones), (&other, &mut others)] {
+        census.assert_same_on(phone);
+        let request = FillRequest { form: PACK + 1, record: Some(family), ..FillRequest::default() };
+        let fill = phone.engine().fill(&request, chance).expect("the phone has the form");
+        let all = |name: &str| -> Vec<String> {
+            let places = fill.filling.named(name);
+            places.into_iter().map(|place| fill.filling.value(place).to_owned()).collect()
+        };
+        let mut children: Vec<(String, String)> = all("called").into_iter().zip(all("age")).collect();
+        children.sort();
+        let named = |name: &str, age: &str| (name.to_owned(), age.to_owned());
+        assert_eq!(children, [named("Aina", "4"), named("Bako", "5"), named("Clara", "")]);
+        let mut tools: Vec<&str> = fill.filling.value(fill.filling.named("tools")[0]).split(' ').collect();
+        tools.sort_unstable();
+        assert_eq!(tools, ["pick", "spade"], "what one takes out that the other did not touch is out");
+        assert_eq!((all("moved"), all("moved_to")), (vec!["no".to_owned()], vec![String::new()]));
+    }
 }

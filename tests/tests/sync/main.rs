@@ -18,6 +18,7 @@ mod hostile;
 mod lives;
 mod lost;
 mod nginx;
+mod permitted;
 mod place;
 mod replayed;
 mod requests;

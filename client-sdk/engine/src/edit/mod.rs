@@ -6,7 +6,7 @@ mod record;
 
 use std::sync::Arc;
 
-use fieldmerge_model::access;
+use fieldmerge_model::access::{self, Roles};
 use fieldmerge_model::form::filling::FORM;
 use fieldmerge_model::record::BuildError;
 use fieldmerge_model::typed::{self, FindingCode};
@@ -75,6 +75,12 @@ impl Saver<'_, '_> {
         } else {
             Err(Failure::NotGranted)
         }
+    }
+
+    /// Whether the people of this device may write what stands at a path at all.
+    fn check_writer(&self, kind: &RecordType, path: &Path) -> Result<(), Failure> {
+        let writes = kind.field_of(path.as_str()).map_or(Roles::ALL, |field| field.writes);
+        if writes.meets(self.stage.memory.own_roles()) { Ok(()) } else { Err(Failure::NotGranted) }
     }
 
     /// The record and its type, if a person may write into it.

@@ -32,7 +32,10 @@ impl Saver<'_, '_> {
         let kind = kind.ok_or_else(|| Failure::WrongType(SmolStr::new(&record_type)))?;
         let feed = Feed { area, class: kind.class };
         self.check_grant(feed)?;
-        values.iter().try_for_each(|(path, value)| check(&kind, path, value))?;
+        for (path, value) in &values {
+            check(&kind, path, value)?;
+            self.check_writer(&kind, path)?;
+        }
         if kind.about_person != subject.is_some() {
             let code = if subject.is_some() { "no-subject-here" } else { "missing" };
             return Err(Failure::BadValue { path: SmolStr::new_static("_subject"), code });
@@ -79,6 +82,7 @@ impl Saver<'_, '_> {
         let Body::Record(state) = &doc.body else { return Err(Failure::Bug("a log was opened as a record")) };
         for (path, value) in &puts {
             check(&kind, path, value)?;
+            self.check_writer(&kind, path)?;
             // A second write to such a field would be accepted by everybody and believed by nobody.
             if kind.policy(path.as_str()) == Some(Policy::Fixed) && state.get(path.as_str()).is_some() {
                 return Err(Failure::Fixed(SmolStr::new(path.as_str())));
@@ -89,6 +93,7 @@ impl Saver<'_, '_> {
             if !member {
                 return Err(Failure::UnknownField(SmolStr::new(path.as_str())));
             }
+            self.check_writer(&kind, path)?;
         }
         let save = Save { actor: self.actor(person)?, time: self.now_ms, puts, deletes };
         let change = state.build(&save).map_err(|error| not_built(error, record))?;

@@ -247,6 +247,21 @@ impl Memory {
         }
     }
 
+    /// The roles of the people of this device, in whichever area. Before the first roster nobody knows, and so nothing is
+    /// forbidden.
+    pub(crate) fn own_roles(&self) -> Roles {
+        if self.roster.version == 0 {
+            Roles::ALL
+        } else {
+            self.grants.iter().map(|grant| grant.role).collect()
+        }
+    }
+
+    /// The root area of the project, once the device is enrolled.
+    pub(crate) fn root_area(&self) -> Option<AreaId> {
+        self.enrolment.as_ref().map(|enrolment| enrolment.root_area)
+    }
+
     /// Whether a change of this record is not confirmed by the server.
     pub(crate) fn is_provisional(&self, record: RecordId) -> bool {
         let all = (record, Actor([0; 16]), 0)..=(record, Actor([255; 16]), u64::MAX);

@@ -284,7 +284,7 @@ pub struct Fill {
     /// The id of the form, such as `himo_worker`.
     pub form: String,
     /// Answers in their order: of a choice its name or its label, of several their names with spaces between. `NAME[2]` is the
-    /// second question of that name, `REPEAT=+` adds an instance.
+    /// second question of that name, `REPEAT=+` adds an instance, `QUESTION=@FILE` attaches a file.
     #[arg(value_name = "QUESTION=ANSWER")]
     pub answers: Vec<String>,
     /// Open this record with it, instead of making a new one.
@@ -293,6 +293,9 @@ pub struct Fill {
     /// The person that a new record is about.
     #[arg(long, value_name = "RECORD")]
     pub about: Option<String>,
+    /// What else is known: `email`, `phonenumber`, `username`, `start-geopoint`.
+    #[arg(long = "know", value_name = "NAME=TEXT")]
+    pub known: Vec<String>,
     /// The language of the texts, where the form has it, such as `fr`; its own otherwise.
     #[arg(long, default_value = "")]
     pub language: String,

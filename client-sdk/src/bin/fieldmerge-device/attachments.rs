@@ -31,7 +31,8 @@ pub async fn attach(device: &Device, output: &Output, given: &Attach) -> Result<
         .show(&json!({ "record": record, "attachment": photo, "thumbnail": thumbnail }), || photo.to_string())
 }
 
-async fn open(file: &Path) -> Result<File, Failure> {
+/// A file to be attached.
+pub async fn open(file: &Path) -> Result<File, Failure> {
     File::open(file).await.map_err(|error| Failure::file(file, error))
 }
 

@@ -1,12 +1,16 @@
 //! The forms on the device, and what the server found by their rules.
 
+use std::path::Path;
+
 use chrono::TimeZone as _;
-use fieldmerge_sdk::form::filling::NotGiven;
+use fieldmerge_sdk::form::filling::{Filling, NotGiven};
+use fieldmerge_sdk::form::{Element, Question};
 use fieldmerge_sdk::{Clock, Device, FillRequest, FindingView, SavedEdit};
 use serde_json::json;
 
 use super::Failure;
 use super::arguments::Fill;
+use super::attachments;
 use super::text::{Output, escaped, table};
 use super::write::{area_of, record_of};
 
@@ -45,10 +49,13 @@ pub async fn fill(device: &Device, output: &Output, given: &Fill) -> Result<(), 
     if let Some(person) = &given.about {
         request.subject = Some(record_of(device, person).await?);
     }
-    let mut world = device.world(offset_minutes()).await;
+    let known = given.known.iter().filter_map(|known| known.split_once('='));
+    let world = device.world(offset_minutes()).await;
+    let mut world = known.fold(world, |world, (name, value)| world.with(name, value));
     let mut fill = device.fill(&request, &mut world).await?;
     for answer in &given.answers {
-        fill.filling.give(answer, &mut world).map_err(|error| not_given(&error))?;
+        let answer = with_file(device, &fill.filling, answer).await?;
+        fill.filling.give(&answer, &mut world).map_err(|error| not_given(&error))?;
     }
     let Some(area) = &given.save else {
         let walk = fill.filling.walk(&mut world);
@@ -81,6 +88,22 @@ pub async fn fill(device: &Device, output: &Output, given: &Fill) -> Result<(), 
         said.extend(gone);
         lines(&said)
     })
+}
+
+/// An answer to a question that takes a file, `QUESTION=@FILE`, with what the file is attached as in its place.
+async fn with_file(device: &Device, filling: &Filling, answer: &str) -> Result<String, Failure> {
+    let is_file = |question: &str| {
+        let name = question.split('[').next().unwrap_or_default();
+        let element = filling.named(name).first().and_then(|place| filling.element(*place));
+        element.and_then(Element::question).is_some_and(Question::is_file)
+    };
+    match answer.split_once("=@").filter(|(question, _)| is_file(question)) {
+        Some((question, file)) => {
+            let file = attachments::open(Path::new(file)).await?;
+            Ok(format!("{question}={}", device.attach_from(file).await?))
+        }
+        None => Ok(answer.to_owned()),
+    }
 }
 
 /// By how many minutes the clocks of this machine differ from those of Greenwich now.

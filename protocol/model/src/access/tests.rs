@@ -53,7 +53,7 @@ fn each_role_may_do_what_the_class_table_says() {
       rows
     protection
       holds Reference Core Assignment Incident Migration Grievance Task
-      writes Incident Migration Grievance Task
+      writes Core Incident Migration Grievance Task
       rows Observation
     adjudicator
       holds Reference Core Identity Task

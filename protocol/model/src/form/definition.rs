@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ours::{Merge, Ours, RecordTarget, Storage};
 use super::text::{Language, Media, Text};
+use crate::access::Roles;
 
 /// A form as it was published: plain data that never changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -314,6 +315,14 @@ impl Form {
         std::iter::successors(self.elements[element].parent, |at| self.elements[*at].parent)
     }
 
+    /// Who may answer an element: whoever `fm::write` names there, else at what it stands in; everybody where it names nobody.
+    pub fn writers(&self, element: usize) -> Roles {
+        let mut named = std::iter::once(element).chain(self.ancestors(element));
+        let write =
+            named.find_map(|at| Some(&self.elements[at].ours.write).filter(|roles| !roles.is_empty()));
+        write.map_or(Roles::ALL, |roles| roles.iter().copied().collect())
+    }
+
     /// The records that an element is written to.
     pub fn target(&self, element: usize) -> &RecordTarget {
         let own = self.elements[element].ours.record.as_ref();
@@ -354,6 +363,11 @@ impl Question {
     /// Whether a person sees it.
     pub fn is_shown(&self) -> bool {
         !matches!(self, Self::Hidden | Self::Calculate | Self::Metadata(_))
+    }
+
+    /// Whether its answer names an attachment.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::Image { .. } | Self::Audio | Self::Video | Self::File)
     }
 
     /// Where its choices come from, if it offers some.

@@ -11,6 +11,7 @@ pub mod import;
 mod ours;
 pub mod record_file;
 mod text;
+mod titles;
 pub mod types;
 pub mod version;
 mod workbook;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fieldmerge_protocol::RecordClass;
 use smol_str::SmolStr;
 
+use super::titles;
 use super::{ChoiceSource, Element, Form, Kind, Matching, Merge, Metadata, Question, SUBJECT, Storage, Text};
 use crate::access::{Role, Roles, access};
 use crate::types::{self};
@@ -28,7 +29,7 @@ pub struct Clash {
 
 /// The record types that these forms write together, by name: all versions of all forms of a project, in the order in
 /// which they were published. Of a path that several have, the last one says what it is called and what its codes are
-/// called; codes that it leaves out stay known. What the path takes, and how it merges, must be the same in all, but that
+/// called; codes that it leaves out stay known, and so does who alone may write it where it does not say that. What the path takes, and how it merges, must be the same in all, but that
 /// a later form may take more: decimals instead of whole numbers, any text instead of a code or a telephone number.
 pub fn record_types(forms: &[&Form]) -> Result<Vec<RecordType>, Vec<Clash>> {
     let (types, clashes) = known_types(forms);
@@ -52,6 +53,8 @@ pub fn known_types(forms: &[&Form]) -> (Vec<RecordType>, Vec<Clash>) {
                 fields: Vec::new(),
                 repeats: Vec::new(),
                 attachment_fields: Vec::new(),
+                title_fields: Vec::new(),
+                searched_fields: Vec::new(),
             });
             if of.class != target.class {
                 let (one, other) = (of.class.name(), target.class.name());
@@ -66,11 +69,17 @@ pub fn known_types(forms: &[&Form]) -> (Vec<RecordType>, Vec<Clash>) {
                 Kind::Repeat { .. } if element.is_apart() => {}
                 Kind::Repeat { .. } => add_repeat(of, path, parent),
                 Kind::Question(question) => {
-                    let field = Arc::new(field(form, element, path, question, target.class));
+                    let field = Arc::new(field(form, at, path, question, target.class));
                     clashes.extend(add_field(of, parent.as_ref(), field));
                 }
             }
         }
+        for of in types.values_mut() {
+            titles::add(of, form);
+        }
+    }
+    for of in types.values_mut() {
+        titles::complete(of);
     }
     (types.into_values().collect(), clashes)
 }
@@ -113,7 +122,9 @@ fn add_field(of: &mut RecordType, repeat: Option<&SmolStr>, field: Arc<Field>) -
         return clash(known.policy.name(), field.policy.name());
     }
     let kind = with_earlier_codes(&field.kind, &known.kind);
-    *known = Arc::new(Field { kind, ..Field::clone(&field) });
+    // Nothing that some alone may write is opened to all by a form that does not say who may.
+    let writes = if field.writes == Roles::ALL { known.writes } else { field.writes };
+    *known = Arc::new(Field { kind, writes, ..Field::clone(&field) });
     None
 }
 
@@ -148,7 +159,8 @@ fn is_about_person(class: RecordClass) -> bool {
     matches!(class, Accommodation | Assignment | Consent | Identity | Incident | Migration | Observation)
 }
 
-fn field(form: &Form, element: &Element, path: &str, question: &Question, class: RecordClass) -> Field {
+fn field(form: &Form, at: usize, path: &str, question: &Question, class: RecordClass) -> Field {
+    let (element, writes) = (&form.elements[at], form.writers(at));
     let kind = kind(form, question, element.ours.storage);
     let policy = policy(element, &kind, class);
     Field {
@@ -159,6 +171,7 @@ fn field(form: &Form, element: &Element, path: &str, question: &Question, class:
         policy,
         sensitivity: sensitivity(element, class),
         sees: sees(element, class),
+        writes,
         note: element.hint.get(form.default_language, form.default_language).into(),
         kind,
     }
@@ -285,16 +298,13 @@ fn sensitivity(element: &Element, class: RecordClass) -> Sensitivity {
 
 /// What `fm::see` says; else whoever may list the records, but no analyst what tells who a person is.
 fn sees(element: &Element, class: RecordClass) -> Roles {
-    let set = |roles: &mut dyn Iterator<Item = Role>| {
-        roles.fold(Roles::NONE, |all, role| all.union(Roles::of(role)))
-    };
     if !element.ours.see.is_empty() {
-        return set(&mut element.ours.see.iter().copied());
+        return element.ours.see.iter().copied().collect();
     }
     let names_person = element
         .ours
         .matching
         .is_some_and(|matching| !matches!(matching, Matching::Sex | Matching::BirthYear));
     let may = |role: &Role| access(*role, class).lists() && !(names_person && *role == Role::Analyst);
-    set(&mut Role::ALL.into_iter().filter(may))
+    Role::ALL.into_iter().filter(may).collect()
 }

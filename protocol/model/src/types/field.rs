@@ -27,11 +27,18 @@ pub struct Field {
     pub sensitivity: Sensitivity,
     /// The roles that may see it.
     pub sees: Roles,
+    /// The roles that may write it.
+    pub writes: Roles,
     /// What a person who fills or reads the field should know.
     pub note: SmolStr,
 }
 
 impl Field {
+    /// Whether its values name attachments.
+    pub fn is_file(&self) -> bool {
+        self.kind == Kind::Blob
+    }
+
     /// Whether this role may see the field's values: in a feed, or in the rows of a dataset.
     ///
     /// The auditor reads what the analyst reads; so does the inspector, special categories excepted

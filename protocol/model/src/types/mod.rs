@@ -38,8 +38,12 @@ pub struct RecordType {
     pub fields: Vec<Arc<Field>>,
     /// Its repeats.
     pub repeats: Vec<Repeat>,
-    /// The names of those that hold attachments; of most types none.
+    /// The names of those that hold attachments, those in repeats aside; of most types none.
     pub attachment_fields: Vec<SmolStr>,
+    /// The names of those that together name a record in lists, in their order; of some types none.
+    pub title_fields: Vec<SmolStr>,
+    /// The names of those whose values a person may search records by.
+    pub searched_fields: Vec<SmolStr>,
 }
 
 /// A group of questions that a record holds many times: `children/<id>/age`. Those of one that stands in another one say
@@ -55,6 +59,12 @@ pub struct Repeat {
 }
 
 impl RecordType {
+    /// Whether its records may refer to attachments.
+    pub fn has_attachments(&self) -> bool {
+        let mut in_repeats = self.repeats.iter().flat_map(|repeat| &repeat.fields);
+        !self.attachment_fields.is_empty() || in_repeats.any(|field| field.is_file())
+    }
+
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name).map(|field| &**field)

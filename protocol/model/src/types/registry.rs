@@ -33,7 +33,7 @@ impl RecordTypes {
 
     /// Whether records of a class may refer to attachments.
     pub fn refers(&self, class: RecordClass) -> bool {
-        self.iter().any(|kind| kind.class == class && !kind.attachment_fields.is_empty())
+        self.iter().any(|kind| kind.class == class && kind.has_attachments())
     }
 }
 

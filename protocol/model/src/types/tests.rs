@@ -69,7 +69,8 @@ fn pay_needs_two_persons_and_other_judgements_one() {
             "birth_year",
             "birth_country",
             "national_id_type",
-            "same_as"
+            "same_as",
+            "age_decision"
         ]
     );
 }

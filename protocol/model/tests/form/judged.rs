@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fieldmerge_model::access::Roles;
 use fieldmerge_model::form::compiled::Table;
 use fieldmerge_model::form::filling::{FORM, Lacking, Past, StoredRecord, judge};
 use fieldmerge_protocol::{Path, Value};
@@ -62,8 +63,13 @@ impl Case<'_> {
         let missing = if self.lacks { files.clone() } else { BTreeSet::new() };
         let lacking = Lacking { partial: files, missing };
         let written_ms = |_, path: &str| if path == self.old { THEN } else { self.saved_ms };
-        let past =
-            Past { form: VERSION, saved_ms: self.saved_ms, written_ms: &written_ms, lacking: &lacking };
+        let past = Past {
+            form: VERSION,
+            saved_ms: self.saved_ms,
+            written_ms: &written_ms,
+            written_by: &|_, _| Roles::ALL,
+            lacking: &lacking,
+        };
         let breaches = judge(&form, 0, &[record], &past);
         breaches.into_iter().map(|breach| format!("{} {}", breach.path, breach.fault.code())).collect()
     }
@@ -253,7 +259,13 @@ fn what_was_calculated_when_its_trigger_changed_stays() {
     let values = values.map(|(name, value)| (path(name), value)).into();
     let record = StoredRecord { target: form.form().record.clone(), key: None, values };
     let lacking = Lacking::default();
-    let past = Past { form: VERSION, saved_ms: NOW, written_ms: &|_, _| NOW, lacking: &lacking };
+    let past = Past {
+        form: VERSION,
+        saved_ms: NOW,
+        written_ms: &|_, _| NOW,
+        written_by: &|_, _| Roles::ALL,
+        lacking: &lacking,
+    };
     let breaches = judge(&form, 0, &[record], &past);
     assert_eq!(breaches.len(), 1, "the day lies behind the stamp that is stored: {breaches:?}");
 }

@@ -12,6 +12,7 @@ mod look_ups;
 mod mistaken;
 mod mistakes;
 mod readme;
+mod recalculated;
 mod records;
 mod told;
 mod types;

@@ -312,4 +312,45 @@ pub const WORKBOOKS: &[(&str, &str, &str)] = &[
         "survey:4:type",
         "| survey |\n| | type | name | label | fm::record | fm::kind |\n| | begin_repeat | a | A | training | entry |\n| | select_one l | topic | B | | |\n| | end_repeat |\n| choices |\n| | list_name | name | label |\n| | l | beekeeping | A |",
     ),
+    (
+        "appearance-unknown",
+        "survey:3:appearance",
+        "| survey |\n| | type | name | label | appearance |\n| | text | a | A | multilin |",
+    ),
+    (
+        "appearance-ignored",
+        "survey:3:appearance",
+        "| survey |\n| | type | name | label | appearance |\n| | date | a | A | ethiopian |",
+    ),
+    (
+        "appearance-ignored",
+        "survey:3:appearance",
+        "| survey |\n| | type | name | label | appearance |\n| | integer | a | A | quick |",
+    ),
+    (
+        "appearance-ignored",
+        "survey:3:appearance",
+        "| survey |\n| | type | name | label | appearance |\n| | text | a | A | ex:org.app(a='b c') |",
+    ),
+    (
+        "media-ignored",
+        "survey:3:image",
+        "| survey |\n| | type | name | label | media::image::English (en) |\n| | text | a | A | house.png |",
+    ),
+    (
+        "media-ignored",
+        "choices:3:audio",
+        "| choices |\n| | list_name | name | label | audio |\n| | l | a | A | a.mp3 |\n| survey |\n| | type | name | label |\n| | text | a | A |",
+    ),
+    (
+        "list-file",
+        "survey:3:type",
+        "| survey |\n| | type | name | label |\n| | select_one_from_file a.xml | a | A |",
+    ),
+    (
+        "list-file",
+        "survey:3:type",
+        "| survey |\n| | type | name | label |\n| | select_one_from_file a.geojson | a | A |",
+    ),
+    ("type-unsupported", "survey:3:type", "| survey |\n| | type | name |\n| | xml-external | a |"),
 ];

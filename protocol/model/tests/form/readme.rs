@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use fieldmerge_model::form::import::{Feature, Said, columns, question_types};
+use fieldmerge_model::form::import::{
+    Feature, Said, appearances, columns, parameters, question_types, settings,
+};
 use fieldmerge_model::xpath::functions;
 
 const BEGIN: &str = "<!-- made by tests/form/readme.rs -->\n";
@@ -30,6 +32,12 @@ fn tables() -> String {
     let mut text = BEGIN.to_owned();
     let _ = write!(text, "\n### Question types\n\n{}", features(&question_types(), "type"));
     let _ = write!(text, "\n### Columns\n\n{}", features(&columns(), "column"));
+    let _ = write!(text, "\n### Settings\n\n{}", features(&settings(), "setting"));
+    let _ = write!(text, "\n### Appearances\n\n{}", features(&appearances(), "appearance"));
+    text.push_str("\n### Parameters\n\n| type | read | without effect |\n|---|---|---|\n");
+    for (of, read, ignored) in parameters() {
+        let _ = writeln!(text, "| {of} | {} | {} |", code(read), code(ignored));
+    }
     text.push_str("\n### Functions\n\nWith the numbers of arguments that each takes.\n\n");
     let functions = functions().map(|(name, least, most)| match most {
         Some(most) if most == least => format!("`{name}` {least}"),

@@ -56,6 +56,10 @@ fn a_form_says_what_records_hold_and_how_it_merges() {
     );
     let (observation, worker) = (&types[0], &types[1]);
 
+    assert_eq!(worker.title_fields, ["family_name"], "no form says more: the first text");
+    assert_eq!(worker.searched_fields, ["family_name", "phone"]);
+    assert!(observation.title_fields.is_empty(), "what is told of a person names nothing");
+
     let name = field(worker, "family_name");
     assert_eq!(name.kind, Kind::Text);
     assert_eq!(
@@ -216,4 +220,51 @@ fn a_record_type_has_one_class() {
     // What was published before a program refused it is read all the same.
     let (types, clashes) = known_types(&[&of("core"), &of("reference")]);
     assert_eq!((types[0].class, types.len(), clashes.len()), (RecordClass::Core, 1, 1));
+}
+
+#[test]
+fn a_form_says_what_names_its_records() {
+    let well = "
+| survey |
+| | type | name | label | calculation | fm::kind | fm::record |
+| | text | owner | Owner | | | |
+| | integer | depth | Depth | | | |
+| | calculate | both | | concat(${code}, '-', ${depth}) | none | |
+| | barcode | code | Code | | | |
+| | begin_group | seen | Seen | | | task/visit |
+| | text | seen_by | By whom | | | |
+| | end_group | | | | | |
+| | begin_repeat | pump | Pump | | | |
+| | text | maker | Maker | | | |
+| | end_repeat | | | | | |
+| settings |
+| | form_id | fm::record |
+| | well | well |
+";
+    let of = |form: &Form, name: &str| {
+        let types = record_types(&[form]).expect("nothing clashes");
+        types.into_iter().find(|of| of.name == name).expect("the form writes it")
+    };
+    assert_eq!(of(&form(well), "well").title_fields, ["owner"], "the first text, where the form is silent");
+    assert_eq!(of(&form(well), "well").searched_fields, ["owner"]);
+    let with =
+        |label: &str| form(&format!("{well}| entities |\n| | list_name | label |\n| | well | {label} |\n"));
+    // A calculation that is kept nowhere stands for what it is made of; what stands in repeats and other records does not count.
+    let named = with("concat(${both}, ' ', ${owner}, ${maker}, ${seen_by})");
+    assert_eq!(of(&named, "well").title_fields, ["code", "depth", "owner"]);
+    assert_eq!(of(&named, "well").searched_fields, ["code", "depth", "owner"]);
+    assert!(of(&named, "visit").title_fields.is_empty());
+    // The form that came last gives the title; what one form searched by is still searched by.
+    let types = record_types(&[&named, &with("${code}")]).expect("nothing clashes");
+    let last = types.iter().find(|of| of.name == "well").expect("the form writes it");
+    assert_eq!(last.title_fields, ["code"]);
+    assert_eq!(last.searched_fields, ["code", "depth", "owner"]);
+    // A name that no question has is a mistake.
+    let text = format!("{well}| entities |\n| | list_name | label |\n| | well | ${{ownr}} |\n");
+    let found = import::import(&Workbook::from_markdown(&text), "form", None);
+    assert!(
+        found.findings.iter().any(|finding| finding.to_string().contains("owner")),
+        "{:?}",
+        found.findings
+    );
 }

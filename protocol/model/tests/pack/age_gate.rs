@@ -29,7 +29,7 @@ const CASE: Case = Case {
     is_open: false,
 };
 
-const CASES: [Case; 15] = [
+const CASES: [Case; 20] = [
     // The birthday itself counts, the day before does not.
     Case { birth_date: "2011-03-01", is_open: true, ..CASE },
     Case { birth_date: "2011-03-02", ..CASE },
@@ -49,7 +49,13 @@ const CASES: [Case; 15] = [
     CASE,
     // A person has decided on the evidence.
     Case { birth_year: "2011", decision: "allowed", is_open: true, ..CASE },
+    Case { birth_year: "2011", decision: "allowed", site: QUARRY, is_open: true, ..CASE },
     Case { birth_year: "2011", decision: "below", ..CASE },
+    // It stands, whatever the age: a year that somebody else corrects opens nothing.
+    Case { birth_year: "1990", decision: "below", ..CASE },
+    Case { birth_year: "2011", decision: "not_hazardous", is_open: true, ..CASE },
+    Case { birth_year: "1990", decision: "not_hazardous", site: QUARRY, ..CASE },
+    Case { birth_year: "1990", decision: "not_hazardous", site: UNSAID, ..CASE },
 ];
 
 #[test]
@@ -61,7 +67,14 @@ fn nobody_below_the_minimum_age_is_activated_before_a_person_decided() {
         let sites = format!("name|label|hazardous\n{ROAD}|Road|no\n{QUARRY}|Quarry|yes\n{UNSAID}|Other|");
         let project = "name|label|min_age_general|min_age_hazardous\np|Project|15|18";
         let firms = "name|label|registered\nf|Firm|yes";
-        let records = [("worker", workers.as_str()), ("site", &sites), ("project", project), ("firm", firms)];
+        let rules = "name|label|valid_from_number";
+        let records = [
+            ("worker", workers.as_str()),
+            ("site", &sites),
+            ("project", project),
+            ("firm", firms),
+            ("country_rule", rules),
+        ];
         let (form, mut world) = (compiled("assignment", &records), Fixed::default());
         let mut filling = begin(&form, &mut world);
         let answers = [
@@ -92,5 +105,59 @@ fn nobody_below_the_minimum_age_is_activated_before_a_person_decided() {
         );
         set(&mut filling, "assignment_status", "active", &mut world);
         assert_eq!(filling.complaints(&mut world).is_empty(), is_open, "{told}");
+    }
+}
+
+/// The rule that was in force on the first day counts, whichever was written last; where none was, that of the project.
+#[test]
+fn the_rules_of_the_country_count_from_their_day_on() {
+    let workers = format!("name|label|birth_date\n{PERSON}|R26|2010-06-15");
+    let sites = format!("name|label|hazardous\n{ROAD}|Road|no\n{QUARRY}|Quarry|yes");
+    let project = "name|label|min_age_general|min_age_hazardous\np|Project|15|18";
+    let rules = "name|label|valid_from_number|min_age_general|min_age_hazardous|legal_minimum_wage
+c|2027|20270101|17|18|9000
+a|2026|20260101|16|15|7000
+b|2026|20260701|14|16|";
+    let firms = "name|label|registered\nf|Firm|yes";
+    let records = [
+        ("worker", workers.as_str()),
+        ("site", &sites),
+        ("project", project),
+        ("firm", firms),
+        ("country_rule", rules),
+    ];
+    let form = compiled("assignment", &records);
+    // The day, the worksite, whether the gate is open, whether 6,500 a day are too little.
+    let cases = [
+        // Fifteen years, and no rule yet: that of the project.
+        ("2025-12-31", ROAD, true, false),
+        // Fifteen and sixteen years, of sixteen.
+        ("2026-01-01", ROAD, false, true),
+        ("2026-06-14", ROAD, false, true),
+        ("2026-06-15", ROAD, true, true),
+        ("2026-06-14", QUARRY, true, true),
+        // Of fourteen; the law names no wage any more.
+        ("2026-07-01", ROAD, true, false),
+        ("2026-07-01", QUARRY, true, false),
+        // Sixteen of seventeen.
+        ("2027-01-01", ROAD, false, true),
+        ("2027-06-15", ROAD, true, true),
+    ];
+    for (start, site, is_open, is_low) in cases {
+        let mut world = Fixed::default();
+        let mut filling = begin(&form, &mut world);
+        let answers = [
+            ("person", PERSON),
+            ("site_id", site),
+            ("contract_start", start),
+            ("pay_basis", "day"),
+            ("wage_rate", "6500"),
+        ];
+        for (name, text) in answers {
+            set(&mut filling, name, text, &mut world);
+        }
+        assert_eq!(filling.value(at(&filling, "age_gate")) == "open", is_open, "{start} on {site}");
+        assert_eq!(filling.is_relevant(at(&filling, "below_minimum_wage")), is_low, "{start}");
+        assert_eq!(filling.failures(), [], "{start}");
     }
 }

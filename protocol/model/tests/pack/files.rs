@@ -59,7 +59,7 @@ fn a_file_of_excel_is_the_same_each_time() {
 }
 
 /// The records of a device, which it shows as files.
-const RECORDS: [&str; 6] = ["worker", "site", "project", "firm", "assignment", "household"];
+const RECORDS: [&str; 7] = ["worker", "site", "project", "country_rule", "firm", "assignment", "household"];
 
 #[test]
 fn every_file_that_a_form_names_is_there_or_holds_records() {

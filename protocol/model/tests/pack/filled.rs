@@ -16,9 +16,10 @@ use super::world::Fixed;
 const RECORD: &str = "0190a1b2-0000-7000-8000-00000000000b";
 
 /// Records of a device, so that each list that comes from them has something to choose.
-const RECORDS: [(&str, &str); 6] = [
+const RECORDS: [(&str, &str); 7] = [
     ("worker", "name|label|birth_date\n0190a1b2-0000-7000-8000-00000000000a|Soa|1990-02-03"),
     ("site", "name|label|hazardous\n0190a1b2-0000-7000-8000-00000000000b|Road|no"),
+    ("country_rule", "name|label|valid_from_number|min_age_general|min_age_hazardous|legal_minimum_wage"),
     ("project", "name|label|min_age_general|min_age_hazardous\n0190a1b2-0000-7000-8000-00000000000c|P|15|18"),
     ("firm", "name|label|registered\n0190a1b2-0000-7000-8000-00000000000d|Firm|yes"),
     ("household", "name|label\n0190a1b2-0000-7000-8000-00000000000e|House"),

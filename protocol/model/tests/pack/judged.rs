@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fieldmerge_model::access::Roles;
 use fieldmerge_model::form::compiled::CompiledForm;
 use fieldmerge_model::form::filling::{
     Breach, FORM, Fault, Filling, Lacking, Past, StoredRecord, World, describe, judge,
@@ -35,7 +36,13 @@ fn judged(form: &Arc<CompiledForm>, language: usize, records: &[StoredRecord]) -
         form,
         language,
         records,
-        &Past { form: 1, saved_ms, written_ms: &|_, _| saved_ms, lacking: &lacking },
+        &Past {
+            form: 1,
+            saved_ms,
+            written_ms: &|_, _| saved_ms,
+            written_by: &|_, _| Roles::ALL,
+            lacking: &lacking,
+        },
     )
 }
 

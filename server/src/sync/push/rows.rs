@@ -51,7 +51,7 @@ pub fn derive(push: &Push<'_>, merge: &Merge, known: Vec<CaseRow>) -> Derived {
                 let judged = judgement::of_record(push.now_ms, feed, state, before, law);
                 let row = record_row(push, *id, feed, working, state, judged.open);
                 let kind = merge.directory.forms.types.find(&row.row.record_type);
-                if let Some(kind) = kind.filter(|kind| !kind.attachment_fields.is_empty()) {
+                if let Some(kind) = kind.filter(|kind| kind.has_attachments()) {
                     // A record that is new refers to nothing yet.
                     derived.referring.extend(working.row.is_some().then_some(*id));
                     derived.references.extend(references::of_record(*id, kind, state));

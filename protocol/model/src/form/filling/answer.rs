@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use fieldmerge_protocol::AttachmentHash;
+
 use crate::form::Question;
 use crate::types::date::Date;
 use crate::xpath;
@@ -27,6 +29,9 @@ pub enum Odd {
     /// No point, line or area on earth.
     #[error("not a place")]
     Place,
+    /// No hash of an attachment.
+    #[error("not a file")]
+    File,
     /// A text with characters that no person types.
     #[error("a character that cannot be stored")]
     Character,
@@ -73,12 +78,11 @@ pub(super) fn canonical(question: &Question, text: &str) -> Result<String, Odd> 
         Question::Geotrace => points(trimmed, 2, None).ok_or(Odd::Place),
         Question::Geoshape => points(trimmed, 4, None).filter(|text| is_closed(text)).ok_or(Odd::Place),
         Question::SelectMultiple(_) | Question::Rank(_) => Ok(members(trimmed)),
+        Question::Image { .. } | Question::Audio | Question::Video | Question::File => {
+            trimmed.parse::<AttachmentHash>().map(|hash| hash.to_string()).map_err(|_| Odd::File)
+        }
         Question::Text
         | Question::Barcode
-        | Question::Image { .. }
-        | Question::Audio
-        | Question::Video
-        | Question::File
         | Question::Note
         | Question::Acknowledge
         | Question::Hidden

@@ -3,6 +3,7 @@
 use super::instance::TOP;
 use super::show::OTHER;
 use super::{Filling, Place, World};
+use crate::access::Roles;
 use crate::form::{ChoiceSource, Element, Question, Text};
 
 /// A rule of the form that an answer breaks.
@@ -27,6 +28,8 @@ pub enum Fault {
     Range,
     /// It is no choice that is offered.
     Choice,
+    /// Who wrote it may not answer the question.
+    Writer,
 }
 
 impl Fault {
@@ -37,12 +40,13 @@ impl Fault {
             Self::Constraint => "constraint",
             Self::Range => "out-of-range",
             Self::Choice => "not-offered",
+            Self::Writer => "not-permitted",
         }
     }
 
     /// The fault of a code.
     pub fn from_code(code: &str) -> Option<Self> {
-        [Self::Required, Self::Constraint, Self::Range, Self::Choice]
+        [Self::Required, Self::Constraint, Self::Range, Self::Choice, Self::Writer]
             .into_iter()
             .find(|fault| fault.code() == code)
     }
@@ -54,7 +58,7 @@ impl Element {
         match fault {
             Fault::Required => Some(&self.logic.required_message),
             Fault::Constraint | Fault::Range => Some(&self.logic.constraint_message),
-            Fault::Choice => None,
+            Fault::Choice | Fault::Writer => None,
         }
     }
 }
@@ -67,10 +71,12 @@ impl Filling {
         required.is_some_and(|expr| self.holds(expr, place.0, world, false))
     }
 
-    /// Whether a question can only be read, as a note always can.
+    /// Whether a question can only be read, as a note always can, and what others alone may write.
     pub fn is_read_only(&self, place: Place, world: &mut dyn World) -> bool {
         let Some(node) = self.there(place) else { return false };
-        if self.element(place).and_then(Element::question) == Some(&Question::Note) {
+        if self.element(place).and_then(Element::question) == Some(&Question::Note)
+            || !self.may_write(place.0)
+        {
             return true;
         }
         let read_only = self.form.asked[node.schema].read_only.as_ref();
@@ -79,7 +85,9 @@ impl Filling {
 
     /// What is wrong with the answer at a place; nothing with one that does not apply.
     pub fn complaint(&self, place: Place, world: &mut dyn World) -> Option<Complaint> {
-        let fault = self.fault(place, &|_| false, world).filter(|_| self.is_relevant(place))?;
+        // Who may not answer a question cannot mend it.
+        let concerns = self.is_relevant(place) && self.may_write(place.0);
+        let fault = self.fault(place, &|_| false, world).filter(|_| concerns)?;
         Some(Complaint { place, fault, message: self.message(place, fault) })
     }
 
@@ -120,6 +128,17 @@ impl Filling {
         let constraint = self.form.asked[node.schema].constraint.as_ref().filter(|_| node.relevance.whole);
         let holds = constraint.is_none_or(|expr| self.holds(expr, place.0, world, true));
         (!holds && !doubts(Fault::Constraint)).then_some(Fault::Constraint)
+    }
+
+    /// Whether who fills the form may answer what stands at a node.
+    pub(super) fn may_write(&self, node: u32) -> bool {
+        self.writers(node).meets(self.roles)
+    }
+
+    /// The roles that may answer what stands at a node.
+    pub(super) fn writers(&self, node: u32) -> Roles {
+        let element = self.form.schema.nodes[self.instance.node(node).schema].element;
+        element.map_or(Roles::ALL, |at| self.form.form.writers(at))
     }
 
     /// What is wrong with the form as it is, in its order.

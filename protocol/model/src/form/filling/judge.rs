@@ -10,6 +10,7 @@ use super::instance::TOP;
 use super::open::StoredRecord;
 use super::unknown::{Lacking, Unknown};
 use super::{FORM, Filling, Place, World};
+use crate::access::Roles;
 use crate::form::compiled::CompiledForm;
 use crate::form::{Element, Form, Text};
 
@@ -42,6 +43,8 @@ pub struct Past<'p> {
     pub saved_ms: i64,
     /// When what stands in a record at a path was written; where nothing does, its last save.
     pub written_ms: &'p dyn Fn(usize, &str) -> i64,
+    /// The roles that who wrote what stands in a record at a path ever had.
+    pub written_by: &'p dyn Fn(usize, &str) -> Roles,
     /// The files of records that are not whole.
     pub lacking: &'p Lacking,
 }
@@ -64,7 +67,7 @@ pub fn judge(
     let unknown = Unknown::of(form, records, past.lacking);
     let on = |saved_ms, offset_minutes| {
         let mut world = Saved { saved_ms, offset_minutes };
-        judge_in((form, language), records, (&unknown, past.form), &mut world)
+        judge_in((form, language), records, (&unknown, past), &mut world)
     };
     let mut breaches = on(past.saved_ms, OFFSETS[0]);
     if !form.uses_today || breaches.is_empty() {
@@ -94,7 +97,7 @@ impl Breach {
 fn judge_in(
     (form, language): (&Arc<CompiledForm>, usize),
     records: &[StoredRecord],
-    (unknown, number): (&Unknown<'_>, u64),
+    (unknown, past): (&Unknown<'_>, &Past<'_>),
     world: &mut dyn World,
 ) -> Vec<Breach> {
     let filling = Filling::as_stored(form.clone(), language, records, world);
@@ -115,7 +118,7 @@ fn judge_in(
         let ((target, key), top) = filling.record_name(place.0);
         let Some(record) = at.get(&(target, key.as_deref())).copied() else { continue };
         let by = records[record].values.get(FORM);
-        if by.is_some_and(|by| *by != Value::Uint(number)) {
+        if by.is_some_and(|by| *by != Value::Uint(past.form)) {
             continue;
         }
         let node = filling.instance.node(place.0);
@@ -124,8 +127,15 @@ fn judge_in(
             Fault::Choice if !node.relevance.whole => true,
             _ => unknown.doubts(node.schema, fault),
         };
-        if let Some(fault) = filling.fault(place, &doubts, world) {
-            let path = filling.path(place.0, top);
+        let path = filling.path(place.0, top);
+        let is_foreign = || {
+            let writers = filling.writers(place.0);
+            !filling.value(place).is_empty()
+                && writers != Roles::ALL
+                && !writers.meets((past.written_by)(record, &path))
+        };
+        let fault = is_foreign().then_some(Fault::Writer).or_else(|| filling.fault(place, &doubts, world));
+        if let Some(fault) = fault {
             let (question, message) = (filling.label(place), filling.message(place, fault));
             breaches.push(Breach { record, path, fault, question, message });
         }

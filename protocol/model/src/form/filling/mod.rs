@@ -36,6 +36,7 @@ use world::FormHost;
 
 use super::compiled::{CompiledForm, DATA, Documents, LAST_SAVED, Table};
 use super::{Element, Initial, Kind, Metadata, Question};
+use crate::access::Roles;
 use crate::xpath::{Context, EvalError, Expr, Tree, Value, local_date, local_text, number_text};
 
 pub use super::ours::SUBJECT;
@@ -77,6 +78,8 @@ pub struct Filling {
     is_opening: bool,
     /// Whether it is judged as it was stored: nobody adds anything then.
     is_judged: bool,
+    /// The roles of who fills it.
+    roles: Roles,
     /// What the order of choices comes from that stand in another order each time.
     seed: f64,
 }
@@ -122,6 +125,14 @@ impl Filling {
         filling
     }
 
+    /// Says which roles the person has who fills the form, else all: what others alone may write she only reads, and nothing
+    /// that the form writes there by itself is kept.
+    #[must_use]
+    pub fn filled_by(mut self, roles: Roles) -> Self {
+        self.roles = roles;
+        self
+    }
+
     fn empty(
         form: Arc<CompiledForm>,
         language: usize,
@@ -146,6 +157,7 @@ impl Filling {
             elsewhere: BTreeMap::new(),
             is_opening: false,
             is_judged: false,
+            roles: Roles::ALL,
             seed: world.random(),
         };
         let id = filling.instance.all_below(&filling.form.schema, TOP, filling.form.schema.nodes.len() - 2);
@@ -375,7 +387,8 @@ fn first_value(element: &Element, world: &mut dyn World) -> Option<String> {
         Metadata::Username => world.property("username"),
         Metadata::PhoneNumber => world.property("phonenumber"),
         Metadata::Email => world.property("email"),
-        // The end is written by [`Filling::finish`]; where the phone is comes when it knows; the rest no phone tells.
-        Metadata::End | Metadata::StartGeopoint | Metadata::SubscriberId | Metadata::SimSerial => None,
+        Metadata::StartGeopoint => world.property("start-geopoint"),
+        // The end is written by [`Filling::finish`]; the rest no phone tells.
+        Metadata::End | Metadata::SubscriberId | Metadata::SimSerial => None,
     }
 }

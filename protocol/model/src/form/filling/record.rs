@@ -131,7 +131,7 @@ impl Filling {
             let written = all.entry(name).or_default();
             match &element.kind {
                 Kind::Repeat { .. } if node != top => self.write_instance(node, top, stored, written),
-                Kind::Question(question) if own.relevance.whole => {
+                Kind::Question(question) if own.relevance.whole || !self.may_write(node) => {
                     for (language, base) in self.bases(element, self.path(node, top)) {
                         self.write_answer(node, language, &base, (element, question), stored, written);
                     }
@@ -154,13 +154,16 @@ impl Filling {
     ) {
         let storage = element.ours.storage;
         let text = self.text_in(node, language);
-        if let Some(stored) = stored.filter(|stored| read_answer(question, storage, base, stored) == text) {
+        let may_write = self.may_write(node);
+        let stays = |stored: &Values| !may_write || read_answer(question, storage, base, stored) == text;
+        if let Some(stored) = stored.filter(|stored| stays(stored)) {
             let own = stored.iter().filter(|(path, _)| {
                 path.as_str().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
             written.values.extend(own.map(|(path, value)| (path.clone(), value.clone())));
             return;
         }
+        let text = if may_write { text } else { "" };
         for (below, value) in store::values(question, storage, text) {
             let path = below.map_or_else(|| base.to_owned(), |below| format!("{base}/{below}"));
             written.values.extend(Path::new(&path).ok().map(|path| (path, value)));

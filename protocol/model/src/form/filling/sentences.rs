@@ -12,6 +12,10 @@ impl Fault {
             Self::Choice => {
                 ("Choose one of the answers that are offered.", "Choisissez parmi les réponses proposées.")
             }
+            Self::Writer => (
+                "Somebody answered this who may not. Ask those who may to answer it.",
+                "Quelqu’un qui n’y est pas habilité a répondu. Demandez la réponse à qui l’est.",
+            ),
         };
         if language == "fr" { french } else { english }
     }
@@ -29,6 +33,7 @@ impl Odd {
             Self::Time => ("Write a time, such as 07:30.", "Écrivez une heure, par exemple 07:30."),
             Self::Moment => ("Choose a day and a time.", "Choisissez un jour et une heure."),
             Self::Place => ("Choose a place on the map.", "Choisissez un lieu sur la carte."),
+            Self::File => ("Attach a file.", "Joignez un fichier."),
             Self::Character => {
                 ("Take out the characters that cannot be seen.", "Enlevez les caractères invisibles.")
             }

@@ -128,7 +128,7 @@ impl<'f> Unknown<'f> {
             Fault::Required => &asked.required,
             Fault::Constraint => &asked.constraint,
             Fault::Choice => &asked.choices,
-            Fault::Range => return false,
+            Fault::Range | Fault::Writer => return false,
         };
         let is_rewritten = fault != Fault::Required && self.value[node];
         self.presence[node] || is_rewritten || expr.as_ref().is_some_and(|expr| self.is_behind(node, expr))

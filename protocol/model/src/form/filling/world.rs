@@ -15,7 +15,8 @@ pub trait World {
     fn uuid(&mut self) -> String;
     /// A time-ordered UUID (version 7) as text, which names an instance of a repeat: later ones come behind earlier ones.
     fn key(&mut self) -> String;
-    /// What is known of the device and its user: `deviceid`, `username`, `email`, `phonenumber`.
+    /// What is known of the device and its user: `deviceid`, `username`, `email`, `phonenumber`; and where the device is as the
+    /// form begins, `start-geopoint`: latitude, longitude, altitude and accuracy, with spaces between.
     fn property(&mut self, name: &str) -> Option<String>;
 }
 

@@ -20,6 +20,21 @@ pub fn question_types() -> Vec<Feature> {
     RowType::features()
 }
 
+/// The appearances: those that are followed, then those that are not.
+pub fn appearances() -> Vec<Feature> {
+    super::appearances::features()
+}
+
+/// The settings: those that are read, then those that are not.
+pub fn settings() -> Vec<Feature> {
+    super::settings::features()
+}
+
+/// The parameters that are read and those that have no effect, by the types that take them.
+pub fn parameters() -> Vec<(&'static str, &'static [&'static str], &'static [&'static str])> {
+    super::parameters::all()
+}
+
 /// The columns of all sheets.
 pub fn columns() -> Vec<Feature> {
     let mut features: Vec<Feature> = Vec::new();

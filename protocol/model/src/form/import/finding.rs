@@ -266,8 +266,8 @@ mistakes! {
         "There is no list {0} on the choices sheet."
         "Il n'y a pas de liste {0} dans la feuille choices.";
     ListFile Error "list-file"
-        "{0} is not a file that choices can come from: write a name that ends in .csv, .xml or .geojson."
-        "{0} n'est pas un fichier d'où des choix peuvent venir : écrivez un nom qui se termine par .csv, .xml ou .geojson.";
+        "{0} is not a file that choices can come from: save it as CSV and write a name that ends in .csv."
+        "{0} n'est pas un fichier d'où des choix peuvent venir : enregistrez-le en CSV et écrivez un nom qui se termine par .csv.";
     OtherWithFilter Error "other-with-filter"
         "or_other does not go with choice_filter. Write the choice other in the list, and a text question after it."
         "or_other ne va pas avec choice_filter. Écrivez le choix other dans la liste, et une question texte après.";
@@ -286,6 +286,15 @@ mistakes! {
     ChoiceLabelMissing Warning "choice-label-missing"
         "The choice {0} has no label; its name is shown."
         "Le choix {0} n'a pas de libellé ; son nom est affiché.";
+    AppearanceUnknown Warning "appearance-unknown"
+        "There is no appearance {0}; it is not followed."
+        "L'apparence {0} n'existe pas ; elle n'est pas suivie.";
+    AppearanceIgnored Warning "appearance-ignored"
+        "The appearance {0} has no effect here. {1}"
+        "L'apparence {0} est sans effet ici. {1}";
+    MediaIgnored Warning "media-ignored"
+        "The file {0} is not sent to phones, which show the label alone. Say what it shows in the label."
+        "Le fichier {0} n'est pas envoyé aux téléphones, qui n'affichent que le libellé. Dites-y ce qu'il montre.";
     ParameterSyntax Error "parameter-syntax"
         "{0} is not a parameter: write key=value, with a space between two of them."
         "{0} n'est pas un paramètre : écrivez clé=valeur, avec une espace entre deux.";

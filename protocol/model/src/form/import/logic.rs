@@ -64,6 +64,34 @@ impl Importer<'_> {
         if let Some(text) = &form.instance_name {
             self.check_expression(&names, text, of_settings("instance_name"));
         }
+        if let Some(text) = &form.record_label {
+            let place = Place { sheet: "entities".to_owned(), row: None, column: "label".to_owned() };
+            self.check_text(&names, &Text(vec![text.clone()]), &place);
+        }
+    }
+
+    /// Says which files go with labels: no phone gets them.
+    pub(super) fn check_media(&mut self, form: &Form) {
+        let survey = form.elements.iter().map(|element| ("survey", element.row, &element.media));
+        let choices = form.lists.iter().flat_map(|list| &list.choices);
+        let choices = choices.map(|choice| ("choices", choice.row, &choice.media));
+        for (sheet, row, media) in survey.chain(choices) {
+            let columns = [
+                (Column::Image, &media.image),
+                (Column::BigImage, &media.big_image),
+                (Column::Audio, &media.audio),
+                (Column::Video, &media.video),
+            ];
+            for (column, files) in columns {
+                let files: BTreeSet<&str> =
+                    files.0.iter().map(String::as_str).filter(|file| !file.is_empty()).collect();
+                let column = column.name().to_owned();
+                for file in files {
+                    let place = Place { sheet: sheet.to_owned(), row: Some(row), column: column.clone() };
+                    self.find(Mistake::MediaIgnored, place, [file]);
+                }
+            }
+        }
     }
 
     /// Says which labels are there in one language and not in another.

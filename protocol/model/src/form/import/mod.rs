@@ -2,6 +2,7 @@
 //!
 //! What XLSForm means is decided by its documentation, and by pyxform where that is silent.
 
+mod appearances;
 mod cells;
 mod choices;
 mod columns;
@@ -21,7 +22,7 @@ mod settings;
 mod survey;
 mod types;
 
-pub use features::{Feature, columns, question_types};
+pub use features::{Feature, appearances, columns, parameters, question_types, settings};
 pub use finding::{Finding, Mistake, Place, Said, Severity};
 pub use limits::{MAX_CELL_CHARACTERS, MAX_DEPTH, MAX_ROWS};
 
@@ -126,6 +127,7 @@ impl Importer<'_> {
         self.check_expressions(&form);
         self.check_cycles(&form);
         self.check_translations(&form);
+        self.check_media(&form);
         Some(form)
     }
 

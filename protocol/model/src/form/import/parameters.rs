@@ -11,24 +11,33 @@ pub(super) type Parameters = BTreeMap<String, String>;
 
 /// What each type takes, and which of that has an effect here.
 struct Takes {
+    of: &'static str,
     read: &'static [&'static str],
     ignored: &'static [&'static str],
 }
 
-fn takes(type_name: &str) -> Option<Takes> {
-    const GEO: &[&str] =
-        &["capture-accuracy", "warning-accuracy", "allow-mock-accuracy", "reference-geometry", "incremental"];
-    let (read, ignored): (&'static [&'static str], &'static [&'static str]) = match type_name {
-        "range" => (&["start", "end", "step"], &["tick_interval", "placeholder", "tick_labelset"]),
-        "text" => (&[], &["rows"]),
-        "image" => (&["max-pixels"], &["app"]),
-        "audio" => (&[], &["quality"]),
-        "geopoint" | "geotrace" | "geoshape" => (&[], GEO),
-        "select" => (&["randomize", "seed"], &[]),
-        "select from file" => (&["randomize", "seed", "value", "label"], &[]),
-        _ => return None,
-    };
-    Some(Takes { read, ignored })
+const GEO: &[&str] =
+    &["capture-accuracy", "warning-accuracy", "allow-mock-accuracy", "reference-geometry", "incremental"];
+
+const TAKES: [Takes; 9] = [
+    Takes {
+        of: "range",
+        read: &["start", "end", "step"],
+        ignored: &["tick_interval", "placeholder", "tick_labelset"],
+    },
+    Takes { of: "text", read: &[], ignored: &["rows"] },
+    Takes { of: "image", read: &["max-pixels"], ignored: &["app"] },
+    Takes { of: "audio", read: &[], ignored: &["quality"] },
+    Takes { of: "geopoint", read: &[], ignored: GEO },
+    Takes { of: "geotrace", read: &[], ignored: GEO },
+    Takes { of: "geoshape", read: &[], ignored: GEO },
+    Takes { of: "select", read: &["randomize", "seed"], ignored: &[] },
+    Takes { of: "select from file", read: &["randomize", "seed", "value", "label"], ignored: &[] },
+];
+
+/// A type, what it takes, and what of that has no effect.
+pub(super) fn all() -> Vec<(&'static str, &'static [&'static str], &'static [&'static str])> {
+    TAKES.iter().map(|takes| (takes.of, takes.read, takes.ignored)).collect()
 }
 
 impl Importer<'_> {
@@ -43,7 +52,7 @@ impl Importer<'_> {
                 Err(wrong) => self.find(Mistake::ParameterSyntax, place(), [wrong]),
             }
         }
-        let Some(Takes { read, ignored }) = takes(type_name) else {
+        let Some(Takes { read, ignored, .. }) = TAKES.iter().find(|takes| takes.of == type_name) else {
             for key in parameters.keys() {
                 self.find(Mistake::ParameterIgnored, place(), [key.as_str()]);
             }
@@ -53,7 +62,7 @@ impl Importer<'_> {
             if ignored.contains(&key.as_str()) {
                 self.find(Mistake::ParameterIgnored, place(), [key.as_str()]);
             } else if !read.contains(&key.as_str()) {
-                let all = [read, ignored].concat().join(", ");
+                let all = [*read, *ignored].concat().join(", ");
                 self.find(Mistake::ParameterUnknown, place(), [type_name, key, &all]);
             }
         }

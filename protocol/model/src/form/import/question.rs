@@ -13,9 +13,6 @@ use crate::form::{
 };
 use crate::nearest::nearest;
 
-/// The endings of files that choices can come from.
-const FILES: [&str; 3] = [".csv", ".xml", ".geojson"];
-
 impl Importer<'_> {
     /// Reads the row of a question, or of a file.
     pub(super) fn question_row(&mut self, reading: &mut Reading<'_>, line: Line<'_, '_>, row_type: &RowType) {
@@ -23,8 +20,7 @@ impl Importer<'_> {
         let name = self.name(reading, line, example);
         let question = match row_type {
             RowType::External => {
-                let ending = line.get(Column::Type).replace("-external", "");
-                reading.survey.files.push(format!("{name}.{ending}"));
+                reading.survey.files.push(format!("{name}.csv"));
                 return;
             }
             RowType::Plain(question) => self.plain(line, question),
@@ -178,13 +174,10 @@ impl Importer<'_> {
         file: &str,
         parameters: &Parameters,
     ) -> ChoiceSource {
-        let stem = FILES.iter().find_map(|ending| file.strip_suffix(ending));
+        let stem = file.strip_suffix(".csv");
         if !stem.is_some_and(|stem| !stem.is_empty() && !stem.contains('.')) {
             self.find(Mistake::ListFile, line.place(Column::Type), [file]);
         }
-        // Points of a GeoJSON file have an id and a title.
-        let geo = file.ends_with(".geojson");
-        let defaults = if geo { ("id", "title") } else { ("name", "label") };
         let mut column = |key: &str, default: &str| {
             let name = parameters.get(key).map_or(default, String::as_str);
             if !is_name(name) {
@@ -193,7 +186,7 @@ impl Importer<'_> {
             }
             name.to_owned()
         };
-        let (value, label) = (column("value", defaults.0), column("label", defaults.1));
+        let (value, label) = (column("value", "name"), column("label", "label"));
         if !reading.survey.files.iter().any(|known| known == file) {
             reading.survey.files.push(file.to_owned());
         }

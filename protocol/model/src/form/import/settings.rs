@@ -1,5 +1,6 @@
 //! The settings sheet.
 
+use super::features::Feature;
 use super::finding::{Mistake, Place, Said};
 use super::limits::MAX_NAME;
 use super::names::is_name;
@@ -61,6 +62,19 @@ const UNSUPPORTED: [(&str, Said); 5] = [
     ("auto_", Said::Told("Records go by sync.", "Les enregistrements partent par synchronisation.")),
     ("sms_", Said::Told("Records go by sync.", "Les enregistrements partent par synchronisation.")),
 ];
+
+/// Those that are read, then those that are not.
+pub(super) fn features() -> Vec<Feature> {
+    let read = KNOWN.iter().map(|names| Feature { name: names[0], also: names[1..].to_vec(), instead: None });
+    let mut all: Vec<Feature> = read.collect();
+    for (name, why) in &UNSUPPORTED {
+        match all.iter_mut().find(|known| known.instead.as_ref() == Some(why)) {
+            Some(feature) => feature.also.push(name),
+            None => all.push(Feature { name, also: Vec::new(), instead: Some(why.clone()) }),
+        }
+    }
+    all
+}
 
 impl Importer<'_> {
     /// Reads the settings; without any the name of the file stands for the form.

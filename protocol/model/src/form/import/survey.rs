@@ -231,6 +231,7 @@ impl Importer<'_> {
         kind: Kind,
     ) -> Element {
         let appearance = line.get(Column::Appearance);
+        self.check_appearance(line, &kind);
         Element {
             name,
             parent: reading.open.last().map(|open| open.element),

@@ -139,7 +139,14 @@ const NO_AUDIT: Said = Said::Told(
 );
 
 /// Types that other tools know, and what to do without them.
-const UNSUPPORTED: [(&str, Said); 9] = [
+const UNSUPPORTED: [(&str, Said); 10] = [
+    (
+        "xml-external",
+        Said::Told(
+            "Save the file as CSV and write csv-external.",
+            "Enregistrez le fichier en CSV et écrivez csv-external.",
+        ),
+    ),
     ("background-audio", Said::Told("Nobody is recorded unseen.", "Personne n'est enregistré à son insu.")),
     (
         "background-geopoint",
@@ -181,7 +188,7 @@ impl RowType {
         }
         match text.as_str() {
             "range" => return Self::Range,
-            "csv-external" | "xml-external" => return Self::External,
+            "csv-external" => return Self::External,
             "audit" => return Self::Ignored(NO_AUDIT),
             _ => {}
         }
@@ -209,7 +216,7 @@ impl RowType {
         all.push(read("range", Vec::new()));
         all.push(read("begin_group", vec!["begin group"]));
         all.push(read("begin_repeat", vec!["begin repeat", "begin lgroup", "begin looped group"]));
-        all.push(read("csv-external", vec!["xml-external"]));
+        all.push(read("csv-external", Vec::new()));
         all.push(Feature { name: "audit", also: Vec::new(), instead: Some(NO_AUDIT) });
         for (name, instead) in UNSUPPORTED {
             match all.iter_mut().find(|known| known.instead.as_ref() == Some(&instead)) {

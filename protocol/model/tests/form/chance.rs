@@ -30,6 +30,8 @@ pub struct Maker {
     rows: String,
     /// Numbers that stand before, with the repeat that they stand in.
     numbers: Vec<(String, Option<usize>)>,
+    /// Answers of other types that stand before and what makes a number of each, with the repeat that they stand in.
+    others: Vec<(String, Option<usize>)>,
     /// With whether each stands in another one.
     repeats: Vec<(String, bool)>,
     open: Vec<Option<usize>>,
@@ -62,7 +64,7 @@ impl Maker {
 
     fn row(&mut self, tape: &mut Tape) {
         let name = self.name();
-        match tape.below(12) {
+        match tape.below(14) {
             0 | 1 if self.open.len() < 4 => {
                 let relevant = self.relevant(tape);
                 self.write(&["begin_group", &name, &name, &relevant]);
@@ -90,6 +92,7 @@ impl Maker {
                 let relevant = self.relevant(tape);
                 self.write(&["select_one l", &name, &name, &relevant, "", "", "", "", &filter]);
             }
+            9 => self.other(tape, &name),
             _ => {
                 let relevant = self.relevant(tape);
                 let default = tape.pick(&["", "", "1", "4"]);
@@ -98,6 +101,25 @@ impl Maker {
                 self.numbers.push((name, self.within()));
             }
         }
+    }
+
+    /// A text, a decimal, a day, or several choices.
+    fn other(&mut self, tape: &mut Tape, name: &str) {
+        let relevant = self.relevant(tape);
+        let (label, required) = (self.label(tape, name), self.relevant(tape));
+        let (of_type, constraint, default, number) = match tape.below(4) {
+            0 => ("text", "string-length(.) < 4", "ab", format!("string-length(${{{name}}})")),
+            1 => ("decimal", ". != 1.5", "2.25", format!("coalesce(${{{name}}}, 0)")),
+            2 => {
+                let day = format!("if(${{{name}}} = '', 0, number(format-date(${{{name}}}, '%e')))");
+                ("date", ". > date('2026-01-05')", "2026-01-09", day)
+            }
+            _ => ("select_multiple l", "count-selected(.) < 3", "", format!("count-selected(${{{name}}})")),
+        };
+        let constraint = if tape.below(2) == 0 { constraint } else { "" };
+        let default = if tape.below(3) == 0 { default } else { "" };
+        self.write(&[of_type, name, &label, &relevant, "", constraint, &required, "", "", default]);
+        self.others.push((number, self.within()));
     }
 
     /// A group or repeat may not end without a question.
@@ -135,6 +157,15 @@ impl Maker {
     }
 
     fn number(&mut self, tape: &mut Tape) -> String {
+        let around: Vec<&String> = self
+            .others
+            .iter()
+            .filter(|(_, repeat)| repeat.is_none_or(|repeat| self.open.contains(&Some(repeat))))
+            .map(|(number, _)| number)
+            .collect();
+        if let Some(number) = around.get(tape.below(3 * around.len())) {
+            return (*number).clone();
+        }
         if self.numbers.is_empty() {
             return tape.below(5).to_string();
         }
@@ -202,7 +233,18 @@ pub fn act(filling: &Filling, tape: &mut Tape) -> Option<Act> {
         }
         2 => Act::Remove(parent),
         _ => {
-            let text = tape.pick(&["", "0", "1", "2", "3", "4", "5", "a", "b", "-1", "x y"]);
+            let question = filling.element(place).and_then(|element| element.question());
+            let own: &[&str] = match question {
+                Some(Question::Date) => &["2026-01-03", "2026-01-05", "2026-02-28"],
+                Some(Question::Decimal) => &["0.5", "1.5", "-2.75"],
+                Some(Question::SelectMultiple(_)) => &["a", "a b", "a b c", "b c"],
+                Some(Question::Text) => &["a", "xyz", "wxyz", "x y"],
+                _ => &[],
+            };
+            let any = ["", "0", "1", "2", "3", "4", "5", "a", "b", "-1", "x y"];
+            // What is not offered stays with us, and others count without it: of several choices only some are given.
+            let is_own = matches!(question, Some(Question::SelectMultiple(_))) || tape.below(2) == 0;
+            let text = if is_own && !own.is_empty() { tape.pick(own) } else { tape.pick(&any) };
             Act::Answer(place, text.to_owned())
         }
     })

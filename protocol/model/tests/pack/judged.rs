@@ -11,7 +11,7 @@ use fieldmerge_model::form::filling::{
 use fieldmerge_protocol::{Path, Value};
 
 use super::person::registered;
-use super::read::compiled;
+use super::read::{compiled, tables};
 use super::world::Fixed;
 
 fn stored(filling: &Filling) -> Vec<StoredRecord> {
@@ -133,4 +133,25 @@ fn what_is_answered_in_one_language_is_answered() {
     };
     assert!(!title("title/fr") && !title("title/en"));
     assert!(title("project_code"));
+}
+
+/// A place is one of the list that is pinned with the form, in whichever version.
+#[test]
+fn a_place_that_the_list_does_not_have_is_found() {
+    let form = compiled("worksite", &[]);
+    let target = form.form().record.clone();
+    let site = |pcode: &str| {
+        let path = |name: &str| Path::new(name).expect("a path");
+        let values =
+            [(path("admin_pcode"), Value::str(pcode)), (path("hazardous"), Value::Bool(true))].into();
+        vec![StoredRecord { target: target.clone(), key: None, values }]
+    };
+    let known = tables()["pcodes"].rows.last().expect("the list has places")[0].clone();
+    let of_place = |pcode: &str| -> Vec<&str> {
+        let breaches = judged(&form, 0, &site(pcode)).into_iter();
+        breaches.filter(|breach| breach.path == "admin_pcode").map(|breach| breach.fault.code()).collect()
+    };
+    assert_eq!(of_place(&known), [""; 0]);
+    assert_eq!(of_place("MG99999"), ["not-offered"]);
+    assert_eq!(of_place(""), [""; 0], "what no form wrote is required of nobody");
 }

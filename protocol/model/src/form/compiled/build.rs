@@ -7,6 +7,7 @@ use super::order::{Found, in_order};
 use super::{
     Asked, Beyond, CompileError, CompiledForm, Documents, File, LAST_SAVED, Purpose, Records, Rule, Schema,
 };
+use crate::access::Roles;
 use crate::form::{ChoiceSource, Choices, Form, Initial, Kind, Order, Question};
 use crate::xpath::{Expr, Location, LocationStart, Reference, ReferenceUse, Volatile};
 
@@ -34,6 +35,8 @@ impl CompiledForm {
         let uses_today = uses_today(&rules, &asked);
         let documents = Arc::new(documents);
         let records = Records::of(&form, &schema);
+        let elements = schema.nodes.iter().map(|node| node.element);
+        let writers = elements.map(|at| at.map_or(Roles::ALL, |at| form.writers(at))).collect();
         Ok(Self {
             form,
             schema,
@@ -41,6 +44,7 @@ impl CompiledForm {
             of_node,
             dependents,
             asked,
+            writers,
             records,
             documents,
             uses_last_saved,

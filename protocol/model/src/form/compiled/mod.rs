@@ -14,6 +14,7 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use super::{Form, RecordTarget};
+use crate::access::Roles;
 use crate::xpath::{Expr, ParseError};
 
 pub(crate) use beyond::Beyond;
@@ -37,6 +38,8 @@ pub struct CompiledForm {
     pub(crate) dependents: Vec<Vec<Dependent>>,
     /// What is calculated when somebody asks, by node.
     pub(crate) asked: Vec<Asked>,
+    /// Who may answer what stands at each node.
+    pub(crate) writers: Vec<Roles>,
     /// Where it is written.
     pub(crate) records: Records,
     pub(crate) documents: Arc<Documents>,

@@ -137,8 +137,7 @@ impl Filling {
 
     /// The roles that may answer what stands at a node.
     pub(super) fn writers(&self, node: u32) -> Roles {
-        let element = self.form.schema.nodes[self.instance.node(node).schema].element;
-        element.map_or(Roles::ALL, |at| self.form.form.writers(at))
+        self.form.writers[self.instance.node(node).schema]
     }
 
     /// What is wrong with the form as it is, in its order.

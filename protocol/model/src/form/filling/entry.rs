@@ -48,6 +48,7 @@ impl Filling {
             let element = self.element_at(*at).filter(|_| !self.instance.node(*at).value.is_empty());
             element.is_some_and(|element| {
                 element.is_kept()
+                    && self.may_write(*at)
                     && element.ours.storage != Some(Storage::Subject)
                     && element.question().is_some_and(Question::is_shown)
             })
@@ -67,7 +68,7 @@ impl Filling {
         nodes.reverse();
         for at in nodes {
             let home = self.form.records.home(self.instance.node(at).schema);
-            let element = self.element_at(at).filter(|element| element.is_kept());
+            let element = self.element_at(at).filter(|element| element.is_kept() && self.may_write(at));
             let Some((element, question)) = element.and_then(|element| Some((element, element.question()?)))
             else {
                 continue;
@@ -94,6 +95,7 @@ impl Filling {
         let sealed = |node: &u32| {
             let element = self.element_at(*node);
             element.is_some_and(|element| element.ours.storage == Some(Storage::Sealed))
+                && self.may_write(*node)
         };
         let nodes = self.relevant(self.instance.subtree(TOP)).into_iter().filter(sealed);
         let unsealed = |node: u32| {

@@ -299,7 +299,7 @@ impl Filling {
     pub fn dropped(&self) -> Vec<Dropped> {
         let hidden = self.instance.subtree(TOP).into_iter().filter(|node| {
             let own = self.instance.node(*node);
-            !own.relevance.whole && !own.value.is_empty()
+            !own.relevance.whole && !own.value.is_empty() && self.may_write(*node)
         });
         let is_shown = |node: &u32| {
             let element = self.element_at(*node).filter(|element| element.path.is_some());

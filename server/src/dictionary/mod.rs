@@ -7,6 +7,7 @@ mod synthetic;
 
 use std::sync::Arc;
 
+use fieldmerge_model::access::{Role, access};
 use fieldmerge_model::types::{RecordType, RecordTypes};
 use fieldmerge_protocol::bundle::train;
 use fieldmerge_protocol::sync::{self, Dictionary};
@@ -57,7 +58,7 @@ fn samples(types: &RecordTypes) -> Vec<Vec<u8>> {
     let mut made_up = Synthetic::new(1);
     let mut samples = Vec::new();
     for _ in 0..SAMPLES {
-        for kind in packed_with(types) {
+        for kind in learned_from(types) {
             samples.extend(made_up.new_record(kind));
             samples.extend(made_up.edit(kind));
         }
@@ -65,9 +66,13 @@ fn samples(types: &RecordTypes) -> Vec<Vec<u8>> {
     samples
 }
 
-/// The types whose records are packed with dictionaries: neither logs, nor what their author cannot pack again.
-fn packed_with(types: &RecordTypes) -> impl Iterator<Item = &Arc<RecordType>> {
-    types.iter().filter(|kind| !kind.class.is_log() && kind.class != RecordClass::Observation)
+/// The types that dictionaries learn from: what is written in the field. Logs, and what its author cannot pack again, are packed
+/// without; offices have better links.
+fn learned_from(types: &RecordTypes) -> impl Iterator<Item = &Arc<RecordType>> {
+    let in_field =
+        |class| [Role::Enumerator, Role::Supervisor].iter().any(|role| access(*role, class).writes());
+    let is_packed = |class: RecordClass| !class.is_log() && class != RecordClass::Observation;
+    types.iter().filter(move |kind| is_packed(kind.class) && in_field(kind.class))
 }
 
 /// The dictionaries that were needed.
@@ -153,7 +158,7 @@ mod tests {
     #[test]
     fn every_sample_is_a_body_that_reads() {
         let samples = samples(himo_types());
-        let types = packed_with(himo_types()).count();
+        let types = learned_from(himo_types()).count();
         // An edit that happens to say what stands there already is none.
         assert!(samples.len() > types * SAMPLES * 9 / 5, "{} of {types} types", samples.len());
         assert!(samples.iter().all(|sample| decode_body(sample).is_ok()));
@@ -167,7 +172,7 @@ mod tests {
         // Records that it was not trained on.
         let mut made_up = Synthetic::new(2);
         let (mut with, mut without) = (0, 0);
-        for kind in packed_with(himo_types()) {
+        for kind in learned_from(himo_types()) {
             let body = made_up.new_record(kind).expect("a record");
             let of = |dictionary| compress(&body, 19, dictionary).expect("compresses").1.len();
             // Each type has its part of it.

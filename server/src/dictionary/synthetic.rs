@@ -1,6 +1,7 @@
 //! Bodies of records made up from the form alone: what a dictionary may learn from. No person stands behind any of them,
 //! and nothing that a project holds is looked at.
 
+use fieldmerge_model::access::Roles;
 use fieldmerge_model::record::{NewRecord, Provenance, RecordState, Save};
 use fieldmerge_model::types::{CodeList, Field, Kind, Policy, RecordType};
 use fieldmerge_protocol::bundle::{Entry, encode_columns};
@@ -67,8 +68,10 @@ impl Synthetic {
     fn answers(&mut self, kind: &RecordType) -> Vec<(Path, Value)> {
         let mut answers = Vec::new();
         for field in &kind.fields {
-            // Nobody enters what is computed, and not everybody has an answer to everything.
-            if field.policy != Policy::Derived && self.below(8) > 0 {
+            // Nobody enters what is computed, what some roles alone may write comes later and alone, and not everybody has an
+            // answer to everything.
+            let is_asked = field.policy != Policy::Derived && field.writes == Roles::ALL;
+            if is_asked && self.below(8) > 0 {
                 self.answer(field, &mut answers);
             }
         }

@@ -1,5 +1,11 @@
 //! The gate of the minimum age: a form never refuses anybody, and never lets a child to work.
 
+use std::collections::BTreeMap;
+
+use fieldmerge_model::form::compiled::CompiledForm;
+use fieldmerge_model::form::filling::{Filling, StoredRecord};
+use fieldmerge_protocol::{Path, Value};
+
 use super::read::{at, begin, compiled, set};
 use super::world::Fixed;
 
@@ -160,4 +166,54 @@ b|2026|20260701|14|16|";
         assert_eq!(filling.is_relevant(at(&filling, "below_minimum_wage")), is_low, "{start}");
         assert_eq!(filling.failures(), [], "{start}");
     }
+}
+
+/// Who decides on the age loses nothing that stood there, and whoever opens the worker later keeps what was decided.
+#[test]
+fn a_decision_keeps_what_is_known_of_the_birth() {
+    let path = |name: &str| Path::new(name).expect("a path");
+    let worker = |form: &CompiledForm, values: &[(&str, Value)]| StoredRecord {
+        target: form.form().record.clone(),
+        key: None,
+        values: values.iter().map(|(name, value)| (path(name), value.clone())).collect(),
+    };
+    let known = [
+        &[("birth_year", Value::Int(2011))][..],
+        &[("birth_year", Value::Int(2011)), ("birth_precision", Value::str("estimated"))],
+        &[("birth_date", Value::str("2011-01-10")), ("birth_precision", Value::str("day"))],
+        &[("birth_date", Value::str("2011-01-10")), ("birth_year", Value::Int(2011))],
+    ];
+    let (age, again) = (compiled("age", &[]), compiled("worker", &[]));
+    for known in known {
+        let mut world = Fixed::default();
+        let record = worker(&age, known);
+        let mut filling =
+            Filling::open(age.clone(), 0, std::slice::from_ref(&record), BTreeMap::new(), &mut world);
+        for (name, text) in [("age_decision", "allowed"), ("age_decided_on", "2026-03-01")] {
+            set(&mut filling, name, text, &mut world);
+        }
+        let changes = filling.changes(std::slice::from_ref(&record));
+        let [change] = &changes[..] else { panic!("{changes:?}") };
+        let written: Vec<&str> = change.values.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(written, ["age_decided_on", "age_decision"], "{known:?}");
+    }
+    // A paper shows the day: the year goes, and the worker opens with the day.
+    let mut world = Fixed::default();
+    let record = worker(&age, known[1]);
+    let mut filling = Filling::open(age, 0, std::slice::from_ref(&record), BTreeMap::new(), &mut world);
+    let shown = [("birth_precision", "day"), ("birth_date", "2011-01-10"), ("age_evidence", "birth_cert")];
+    for (name, text) in shown {
+        set(&mut filling, name, text, &mut world);
+    }
+    let mut record = record;
+    for change in filling.changes(std::slice::from_ref(&record)) {
+        record.values.extend(change.values);
+    }
+    assert_eq!(record.values.get("birth_year"), Some(&Value::Null));
+    let opened = Filling::open(again, 0, std::slice::from_ref(&record), BTreeMap::new(), &mut world);
+    assert_eq!(opened.value(at(&opened, "birth_date")), "2011-01-10");
+    let changes = opened.changes(std::slice::from_ref(&record));
+    let of_worker = changes.iter().filter(|change| change.target == record.target);
+    let lost: Vec<&Path> = of_worker.flat_map(|change| &change.values).map(|(path, _)| path).collect();
+    assert!(lost.iter().all(|path| !path.as_str().starts_with("birth_")), "{lost:?}");
 }
